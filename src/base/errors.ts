@@ -1,0 +1,94 @@
+/*
+ * One registry of error codes. A refusal names what, where, why and what to do; each rim (HTTP, terminal) maps
+ * the code to its own form. The message of a cause is never pasted into the outer message: the chain prints it.
+ */
+
+interface CodeFacts {
+  /** The HTTP status that the rim answers with. */
+  readonly status: number
+  readonly title: string
+}
+
+export const errorCodes = {
+  E_USAGE: { status: 400, title: 'the call is not of the expected form' },
+  E_QUERY: { status: 400, title: 'the query is not of the expected form' },
+  E_SPEC: { status: 400, title: 'the declaration is not valid' },
+  E_PATH: { status: 400, title: 'the path is not allowed' },
+  E_DIGEST: { status: 400, title: 'the digest is not of the form sha256:<64 hex>' },
+  E_NAME: { status: 400, title: 'the name is not well formed' },
+  E_MODEL_UNKNOWN: { status: 404, title: 'no such model in the fleet' },
+  E_NOT_FOUND: { status: 404, title: 'no such thing' },
+  E_NOT_SERVING: { status: 503, title: 'nothing serves this model yet' },
+  E_TENSOR_MISSING: { status: 400, title: 'an input is missing' },
+  E_TENSOR_UNKNOWN: { status: 400, title: 'an input is not one of the model' },
+  E_TENSOR_DUPLICATE: { status: 400, title: 'an input is given twice' },
+  E_TENSOR_SHAPE: { status: 400, title: 'an input has the wrong shape' },
+  E_TENSOR_DATATYPE: { status: 400, title: 'an input has the wrong datatype' },
+  E_TENSOR_DATA: {
+    status: 400,
+    title: 'the data of an input does not match its shape or datatype',
+  },
+  E_FEATURE_VALUE: { status: 422, title: 'an input value cannot be used' },
+  E_DEADLINE: { status: 400, title: 'the deadline is not usable' },
+  E_TOO_LARGE: { status: 413, title: 'the request is too large' },
+  E_BUSY: { status: 503, title: 'the server is at its limit' },
+  E_SOURCE: { status: 422, title: 'the source cannot be read' },
+  E_DATA_CORRUPT: { status: 422, title: 'a data file is not readable' },
+  E_DATA_SCHEMA: { status: 422, title: 'the data has not the expected columns' },
+  E_SQL_STATEMENT: { status: 400, title: 'the expression is not one SQL expression' },
+  E_SQL_FORBIDDEN: { status: 403, title: 'the expression reaches outside its data' },
+  E_SQL_TIMEOUT: { status: 422, title: 'the query ran past its time' },
+  E_SQL_MEMORY: { status: 422, title: 'the query ran past its memory' },
+  E_LEAKAGE: { status: 422, title: 'a feature reads what was not known yet' },
+  E_POLICY_COMPLEXITY: { status: 400, title: 'the rule is too large' },
+  E_DIGEST_MISMATCH: { status: 500, title: 'stored bytes do not match their digest' },
+  E_BLOB_MISSING: { status: 500, title: 'stored bytes are missing' },
+  E_PLAN_STALE: { status: 409, title: 'the plan is out of date' },
+  E_STATE_OWNED: { status: 409, title: 'another process owns this state folder' },
+  E_STATE_FOLDER: { status: 500, title: 'the state folder cannot be used' },
+  E_SCHEMA_NEWER: { status: 500, title: 'the database was migrated by a newer Muster' },
+  E_DATABASE: { status: 503, title: 'the database does not answer' },
+  E_SERVER_AWAY: { status: 503, title: 'no Muster server answers' },
+  E_BIND: { status: 403, title: 'this address may not be bound' },
+  E_PARITY: { status: 500, title: 'the graph does not reproduce the fit' },
+  E_INTERNAL: { status: 500, title: 'Muster failed' },
+} as const satisfies Record<string, CodeFacts>
+
+export type ErrorCode = keyof typeof errorCodes
+
+/** What a person needs in order to act: which field or file, and the cure. */
+export interface ErrorDetails {
+  /** The field, input or file at fault, as the caller spelled it. */
+  readonly field?: string
+  /** What to do about it, stated, not asked. */
+  readonly hint?: string
+  /** More members for problem+json; values that the caller may see. */
+  readonly extra?: Readonly<Record<string, unknown>>
+  readonly cause?: unknown
+}
+
+export class MusterError extends Error {
+  override readonly name = 'MusterError'
+  readonly code: ErrorCode
+  readonly field: string | undefined
+  readonly hint: string | undefined
+  readonly extra: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, detail: string, details: ErrorDetails = {}) {
+    super(detail, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.field = details.field
+    this.hint = details.hint
+    this.extra = details.extra ?? {}
+  }
+
+  get status(): number {
+    return errorCodes[this.code].status
+  }
+}
+
+/** The error itself when it is ours; else `E_INTERNAL` with the original as its cause. */
+export function asMusterError(error: unknown): MusterError {
+  if (error instanceof MusterError) return error
+  return new MusterError('E_INTERNAL', 'something failed that should not have', { cause: error })
+}

