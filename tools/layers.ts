@@ -1,7 +1,7 @@
 /*
- * The layers, as data. A folder of src/ may import only folders written above it in this table, and only those
- * that its line names; so a cycle cannot be spelled. `test/tidy` holds it. `main` wires everything and is
- * imported by nothing.
+ * The layers, as data. A folder of src/ may import only folders written above it in this table, and
+ * only those that its line names; so a cycle cannot be spelled. `test/tidy` holds it. `main` wires
+ * everything and is imported by nothing.
  */
 export const mayImport = {
   base: [],

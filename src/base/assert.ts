@@ -1,4 +1,6 @@
-/** A programmer's error: a claim of the code about itself did not hold. Never caught to be handled. */
+/**
+ * A programmer's error: a claim of the code about itself did not hold. Never caught to be handled.
+ */
 export class AssertionFailed extends Error {
   override readonly name = 'AssertionFailed'
 }

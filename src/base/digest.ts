@@ -28,7 +28,8 @@ export function shortDigest(of: Digest, length = 6): string {
 
 /**
  * JSON with sorted keys and no white space, after RFC 8785 in everything we use it for.
- * `undefined` members are left out; NaN and infinities are refused, for JSON would turn them to null.
+ * `undefined` members are left out; NaN and infinities are refused, for JSON would turn them to
+ * null.
  */
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') {

@@ -1,6 +1,7 @@
 /*
- * One registry of error codes. A refusal names what, where, why and what to do; each rim (HTTP, terminal) maps
- * the code to its own form. The message of a cause is never pasted into the outer message: the chain prints it.
+ * One registry of error codes. A refusal names what, where, why and what to do; each rim (HTTP,
+ * terminal) maps the code to its own form. The message of a cause is never pasted into the outer
+ * message: the chain prints it.
  */
 
 interface CodeFacts {

@@ -5,7 +5,9 @@ declare const kind: unique symbol
 /** A string that knows what it names, so that a version can never be passed for a model. */
 export type Id<K extends string> = string & { readonly [kind]: K }
 
-/** `<blueprint>.<part>.<part>`: the path of a model in its family tree. See `base/model-name.ts`. */
+/**
+ * `<blueprint>.<part>.<part>`: the path of a model in its family tree. See `base/model-name.ts`.
+ */
 export type ModelName = Id<'model'>
 export type PlanId = Id<'plan'>
 export type RunId = Id<'run'>

@@ -2,10 +2,11 @@ import { must } from './assert.ts'
 import type { ModelName } from './ids.ts'
 
 /*
- * A model's name is its path in the family tree: `route-delay` is the root, `route-delay.ATL` a segment,
- * `route-delay.ATL.LAX` a leaf; the parent is the name without its last part.
- * Bytes of a part outside [A-Za-z0-9_-] are written `~` and two hex digits, so that every key value, whatever
- * it holds, has one name, the name fits a URL unescaped, and the value can be read back. An empty part is `~`.
+ * A model's name is its path in the family tree: `route-delay` is the root, `route-delay.ATL` a
+ * segment, `route-delay.ATL.LAX` a leaf; the parent is the name without its last part. Bytes of a
+ * part outside [A-Za-z0-9_-] are written `~` and two hex digits, so that every key value, whatever
+ * it holds, has one name, the name fits a URL unescaped, and the value can be read back. An empty
+ * part is `~`.
  */
 
 const plain = /^[A-Za-z0-9_-]$/
@@ -23,7 +24,10 @@ export function escapePart(value: string): string {
   return text
 }
 
-/** The key value that a part stands for, or undefined when `part` is not one that `escapePart` writes. */
+/**
+ * The key value that a part stands for, or undefined when `part` is not one that `escapePart`
+ * writes.
+ */
 export function unescapePart(part: string): string | undefined {
   if (part === '~') return ''
   if (!/^(?:[A-Za-z0-9_-]|~[0-9A-F]{2})+$/.test(part)) return undefined

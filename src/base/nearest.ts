@@ -1,6 +1,9 @@
 import { distance } from 'fastest-levenshtein'
 
-/** The `limit` candidates nearest to `word` by edit distance, nearest first; none that is mostly different. */
+/**
+ * The `limit` candidates nearest to `word` by edit distance, nearest first; none that is mostly
+ * different.
+ */
 export function nearest(word: string, candidates: Iterable<string>, limit = 3): readonly string[] {
   const worst = Math.max(2, Math.ceil(word.length / 2))
   const lower = word.toLowerCase()

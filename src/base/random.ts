@@ -1,4 +1,7 @@
-/** Chance as a value: a seeded generator. xoshiro128** by Blackman and Vigna (2018), seeded by splitmix32. */
+/**
+ * Chance as a value: a seeded generator. xoshiro128** by Blackman and Vigna (2018), seeded by
+ * splitmix32.
+ */
 export class SeededRandom {
   readonly #state: Uint32Array
 

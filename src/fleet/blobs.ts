@@ -1,8 +1,8 @@
 import type { Digest } from '../base/digest.ts'
 
 /**
- * Bytes by digest, as the layers that read and write them need it. `registry/` has the real one: written by
- * temp file, fsync, rename, fsync of the folder; verified on every open.
+ * Bytes by digest, as the layers that read and write them need it. `registry/` has the real one:
+ * written by temp file, fsync, rename, fsync of the folder; verified on every open.
  */
 export interface Blobs {
   /** Stores bytes; the same bytes twice are one blob. Durable when the promise resolves. */
@@ -11,7 +11,9 @@ export interface Blobs {
   putFile(path: string): Promise<Digest>
   /** The bytes, verified. Throws E_BLOB_MISSING or E_DIGEST_MISMATCH. */
   get(digest: Digest): Promise<Uint8Array>
-  /** The path of the verified file, for engines that read files themselves. Never to be written to. */
+  /**
+   * The path of the verified file, for engines that read files themselves. Never to be written to.
+   */
   path(digest: Digest): Promise<string>
   has(digest: Digest): Promise<boolean>
   /** A folder on the same disk for files that are still being written. Emptied at start. */

@@ -1,6 +1,9 @@
 import type { ModelName } from '../base/ids.ts'
 
-/** Numbers over one span. Absent means: does not apply, or could not be computed (one class only, no rows). */
+/**
+ * Numbers over one span. Absent means: does not apply, or could not be computed (one class only, no
+ * rows).
+ */
 export interface Metrics {
   readonly rows: number
   /** The proper loss of the task, a row: squared error, or log loss (natural logarithm). */
@@ -17,9 +20,10 @@ export interface Metrics {
 }
 
 /**
- * Mean paired difference of the loss a row, candidate minus other, on the same rows: negative means that the
- * candidate is better. The interval is 95%, robust to dependence of rows within a day (Liang and Zeger, 1986),
- * by Student's t with one degree of freedom less than there are days. One day only: no interval.
+ * Mean paired difference of the loss a row, candidate minus other, on the same rows: negative means
+ * that the candidate is better. The interval is 95%, robust to dependence of rows within a day
+ * (Liang and Zeger, 1986), by Student's t with one degree of freedom less than there are days. One
+ * day only: no interval.
  */
 export interface Difference {
   readonly rows: number
@@ -47,7 +51,10 @@ export interface Evidence {
   /** What serves now, when it can be compared; else why not. */
   readonly champion?: Rival
   readonly championAbsent?: 'none' | 'other-view' | 'bytes-gone'
-  /** Nearest first. The gate compares with the first of these that would answer in the member's place. */
+  /**
+   * Nearest first. The gate compares with the first of these that would answer in the member's
+   * place.
+   */
   readonly ancestors: readonly (Rival & { readonly name: ModelName })[]
 }
 

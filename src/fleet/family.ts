@@ -9,7 +9,9 @@ export function roleOf(depth: number, keyLength: number): Role {
   return depth === keyLength ? 'leaf' : 'segment'
 }
 
-/** The key columns that a level is told apart by: `origin`, `origin.destination`; '' for the root. */
+/**
+ * The key columns that a level is told apart by: `origin`, `origin.destination`; '' for the root.
+ */
 export function levelKey(key: readonly string[], depth: number): string {
   return key.slice(0, depth).join('.')
 }
@@ -26,7 +28,10 @@ export interface FamilySpec {
   readonly members: Digest
 }
 
-/** The members that a blueprint declares over a snapshot, level by level, in order of their names' key values. */
+/**
+ * The members that a blueprint declares over a snapshot, level by level, in order of their names'
+ * key values.
+ */
 export interface MemberList {
   /** `levels[depth]`: depth 0 holds the root alone. */
   readonly levels: readonly {

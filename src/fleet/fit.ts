@@ -21,7 +21,10 @@ export type FitRow =
       /** Row in the pack. */
       readonly row: number
       readonly trainRows: number
-      /** Rows of the training span left out because a feature without imputation, or the label, was missing. */
+      /**
+       * Rows of the training span left out because a feature without imputation, or the label, was
+       * missing.
+       */
       readonly droppedRows: number
       /** Chosen or declared; undefined where the pipeline has none. */
       readonly penalty?: number
@@ -30,7 +33,9 @@ export type FitRow =
       readonly passes?: number
       /** Largest relative difference between fit and graph on the sampled rows. */
       readonly parityError: number
-      /** Naive baseline for this member: mean (or base rate) of the label over its training rows. */
+      /**
+       * Naive baseline for this member: mean (or base rate) of the label over its training rows.
+       */
       readonly baseline: number
     }
   | {

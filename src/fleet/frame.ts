@@ -1,10 +1,11 @@
 import type { Digest } from '../base/digest.ts'
 
 /**
- * The raw features of every row of a view over one snapshot, before any transform: rows sorted by leaf, then by
- * event time, then by row number, so that every member of every level is one contiguous range. Split into parts
- * of whole leaves. A part is an Arrow IPC file with `event_ms` (Float64) and one Float32 column a feature, in
- * order; NaN is missing. Rows with a null in the key are left out, and counted.
+ * The raw features of every row of a view over one snapshot, before any transform: rows sorted by
+ * leaf, then by event time, then by row number, so that every member of every level is one
+ * contiguous range. Split into parts of whole leaves. A part is an Arrow IPC file with `event_ms`
+ * (Float64) and one Float32 column a feature, in order; NaN is missing. Rows with a null in the key
+ * are left out, and counted.
  */
 export interface FrameManifest {
   readonly view: string
@@ -28,7 +29,10 @@ export interface FramePart {
   readonly rows: number
 }
 
-/** The label of every row of a frame, in its order and parts: Arrow IPC files with `label` (Float64, NaN for null). */
+/**
+ * The label of every row of a frame, in its order and parts: Arrow IPC files with `label` (Float64,
+ * NaN for null).
+ */
 export interface LabelManifest {
   readonly frame: Digest
   readonly label: string

@@ -3,7 +3,8 @@ import type { ModelName } from '../base/ids.ts'
 
 /**
  * declared -> (run) -> serving | inherited | refused | failed; retired when no longer declared.
- * `inherited` is answered by an ancestor because that is better; `refused` and `failed` too, but for a fault.
+ * `inherited` is answered by an ancestor because that is better; `refused` and `failed` too, but
+ * for a fault.
  */
 export type ModelState = 'declared' | 'serving' | 'inherited' | 'refused' | 'failed' | 'retired'
 

@@ -27,7 +27,9 @@ export interface PlanGroup {
   readonly expectedSeconds: number | undefined
 }
 
-/** The world that a plan was made in. If it has moved when the plan is applied, the plan is refused. */
+/**
+ * The world that a plan was made in. If it has moved when the plan is applied, the plan is refused.
+ */
 export interface PlanBase {
   readonly parent: PlanId | null
   readonly spec: Digest
@@ -36,7 +38,9 @@ export interface PlanBase {
   readonly generations: Readonly<Record<string, number>>
 }
 
-/** An immutable description of what the fleet shall be. Its digest is of everything but id and time. */
+/**
+ * An immutable description of what the fleet shall be. Its digest is of everything but id and time.
+ */
 export interface Plan {
   /** `p-81`. */
   readonly id: PlanId

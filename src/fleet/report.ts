@@ -11,7 +11,10 @@ export interface ReportOutput {
   readonly fleet: Metrics
   /** The root alone. */
   readonly root: Metrics
-  /** Each deeper level answering wherever it was fitted, whatever the gate said: what pruning is worth. */
+  /**
+   * Each deeper level answering wherever it was fitted, whatever the gate said: what pruning is
+   * worth.
+   */
   readonly levels: readonly { readonly depth: number; readonly metrics: Metrics }[]
   /** The naive baseline of the nearest fitted member. */
   readonly baseline: Metrics

@@ -11,7 +11,10 @@ export interface Route {
   readonly row: number
 }
 
-/** All routes of one family in one environment. A follower applies a generation only if it is newer than its own. */
+/**
+ * All routes of one family in one environment. A follower applies a generation only if it is newer
+ * than its own.
+ */
 export interface FamilyRoutes {
   readonly environment: string
   readonly generation: number

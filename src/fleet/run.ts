@@ -1,7 +1,10 @@
 import type { PlanId, RunId } from '../base/ids.ts'
 import type { StepKind } from './step.ts'
 
-/** waiting -> running -> done | failed. A failed run says why; the next plan starts anew and finds its steps. */
+/**
+ * waiting -> running -> done | failed. A failed run says why; the next plan starts anew and finds
+ * its steps.
+ */
 export type RunState = 'waiting' | 'running' | 'done' | 'failed'
 export type StepState = 'waiting' | 'running' | 'done' | 'failed'
 
@@ -25,7 +28,9 @@ export interface Run {
   readonly blueprint: string
   readonly state: RunState
   readonly because: string
-  /** Members that the plan trains here; the counts below come when the run has sealed its versions. */
+  /**
+   * Members that the plan trains here; the counts below come when the run has sealed its versions.
+   */
   readonly members: number
   readonly levels: readonly LevelCount[]
   /** Failures, refusals and prunings by reason code. */

@@ -10,9 +10,9 @@ export interface SnapshotFile {
 }
 
 /**
- * The rows of a source at one moment: a manifest of immutable files. Training is always against a snapshot,
- * and the same snapshot gives the same bytes. Its id is the digest of files and columns, so taking it twice
- * gives one snapshot.
+ * The rows of a source at one moment: a manifest of immutable files. Training is always against a
+ * snapshot, and the same snapshot gives the same bytes. Its id is the digest of files and columns,
+ * so taking it twice gives one snapshot.
  */
 export interface Snapshot {
   readonly id: Digest

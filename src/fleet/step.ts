@@ -4,9 +4,9 @@ import type { FamilySpec } from './family.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /*
- * A run is carried out as steps. A step's input is complete in itself and holds the digests of what earlier
- * steps left; the step's key is the digest of its input and of the code. So a crash is a cache miss, a rerun
- * finds what exists, and two runs that need the same frame build it once.
+ * A run is carried out as steps. A step's input is complete in itself and holds the digests of what
+ * earlier steps left; the step's key is the digest of its input and of the code. So a crash is a
+ * cache miss, a rerun finds what exists, and two runs that need the same frame build it once.
  */
 
 export interface SourceData {
@@ -48,7 +48,10 @@ export type StepInput =
       readonly trunk: Digest
       readonly part: number
     }
-  /** Scores candidates, ancestors, champions and baselines on the judging span. Leaves a `JudgeOutput`. */
+  /**
+   * Scores candidates, ancestors, champions and baselines on the judging span. Leaves a
+   * `JudgeOutput`.
+   */
   | {
       readonly kind: 'judge'
       readonly family: FamilySpec
@@ -84,7 +87,10 @@ export interface Champions {
   }[]
 }
 
-/** Who answers for whom after the gate: members that do not answer for themselves, and the packs of those that do. */
+/**
+ * Who answers for whom after the gate: members that do not answer for themselves, and the packs of
+ * those that do.
+ */
 export interface Answerers {
   readonly serving: readonly {
     readonly name: string

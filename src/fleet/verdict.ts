@@ -1,8 +1,9 @@
 import type { ModelName } from '../base/ids.ts'
 
 /**
- * kept: the version serves. pruned: its ancestor answers better or as well, so it does; a champion retires.
- * refused: another rule fails; a champion stays, else the ancestor answers. failed: there is no version.
+ * kept: the version serves. pruned: its ancestor answers better or as well, so it does; a champion
+ * retires. refused: another rule fails; a champion stays, else the ancestor answers. failed: there
+ * is no version.
  */
 export type Decision = 'kept' | 'pruned' | 'refused' | 'failed'
 
@@ -13,14 +14,19 @@ export interface RuleOutcome {
   readonly from: string
   readonly expression: string
   readonly holds: boolean
-  /** What the rule saw, in words with numbers: `expected gain 0.016`, or `metric auc is missing`. */
+  /**
+   * What the rule saw, in words with numbers: `expected gain 0.016`, or `metric auc is missing`.
+   */
   readonly saw: string
 }
 
 export interface Verdict {
   readonly name: ModelName
   readonly decision: Decision
-  /** `kept`, `not-worth-keeping`, `worse-than-baseline`, a fit failure, or `gate-<name>`: for counting. */
+  /**
+   * `kept`, `not-worth-keeping`, `worse-than-baseline`, a fit failure, or `gate-<name>`: for
+   * counting.
+   */
   readonly reason: string
   /** One sentence with numbers, for people. */
   readonly because: string

@@ -16,9 +16,14 @@ export interface Lineage {
   readonly code: string
 }
 
-/** A version of a model: one row of parameters in a pack, for a graph. Never changes once recorded. */
+/**
+ * A version of a model: one row of parameters in a pack, for a graph. Never changes once recorded.
+ */
 export interface Version {
-  /** Of the graph, the parameter row and the name: equal bytes have equal digests, whenever they were made. */
+  /**
+   * Of the graph, the parameter row and the name: equal bytes have equal digests, whenever they
+   * were made.
+   */
   readonly digest: Digest
   readonly model: ModelName
   /** 1, 2, 3 ... within the model. */
