@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import { specFiles } from './plans.ts'
+import { count } from './words.ts'
+
+export const validateAsk = z.strictObject({
+  files: specFiles,
+  fleetFolder: z
+    .string()
+    .min(1)
+    .max(4_000)
+    .optional()
+    .describe('When given, expressions are bound against the data of the sources too.'),
+})
+export type ValidateAsk = z.infer<typeof validateAsk>
+
+/** A fault of a declaration: where it stands, what is wrong, and the cure. */
+export const specProblem = z.object({
+  code: z.string(),
+  file: z.string(),
+  line: z.int().min(0),
+  column: z.int().min(0),
+  detail: z.string(),
+  hint: z.string().nullable(),
+  rendered: z.string().describe('Place, line, caret and cure, as the terminal shows it.'),
+})
+export type SpecProblem = z.infer<typeof specProblem>
+
+export const validateAnswer = z.object({
+  valid: z.boolean(),
+  documents: count,
+  problems: z.array(specProblem),
+})
+export type ValidateAnswer = z.infer<typeof validateAnswer>
+
+/** One thing that the doctor looked at; a fault comes with its cure. */
+export const check = z.object({
+  name: z.string(),
+  ok: z.boolean(),
+  detail: z.string(),
+  cure: z.string().nullable(),
+})
+export type Check = z.infer<typeof check>
+export const doctorAnswer = z.object({ ok: z.boolean(), checks: z.array(check) })
+export type DoctorAnswer = z.infer<typeof doctorAnswer>
