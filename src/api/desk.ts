@@ -56,8 +56,8 @@ export interface ControlDesk {
 
   /**
    * The current state first (runs that wait or run, their steps, routes), then whatever changes, until the signal
-   * is aborted. With a run: that run and its steps only, whatever its state, and the stream ends after the event
-   * that says done or failed. An unknown run is refused by the first `next()`, before any event.
+   * is aborted. With a run (which exists): that run and its steps only, whatever its state, and the stream ends
+   * after the event that says done or failed.
    */
   events(ask: { run: string | undefined; signal: AbortSignal }): AsyncIterable<ControlEvent>
 }

@@ -6,7 +6,7 @@ import { count, modelNameText } from './words.ts'
 
 const measured = z.number().exactOptional()
 
-export const metrics = z.object({
+export const metrics: z.ZodType<Metrics, Metrics> = z.object({
   rows: count,
   loss: measured,
   rmse: measured,
@@ -16,7 +16,7 @@ export const metrics = z.object({
   auc: measured,
   brier: measured,
   calibrationError: measured,
-}) satisfies z.ZodType<Metrics, unknown>
+})
 
 const difference = z.object({
   rows: count,
@@ -29,7 +29,7 @@ const difference = z.object({
 
 const rival = z.object({ name: z.string(), metrics, difference })
 
-export const evidence = z.object({
+export const evidence: z.ZodType<Evidence, Evidence> = z.object({
   task: z.enum(['regression', 'classification']),
   span: z.string().describe('The judging span, as declared.'),
   candidate: metrics,
@@ -37,9 +37,9 @@ export const evidence = z.object({
   champion: rival.exactOptional(),
   championAbsent: z.enum(['none', 'other-view', 'bytes-gone']).exactOptional(),
   ancestors: z.array(rival.extend({ name: modelNameText })).describe('Nearest first.'),
-}) satisfies z.ZodType<Evidence, unknown>
+})
 
-export const verdict = z.object({
+export const verdict: z.ZodType<Verdict, Verdict> = z.object({
   name: modelNameText,
   decision: z.enum(['kept', 'pruned', 'refused', 'failed']),
   reason: z.string(),
@@ -55,4 +55,4 @@ export const verdict = z.object({
   ),
   against: modelNameText.exactOptional(),
   expected: measured,
-}) satisfies z.ZodType<Verdict, unknown>
+})

@@ -9,13 +9,13 @@ export {
   validateAnswer,
   validateAsk,
 } from './checks.ts'
+export { type ClientOptions, ControlClient, type ExportedFile } from './client.ts'
 export { type Filter, type Filtered, filterTerms, matches, readFilter } from './filter.ts'
 export {
   type After,
   limitDefault,
   limitMax,
   type ModelsAsk,
-  membersQuery,
   modelsQuery,
   type PageAsk,
   pageQuery,
@@ -60,6 +60,7 @@ export {
   runView,
   type StepRow,
 } from './runs.ts'
+export { readEvents, type SentEvent } from './sse.ts'
 export {
   type BlueprintSummary,
   type FleetSummary,

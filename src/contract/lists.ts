@@ -33,12 +33,6 @@ export const modelsQuery = z.strictObject({
   limit,
   cursor,
 })
-export const membersQuery = z.strictObject({
-  members: z.enum(['true', 'false']).optional().describe('true: the list of members.'),
-  limit,
-  cursor,
-})
-
 /** Where a page begins: after this sort value (null in lists with one order) and this name or id. */
 export interface After {
   readonly value: string | number | null

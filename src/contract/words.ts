@@ -38,6 +38,6 @@ export function pageOf<T extends z.ZodType>(item: T) {
 }
 
 export interface Page<T> {
-  readonly items: readonly T[]
+  readonly items: T[]
   readonly nextCursor: string | null
 }

@@ -1,0 +1,71 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
+import { planRoutes, validateRoute } from './acts.ts'
+import type { ControlDesk } from './desk.ts'
+import { EventStreams } from './event-stream.ts'
+import { fleetReads, modelReads, runReads } from './reads.ts'
+import { answerRefusal, answerUnknownPath } from './refusal.ts'
+
+export interface ApiOptions {
+  readonly desk: ControlDesk
+  /** Of Muster, for the OpenAPI document. */
+  readonly version: string
+}
+
+/**
+ * The control API under /api, in a scope of its own: its validators, errors and documents touch no other route.
+ * Event streams are ended before the app closes, so that `app.close()` never waits for a reader.
+ */
+export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Promise<void> {
+  const { desk, version } = options
+  await app.register(
+    async scope => {
+      const streams = new EventStreams()
+      scope.setValidatorCompiler(validatorCompiler)
+      scope.setSerializerCompiler(serializerCompiler)
+      scope.setErrorHandler(answerRefusal)
+      scope.setNotFoundHandler(answerUnknownPath)
+      scope.removeContentTypeParser('text/plain')
+      scope.addHook('preClose', async () => streams.close())
+      await scope.register(swagger, {
+        openapi: {
+          openapi: '3.1.0',
+          info: {
+            title: 'Muster control API',
+            version,
+            description:
+              'Fleets of models as one thing. Refusals are application/problem+json (RFC 9457); lists give ' +
+              '`items` and an opaque `nextCursor`; every decision carries its `because`.',
+            license: { name: 'Apache-2.0' },
+          },
+        },
+        transform: jsonSchemaTransform,
+      })
+      await scope.register(swaggerUi, {
+        routePrefix: '/docs',
+        uiConfig: { docExpansion: 'list', deepLinking: true },
+        staticCSP: true,
+      })
+      await scope.register(
+        async plain => {
+          const api = plain.withTypeProvider<ZodTypeProvider>()
+          fleetReads(api, desk)
+          modelReads(api, desk)
+          runReads(api, desk, streams)
+          planRoutes(api, desk)
+          validateRoute(api, desk)
+          api.get('/openapi.json', { schema: { hide: true } }, () => scope.swagger())
+        },
+        { prefix: '/v1' },
+      )
+    },
+    { prefix: '/api' },
+  )
+}

@@ -1,0 +1,204 @@
+import type { z } from 'zod'
+import { MusterError } from '../base/errors.ts'
+import { type DoctorAnswer, doctorAnswer, type ValidateAsk, validateAnswer } from './checks.ts'
+import type { SortWord } from './lists.ts'
+import { modelRow, modelView, whyChain } from './models.ts'
+import { applyAnswer, type PlanAsk, planMember, planRow, planView } from './plans.ts'
+import { errorOfProblem } from './problem.ts'
+import { type ControlEvent, controlEvent, runRow, runView } from './runs.ts'
+import { readEvents } from './sse.ts'
+import { fleetSummary } from './summary.ts'
+import { pageOf } from './words.ts'
+
+export interface ClientOptions {
+  /** `http://127.0.0.1:7077`. */
+  readonly server: string
+  readonly signal?: AbortSignal
+  /** After this long without an answer a call is given up. Plans read data, so they take longer than reads. */
+  readonly timeoutMs?: number
+}
+
+export interface PageWords {
+  readonly limit?: number
+  readonly cursor?: string
+}
+
+export interface ExportedFile {
+  readonly bytes: Uint8Array
+  readonly version: number
+  readonly versionDigest: string
+}
+
+const modelPage = pageOf(modelRow)
+const runPage = pageOf(runRow)
+const planPage = pageOf(planRow)
+const memberPage = pageOf(planMember)
+
+/**
+ * The control API, typed, over fetch. Answers are parsed by the schemas of the contract, so a server of another
+ * version says so instead of failing somewhere later. Throws MusterErrors only (and AbortError on the signal).
+ */
+export class ControlClient {
+  readonly server: string
+  readonly #options: ClientOptions
+
+  constructor(options: ClientOptions) {
+    this.server = options.server.replace(/\/+$/, '')
+    this.#options = options
+  }
+
+  summary() {
+    return this.#get('/fleet', fleetSummary)
+  }
+  models(ask: PageWords & { filter?: string; sort?: SortWord } = {}) {
+    return this.#get(`/models${queryOf(ask)}`, modelPage)
+  }
+  model(name: string) {
+    return this.#get(`/models/${encodeURIComponent(name)}`, modelView)
+  }
+  why(name: string) {
+    return this.#get(`/models/${encodeURIComponent(name)}/why`, whyChain)
+  }
+  async exportModel(name: string): Promise<ExportedFile> {
+    const response = await this.request('GET', `/api/v1/models/${encodeURIComponent(name)}/export`)
+    return {
+      bytes: new Uint8Array(await response.arrayBuffer()),
+      version: Number(response.headers.get('x-muster-version')),
+      versionDigest: response.headers.get('x-muster-version-digest') ?? '',
+    }
+  }
+  runs(ask: PageWords = {}) {
+    return this.#get(`/runs${queryOf(ask)}`, runPage)
+  }
+  run(id: string) {
+    return this.#get(`/runs/${encodeURIComponent(id)}`, runView)
+  }
+  plan(ask: PlanAsk) {
+    return this.#post('/plans', ask, planView)
+  }
+  plans(ask: PageWords = {}) {
+    return this.#get(`/plans${queryOf(ask)}`, planPage)
+  }
+  planById(id: string) {
+    return this.#get(`/plans/${encodeURIComponent(id)}`, planView)
+  }
+  planMembers(id: string, ask: PageWords = {}) {
+    return this.#get(`/plans/${encodeURIComponent(id)}/members${queryOf(ask)}`, memberPage)
+  }
+  apply(id: string, digest?: string) {
+    const body = digest === undefined ? {} : { digest }
+    return this.#post(`/plans/${encodeURIComponent(id)}/apply`, body, applyAnswer)
+  }
+  validate(ask: ValidateAsk) {
+    return this.#post('/validate', ask, validateAnswer)
+  }
+  doctor(): Promise<DoctorAnswer> {
+    return this.#get('/doctor', doctorAnswer)
+  }
+
+  /** Events of a run, or of everything; ends when the server ends the stream, or by the signal. */
+  async *events(ask: { run?: string; lastEventId?: string } = {}): AsyncGenerator<ControlEvent> {
+    const path = ask.run === undefined ? '/events' : `/runs/${encodeURIComponent(ask.run)}/events`
+    const response = await this.request('GET', `/api/v1${path}`, {
+      headers: {
+        accept: 'text/event-stream',
+        ...(ask.lastEventId === undefined ? {} : { 'last-event-id': ask.lastEventId }),
+      },
+      endless: true,
+    })
+    if (!response.body) return
+    try {
+      for await (const sent of readEvents(response.body)) {
+        yield this.#read(controlEvent, JSON.parse(sent.data))
+      }
+    } catch (error) {
+      if (error instanceof MusterError || this.#options.signal?.aborted) throw error
+      throw this.#away('the stream of events broke off', error)
+    }
+  }
+
+  /** Any call of the server; refusals come as MusterErrors. For the data plane, which has its own schemas. */
+  async request(
+    method: 'GET' | 'POST',
+    path: string,
+    how: { body?: unknown; headers?: Record<string, string>; endless?: boolean } = {},
+  ): Promise<Response> {
+    const { signal, timeoutMs = 600_000 } = this.#options
+    const limits = how.endless ? [] : [AbortSignal.timeout(timeoutMs)]
+    let response: Response
+    try {
+      response = await fetch(`${this.server}${path}`, {
+        method,
+        redirect: 'error',
+        signal: AbortSignal.any([...(signal ? [signal] : []), ...limits]),
+        headers: {
+          ...(how.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...how.headers,
+        },
+        ...(how.body === undefined ? {} : { body: JSON.stringify(how.body) }),
+      })
+    } catch (error) {
+      if (signal?.aborted) throw error
+      throw this.#away(`no Muster server answers at ${this.server}`, error)
+    }
+    if (response.ok) return response
+    const text = await response.text()
+    throw refusalOf(text) ?? this.#foreign(`it answered ${response.status} to ${path}`)
+  }
+
+  async #get<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
+    return this.#parse(await this.request('GET', `/api/v1${path}`), schema)
+  }
+
+  async #post<T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.output<T>> {
+    return this.#parse(await this.request('POST', `/api/v1${path}`, { body }), schema)
+  }
+
+  async #parse<T extends z.ZodType>(response: Response, schema: T): Promise<z.output<T>> {
+    let value: unknown
+    try {
+      value = JSON.parse(await response.text())
+    } catch {
+      throw this.#foreign('its answer is not JSON')
+    }
+    return this.#read(schema, value)
+  }
+
+  #read<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+    const read = schema.safeParse(value)
+    if (read.success) return read.data
+    const at = read.error.issues[0]?.path.join('.') ?? ''
+    throw this.#foreign(`its answer has another form${at ? ` at ${at}` : ''}`)
+  }
+
+  #away(detail: string, cause: unknown): MusterError {
+    return new MusterError('E_SERVER_AWAY', detail, {
+      hint: 'start one: muster up (or name another: --server URL)',
+      cause,
+    })
+  }
+
+  #foreign(why: string): MusterError {
+    return new MusterError(
+      'E_SERVER_AWAY',
+      `${this.server} is no Muster server of this version: ${why}`,
+      {
+        hint: 'compare the versions: muster doctor (or name another: --server URL)',
+      },
+    )
+  }
+}
+
+function refusalOf(text: string): MusterError | undefined {
+  try {
+    return errorOfProblem(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
+
+function queryOf(words: object): string {
+  const given = Object.entries(words).filter(([, value]) => value !== undefined && value !== '')
+  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]))
+  return given.length > 0 ? `?${query}` : ''
+}
