@@ -1,0 +1,6 @@
+export { measuredWords } from './because.ts'
+export { checkRules, type RuleProblem } from './check-rules.ts'
+export { gatesOf, objectiveGate, policiesOf } from './gates-of.ts'
+export { type FamilyToJudge, judgeFamily } from './judge-family.ts'
+export { ruleCharactersMax, ruleDepthMax, ruleElementsMax, ruleNestingMax } from './rule-limits.ts'
+export { differenceWords, metricWord } from './saw.ts'
