@@ -6,6 +6,8 @@ export {
   transformColumn,
   transformRow,
 } from './design.ts'
+export { buildFamilyGraph } from './family-graph.ts'
+export { buildMemberModel, type ModelAbout, outputName } from './member-model.ts'
 export {
   type DesignColumn,
   type GraphHead,
@@ -14,3 +16,9 @@ export {
   type Slot,
   type StepGroup,
 } from './row-layout.ts'
+export {
+  type FamilySession,
+  type ModelSession,
+  openFamilySession,
+  openModelSession,
+} from './session.ts'
