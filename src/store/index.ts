@@ -1,0 +1,88 @@
+export {
+  type Adoption,
+  adoptPlan,
+  type CreatedRun,
+  type DeclaredFamily,
+} from './adopt.ts'
+export { migrate, sqlFolder } from './migrate.ts'
+export {
+  countChildren,
+  countModels,
+  families,
+  listModels,
+  type ModelCount,
+  type ModelFilter,
+  type ModelPage,
+  type ModelSort,
+  modelsOf,
+  nearestModels,
+  readModel,
+  readModels,
+  readRecipes,
+} from './models.ts'
+export { type Listener, listen, type Notice } from './notices.ts'
+export {
+  listPlanMembers,
+  listPlans,
+  type PlanHead,
+  type PlannedMember,
+  type PlanState,
+  readPlan,
+  readPlanHead,
+  recordPlan,
+  type StoredPlan,
+  targetPlan,
+} from './plans.ts'
+export {
+  countRoutes,
+  type EnvironmentRecord,
+  environments,
+  type FamilyGeneration,
+  familyGenerations,
+  familyRoutes,
+  generations,
+  type ModelRoute,
+  routesOf,
+} from './routes.ts'
+export {
+  failRun,
+  finishRun,
+  latestSealedRun,
+  listRuns,
+  type RunRecord,
+  readReport,
+  readRun,
+  readRunWork,
+  runHistory,
+  unfinishedRuns,
+} from './runs.ts'
+export { type RunSeal, type SealedMember, type Sealing, sealRun } from './seal.ts'
+export { latestSnapshot, putSnapshot, readSnapshot } from './snapshots.ts'
+export { currentSpec, readSpec, recordSpec, type SpecRevision } from './specs.ts'
+export type { Sql, Transactions } from './sql.ts'
+export {
+  type AskedStep,
+  ensureSteps,
+  failStep,
+  finishStep,
+  progressStep,
+  readSteps,
+  reopenStep,
+  runStatus,
+  type StepFailure,
+  type StepFinish,
+  type StepRecord,
+  type StepStart,
+  setBackStep,
+  startStep,
+  stepAttemptsMax,
+  stepsOf,
+} from './steps.ts'
+export { openStore, type Store, type StoreOptions } from './store.ts'
+export {
+  type Judgement,
+  readJudgements,
+  readVersion,
+  readVersions,
+  versionDigests,
+} from './versions.ts'

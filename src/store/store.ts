@@ -1,0 +1,165 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { MusterError } from '../base/errors.ts'
+import type { Sql, Transactions } from './sql.ts'
+
+/**
+ * Twelve: control, its listener and a few requests; embedded Postgres allows 60 for all processes
+ * together.
+ */
+const connectionsMax = 12
+/**
+ * A statement over 111,468 models takes seconds; one that runs for two minutes has lost its way.
+ */
+const statementTimeoutMs = 120_000
+/** A transaction that nobody carries on holds locks that others wait for. */
+const idleInTransactionMs = 60_000
+const transactionAttempts = 5
+/** How long a new connection is tried for: a killed server is back in well under a second. */
+const connectTries = 40
+const connectPauseMs = 100
+
+export interface Store extends Transactions, AsyncDisposable {
+  close(): Promise<void>
+}
+
+export interface StoreOptions {
+  readonly connections?: number
+  readonly applicationName?: string
+}
+
+/** bigint comes as a number: none of ours reaches 2^53. */
+const numberTypes = { getTypeParser }
+function getTypeParser(oid: number, format?: 'text' | 'binary') {
+  if (oid === pg.types.builtins.INT8) return Number
+  return pg.types.getTypeParser(oid as 20, format as 'text')
+}
+
+export async function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.connections ?? connectionsMax,
+    application_name: options.applicationName ?? 'muster',
+    statement_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+    connectionTimeoutMillis: 10_000,
+    types: numberTypes as never,
+  })
+  // A connection that breaks while idle is replaced by the next use; unheard, it would end us.
+  pool.on('error', () => {})
+  const store = onPool(pool)
+  try {
+    await store.one('select 1 as "up"')
+  } catch (error) {
+    await pool.end()
+    throw error
+  }
+  return store
+}
+
+function onPool(pool: pg.Pool): Store {
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= pool.end()
+    return closed
+  }
+  const once = async <T>(deed: (sql: Sql) => Promise<T>): Promise<T> => {
+    const client = await connect(pool)
+    try {
+      const result = await deed(onClient(client))
+      client.release()
+      return result
+    } catch (error) {
+      client.release(isBroken(error) ? (error as Error) : undefined)
+      throw asDatabaseError(error)
+    }
+  }
+  return {
+    all: (text, values) => once(sql => sql.all(text, values)),
+    one: (text, values) => once(sql => sql.one(text, values)),
+    run: (text, values) => once(sql => sql.run(text, values)),
+    transaction: (deed, reading) => transact(pool, deed, reading),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** A connection, tried again while the server is away: nothing was sent, so nothing can double. */
+async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await pool.connect()
+    } catch (error) {
+      if (pool.ending || tries >= connectTries || !isBroken(error)) throw asDatabaseError(error)
+      await sleep(connectPauseMs)
+    }
+  }
+}
+
+async function transact<T>(
+  pool: pg.Pool,
+  deed: (sql: Sql) => Promise<T>,
+  reading?: 'snapshot',
+): Promise<T> {
+  const begin = reading ? 'begin isolation level repeatable read read only' : 'begin'
+  for (let attempt = 1; ; attempt++) {
+    const client = await connect(pool)
+    let committing = false
+    try {
+      await client.query(begin)
+      const result = await deed(onClient(client))
+      committing = true
+      await client.query('commit')
+      client.release()
+      return result
+    } catch (error) {
+      const broken = isBroken(error)
+      if (!broken) await client.query('rollback').catch(() => {})
+      client.release(broken ? (error as Error) : undefined)
+      const again = isConflict(error) || (broken && !committing)
+      if (!again || attempt >= transactionAttempts) throw asDatabaseError(error)
+      await sleep(5 * 2 ** attempt)
+    }
+  }
+}
+
+function onClient(client: pg.ClientBase): Sql {
+  const query = (text: string, values?: readonly unknown[]) =>
+    client.query(text, values as unknown[] | undefined)
+  return {
+    all: async <Row extends object>(text: string, values?: readonly unknown[]) =>
+      (await query(text, values)).rows as Row[],
+    one: async <Row extends object>(text: string, values?: readonly unknown[]) =>
+      (await query(text, values)).rows[0] as Row | undefined,
+    run: async (text, values) => (await query(text, values)).rowCount ?? 0,
+  }
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code ?? '')
+}
+
+/** Serialization failure and deadlock: Postgres undid all of it and asks to be asked again. */
+function isConflict(error: unknown): boolean {
+  return ['40001', '40P01'].includes(codeOf(error))
+}
+
+/** The connection is gone or was never made: class 08, shutdown, too many clients, the socket. */
+function isBroken(error: unknown): boolean {
+  if (error instanceof MusterError) return false
+  const code = codeOf(error)
+  if (/^08|^57P0[123]$|^53300$|^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH)/.test(code))
+    return true
+  return (
+    error instanceof Error && /connection terminated|timeout exceeded when/i.test(error.message)
+  )
+}
+
+/** E_DATABASE when the server does not answer; every other error as it is. */
+function asDatabaseError(error: unknown): unknown {
+  if (!isBroken(error)) return error
+  return new MusterError('E_DATABASE', 'Postgres closed the connection or does not accept one', {
+    hint: 'wait until it is up again; the call may be repeated',
+    cause: error,
+  })
+}
