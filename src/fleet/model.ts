@@ -20,6 +20,8 @@ export const modelStates: readonly ModelState[] = [
 /** What a member's last training read. Two equal recipes need no second training. */
 export interface Recipe {
   readonly view: Digest
+  /** `name@version`, for people: a recipe's digest is of what the view means, not of its name. */
+  readonly viewId: string
   readonly label: string
   readonly spans: string
   readonly pipeline: string

@@ -1,0 +1,141 @@
+import { must } from '../base/assert.ts'
+import { type Digest, digestOfValue } from '../base/digest.ts'
+import type { ModelName } from '../base/ids.ts'
+import { modelName } from '../base/model-name.ts'
+import type { Gate, MemberList, Recipe, Snapshot } from '../fleet/index.ts'
+import { gatesOf } from '../gate/index.ts'
+import type { BlueprintSpec, FeatureViewSpec, FleetSpec } from '../spec/index.ts'
+import { indexOverrides, parametersUnder } from './overrides.ts'
+
+/*
+ * The recipe of a member is what its training reads. Most members of a family share one, so recipes are made
+ * once for each set of overrides, and members only look theirs up.
+ */
+
+export interface FamilyRecipes {
+  /** Of every member that no override touches. */
+  readonly base: Digest
+  /** Of those that one touches, themselves or through an ancestor that they lean on. */
+  readonly overridden: readonly { readonly recipe: Digest; readonly names: readonly ModelName[] }[]
+  readonly recipes: ReadonlyMap<Digest, Recipe>
+  of(name: ModelName): Digest
+}
+
+/** Sources by name that a view reads: that of its rows and those of its groups. */
+export function sourcesOf(
+  view: FeatureViewSpec,
+  spec: Pick<FleetSpec, 'groups'>,
+): readonly string[] {
+  const sources = new Set([view.rows])
+  for (const { from } of view.features) {
+    if (from.kind === 'group')
+      sources.add(must(spec.groups.get(from.group), 'the group exists').source)
+  }
+  return [...sources].sort()
+}
+
+/** Of what the gates ask, whoever asks it: a policy that only gets a new version changes nothing. */
+export function gatesDigest(
+  gates: readonly Gate[],
+  objectives: BlueprintSpec['objectives'],
+): Digest {
+  const asked = gates.map(g => `${g.gate}: ${g.expression}`).sort()
+  const reads = gates.some(g => g.expression.includes('objectives'))
+  return digestOfValue(reads ? { asked, objectives } : { asked })
+}
+
+function spansText({ train, judge, report }: BlueprintSpec['spans']): string {
+  const reported = report === undefined ? '' : `, report ${report.text}`
+  return `train ${train.text}, judge ${judge.text}${reported}`
+}
+
+export function recipeDigest({ viewId: _, ...read }: Recipe): Digest {
+  return digestOfValue(read)
+}
+
+/** The recipe of the members of a blueprint that no override touches. */
+export function recipeOf(
+  blueprint: BlueprintSpec,
+  spec: Pick<FleetSpec, 'views' | 'groups' | 'policies'>,
+  snapshots: ReadonlyMap<string, Pick<Snapshot, 'id'>>,
+): Recipe {
+  const view = must(spec.views.get(blueprint.view), `the view ${blueprint.view} exists`)
+  const read = sourcesOf(view, spec).map((source): [string, Digest] => [
+    source,
+    must(snapshots.get(source), `a snapshot of ${source} was taken`).id,
+  ])
+  return {
+    view: view.digest,
+    viewId: view.id,
+    label: blueprint.label,
+    spans: spansText(blueprint.spans),
+    pipeline: blueprint.pipeline.id,
+    parameters: digestOfValue(blueprint.pipeline.parameters),
+    gates: gatesDigest(gatesOf(blueprint, spec.policies), blueprint.objectives),
+    snapshots: Object.fromEntries(read),
+  }
+}
+
+/**
+ * The recipes of a whole family. A member leans on its parent, so where an ancestor is overridden the members
+ * below it have a recipe of their own too.
+ */
+export function recipesOf(
+  blueprint: BlueprintSpec,
+  spec: Pick<FleetSpec, 'views' | 'groups' | 'policies'>,
+  snapshots: ReadonlyMap<string, Pick<Snapshot, 'id'>>,
+  members: MemberList,
+): FamilyRecipes {
+  const plain = recipeOf(blueprint, spec, snapshots)
+  const base = recipeDigest(plain)
+  const recipes = new Map<Digest, Recipe>([[base, plain]])
+  const special = new Map<ModelName, Digest>()
+  if (blueprint.overrides.length > 0) {
+    const index = indexOverrides(blueprint.overrides)
+    const digests = new Map<string, Digest>()
+    const chains = new Map<ModelName, string>()
+    for (const { keys } of members.levels) {
+      for (const key of keys) {
+        const name = modelName(blueprint.name, key)
+        const above = key.length === 0 ? undefined : chains.get(parentName(name))
+        const matched = index.matches(name)
+        if (matched.length === 0 && above === undefined) continue
+        const chain = `${above ?? ''}/${matched.join(',')}`
+        chains.set(name, chain)
+        let digest = digests.get(chain)
+        if (digest === undefined) {
+          const parameters = parametersUnder(blueprint.pipeline, blueprint.overrides, matched)
+          const leans = above === undefined ? null : must(digests.get(above), 'parents come first')
+          const own = {
+            ...plain,
+            parameters: digestOfValue(leans ? { parameters, leans } : parameters),
+          }
+          digest = recipeDigest(own)
+          recipes.set(digest, own)
+          digests.set(chain, digest)
+        }
+        if (digest !== base) special.set(name, digest)
+      }
+    }
+  }
+  return {
+    base,
+    overridden: groupNames(special),
+    recipes,
+    of: name => special.get(name) ?? base,
+  }
+}
+
+function parentName(name: ModelName): ModelName {
+  return name.slice(0, name.lastIndexOf('.')) as ModelName
+}
+
+function groupNames(special: ReadonlyMap<ModelName, Digest>): FamilyRecipes['overridden'] {
+  const groups = new Map<Digest, ModelName[]>()
+  for (const [name, recipe] of special) {
+    const names = groups.get(recipe)
+    if (names === undefined) groups.set(recipe, [name])
+    else names.push(name)
+  }
+  return [...groups].map(([recipe, names]) => ({ recipe, names }))
+}
