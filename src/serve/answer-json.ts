@@ -1,0 +1,49 @@
+import type { Answer, ModelMetadata } from './data-plane.ts'
+
+/**
+ * An answer in the words of the Open Inference Protocol v2. Written by hand: names were looked up, so they hold no
+ * character that JSON escapes, and the numbers are finite, so their plain form is JSON. A float32 is written as
+ * the double that it is, so that what a client parses equals it bit for bit.
+ */
+export function answerJson(answer: Answer): string {
+  const { values, because } = answer
+  return (
+    `{"model_name":"${answer.model}","model_version":"${answer.version}",` +
+    `"id":${answer.id === answer.receipt ? `"${answer.id}"` : JSON.stringify(answer.id)},` +
+    `"parameters":{"receipt":"${answer.receipt}","answered_by":"${answer.answeredBy}"` +
+    `${because === undefined ? '' : `,"because":${JSON.stringify(because)}`}},` +
+    `"outputs":[{"name":"${answer.output}","shape":[${values.length},1],"datatype":"FP32",` +
+    `"data":[${values.length === 1 ? values[0] : values.join(',')}]}]}`
+  )
+}
+
+/** `versions` are those of the name itself: none while an ancestor answers, which `parameters` then names. */
+export function metadataJson(metadata: ModelMetadata): object {
+  const { signature, because } = metadata
+  return {
+    name: metadata.model,
+    versions: because === undefined ? [String(metadata.version)] : [],
+    platform: 'onnxruntime_onnx',
+    inputs: signature.inputs.map(({ name, datatype, mayBeMissing }) => ({
+      name,
+      datatype,
+      shape: [-1, 1],
+      parameters: { may_be_missing: mayBeMissing },
+    })),
+    outputs: [
+      {
+        name: signature.output.name,
+        datatype: signature.output.datatype,
+        shape: [-1, 1],
+        ...(signature.unit === undefined ? {} : { parameters: { unit: signature.unit } }),
+      },
+    ],
+    parameters: {
+      answered_by: metadata.answeredBy,
+      answered_by_version: String(metadata.version),
+      version_digest: metadata.versionDigest,
+      ...(because === undefined ? {} : { because }),
+      purpose: metadata.purpose,
+    },
+  }
+}

@@ -1,0 +1,192 @@
+import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import { MusterError } from '../base/errors.ts'
+import type { ServeLimits } from './limits.ts'
+
+/** What the batcher needs of a graph; `onnx/` has the real one. Runs one call at a time. */
+export interface GraphSession {
+  /** Raw features of a row of `x`. */
+  readonly inputs: number
+  /** Numbers in a parameter row. */
+  readonly width: number
+  /**
+   * `x` is [rows, inputs] and `parameters` [parameterRows, width], row-major; `parameterRows` is `rows` or 1.
+   * Gives one number a row.
+   */
+  run(
+    x: Float32Array,
+    parameters: Float32Array,
+    rows: number,
+    parameterRows?: number,
+  ): Promise<Float32Array>
+  close(): unknown
+}
+
+/** Rows of one request for one version. */
+export interface Job {
+  /** [rows, inputs], row-major. */
+  readonly x: Float32Array
+  readonly rows: number
+  /** The block that holds the version's parameters, `width` numbers a row, and which row is its. */
+  readonly block: Float32Array
+  readonly width: number
+  readonly row: number
+  /** On the clock's monotonic scale; Infinity for none. */
+  readonly deadlineMs: number
+}
+
+/** Rows that wait or run, over all graphs of a data plane. */
+export interface WaitingRows {
+  rows: number
+}
+
+interface Waiting {
+  readonly job: Job
+  readonly resolve: (y: Float32Array) => void
+  readonly reject: (error: MusterError) => void
+}
+
+/**
+ * Collects the requests of one turn of the event loop that share a graph, and runs them as one call, whatever
+ * their models. It drains by setImmediate and not by a microtask: each socket's request arrives in its own
+ * callback of the same poll phase, and microtasks run between those, so they would find one request each. While a
+ * call runs, the next batch gathers by itself: under load batches grow, and without load nobody waits.
+ */
+export class Batcher {
+  readonly #session: GraphSession
+  readonly #clock: Clock
+  readonly #limits: ServeLimits
+  readonly #total: WaitingRows
+  readonly #onCall: (rows: number) => void
+  #waiting: Waiting[] = []
+  #draining = false
+  #closing = false
+  // One call runs at a time, so these are free again when the next is put together.
+  #x = new Float32Array(0)
+  #parameters = new Float32Array(0)
+
+  constructor(
+    session: GraphSession,
+    at: { clock: Clock; limits: ServeLimits; total: WaitingRows; onCall: (rows: number) => void },
+  ) {
+    this.#session = session
+    this.#clock = at.clock
+    this.#limits = at.limits
+    this.#total = at.total
+    this.#onCall = at.onCall
+  }
+
+  get shape(): { readonly inputs: number; readonly width: number } {
+    return this.#session
+  }
+
+  /** One number a row. Throws E_BUSY at the cap, E_DEADLINE_PAST when the job waited past its deadline. */
+  run(job: Job): Promise<Float32Array> {
+    if (this.#total.rows + job.rows > this.#limits.waitingRowsMax) {
+      return Promise.reject(
+        new MusterError(
+          'E_BUSY',
+          `${this.#total.rows} rows wait already; the limit is ${this.#limits.waitingRowsMax}`,
+          { hint: 'send it again in a second', extra: { retryAfterSeconds: 1 } },
+        ),
+      )
+    }
+    this.#total.rows += job.rows
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ job, resolve, reject })
+      if (this.#draining) return
+      this.#draining = true
+      setImmediate(() => void this.#drain())
+    })
+  }
+
+  /** Closes the session once nothing waits. */
+  close(): void {
+    this.#closing = true
+    if (!this.#draining) this.#session.close()
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#call(this.#take())
+    this.#draining = false
+    if (this.#closing) this.#session.close()
+  }
+
+  /** The next jobs that fit one call, in order of arrival; those past their deadline are answered here. */
+  #take(): Waiting[] {
+    const taken: Waiting[] = []
+    let rows = 0
+    let nowMs = -1
+    let index = 0
+    for (; index < this.#waiting.length; index++) {
+      const waiting = this.#waiting[index]!
+      const { job } = waiting
+      if (rows + job.rows > this.#limits.rowsPerCallMax && taken.length > 0) break
+      if (job.deadlineMs !== Number.POSITIVE_INFINITY) {
+        if (nowMs < 0) nowMs = this.#clock.monotonicMs()
+        if (nowMs >= job.deadlineMs) {
+          this.#total.rows -= job.rows
+          waiting.reject(
+            new MusterError(
+              'E_DEADLINE_PAST',
+              'the request waited past its deadline; it did not run',
+            ),
+          )
+          continue
+        }
+      }
+      rows += job.rows
+      taken.push(waiting)
+    }
+    if (index === this.#waiting.length) this.#waiting = []
+    else this.#waiting.splice(0, index)
+    return taken
+  }
+
+  async #call(taken: readonly Waiting[]): Promise<void> {
+    if (taken.length === 0) return
+    const rows = taken.reduce((sum, { job }) => sum + job.rows, 0)
+    try {
+      const y = await this.#answer(taken, rows)
+      assert(y.length === rows, 'a graph gives one number a row')
+      this.#onCall(rows)
+      let at = 0
+      for (const { job, resolve } of taken) {
+        resolve(taken.length === 1 ? y : y.subarray(at, at + job.rows))
+        at += job.rows
+      }
+    } catch (cause) {
+      const error = new MusterError('E_INTERNAL', 'the graph failed on this batch', { cause })
+      for (const { reject } of taken) reject(error)
+    } finally {
+      this.#total.rows -= rows
+    }
+  }
+
+  /** A batch for one version passes its parameters once, without copying; a mixed one stacks them row by row. */
+  #answer(taken: readonly Waiting[], rows: number): Promise<Float32Array> {
+    const first = taken[0]!.job
+    const { block, row, width } = first
+    const same = taken.every(({ job }) => job.block === block && job.row === row)
+    const own = block.subarray(row * width, (row + 1) * width)
+    if (taken.length === 1) return this.#session.run(first.x, own, rows, 1)
+    const inputs = first.x.length / first.rows
+    if (this.#x.length < rows * inputs) this.#x = new Float32Array(rows * inputs)
+    if (!same && this.#parameters.length < rows * width) {
+      this.#parameters = new Float32Array(rows * width)
+    }
+    let at = 0
+    for (const { job } of taken) {
+      this.#x.set(job.x, at * inputs)
+      if (!same) {
+        const from = job.row * width
+        const parameters = job.block.subarray(from, from + width)
+        for (let i = 0; i < job.rows; i++) this.#parameters.set(parameters, (at + i) * width)
+      }
+      at += job.rows
+    }
+    const x = this.#x.subarray(0, rows * inputs)
+    if (same) return this.#session.run(x, own, rows, 1)
+    return this.#session.run(x, this.#parameters.subarray(0, rows * width), rows, rows)
+  }
+}

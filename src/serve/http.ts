@@ -1,0 +1,99 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { MusterError } from '../base/errors.ts'
+import { answerJson, metadataJson } from './answer-json.ts'
+import type { DataPlane } from './data-plane.ts'
+import type { ServeMetrics } from './metrics.ts'
+
+/*
+ * The Open Inference Protocol v2 over HTTP, at the rim of the data plane. Bodies have no schema here: the plane
+ * checks them once, by hand, and names the input at fault, which a validator in front would only do twice.
+ */
+
+interface Named {
+  Params: { readonly model: string; readonly version?: string }
+}
+
+export interface ServerFacts {
+  /** Version of the package. */
+  readonly version: string
+}
+
+const json = 'application/json; charset=utf-8'
+const model = '/v2/models/:model'
+const versioned = '/v2/models/:model/versions/:version'
+
+/** Puts the routes of the protocol on `app`, which is a `createStrictApp`. */
+export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: ServerFacts): void {
+  app.get('/v2', () => ({ name: 'muster', version: facts.version, extensions: [] }))
+  app.get('/v2/health/live', () => ({ live: true }))
+  app.get('/v2/health/ready', () => {
+    if (plane.isReady) return { ready: true }
+    throw new MusterError('E_NOT_SERVING', 'the routes of the fleet are still being loaded')
+  })
+  for (const path of [model, versioned]) {
+    app.get<Named>(path, ({ params }) => metadataJson(plane.metadata(params.model, params.version)))
+    app.get<Named>(`${path}/ready`, ({ params }) => {
+      const { answeredBy, because } = plane.metadata(params.model, params.version)
+      const why = because === undefined ? {} : { because }
+      return { name: params.model, ready: true, parameters: { answered_by: answeredBy, ...why } }
+    })
+    app.post<Named>(`${path}/infer`, (request, reply) => {
+      infer(plane, request, reply)
+    })
+    allowOnly(app, path, 'GET')
+    allowOnly(app, `${path}/ready`, 'GET')
+    allowOnly(app, `${path}/infer`, 'POST')
+  }
+}
+
+/** GET /metrics for Prometheus. */
+export function metricsRoute(app: FastifyInstance, metrics: ServeMetrics): void {
+  app.get('/metrics', async (_request, reply) =>
+    reply
+      .header('content-type', metrics.registry.contentType)
+      .send(await metrics.registry.metrics()),
+  )
+}
+
+/** Plain callbacks: an async route costs two more turns of the promise queue, on the path that all calls take. */
+function infer(plane: DataPlane, request: FastifyRequest<Named>, reply: FastifyReply): void {
+  const { params, headers, body } = request
+  let deadlineMs: number | undefined
+  try {
+    deadlineMs = readDeadline(headers['x-request-deadline-ms'])
+  } catch (error) {
+    reply.send(error)
+    return
+  }
+  plane.infer({ model: params.model, version: params.version, deadlineMs, body }).then(
+    answer => reply.header('content-type', json).send(answerJson(answer)),
+    error => reply.send(error),
+  )
+}
+
+/**
+ * Whole milliseconds that the caller will wait, counted from when the body was read: the time of the upload is
+ * the caller's own. What is no number is NaN to the plane, which refuses it as E_DEADLINE.
+ */
+function readDeadline(header: string | string[] | undefined): number | undefined {
+  if (header === undefined) return undefined
+  return typeof header === 'string' && /^-?\d{1,15}$/.test(header) ? Number(header) : Number.NaN
+}
+
+/** 405 with Allow for the other verbs of a path, where Fastify would say that there is no such path. */
+function allowOnly(app: FastifyInstance, path: string, verb: 'GET' | 'POST'): void {
+  const others =
+    verb === 'GET' ? ['POST', 'PUT', 'PATCH', 'DELETE'] : ['GET', 'PUT', 'PATCH', 'DELETE']
+  app.route({
+    method: others,
+    url: path,
+    // A HEAD twin of the refused GET is of no use.
+    exposeHeadRoute: false,
+    // Before the body is read: it does not matter what it holds.
+    onRequest: (_request, reply, done) => {
+      reply.header('allow', verb === 'GET' ? 'GET, HEAD' : 'POST')
+      done(new MusterError('E_METHOD', `this path takes ${verb} only`))
+    },
+    handler: () => undefined,
+  })
+}
