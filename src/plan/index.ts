@@ -1,3 +1,19 @@
 export type { PlannedModel } from './need.ts'
+export { indexOverrides, type OverrideIndex, parametersUnder } from './overrides.ts'
 export { planFleet, type Recorded, type ToPlan } from './plan.ts'
 export { type FamilyRecipes, recipeDigest, recipeOf, recipesOf, sourcesOf } from './recipe.ts'
+export {
+  type Keyed,
+  type PlanLevel,
+  type PlanLine,
+  type PlanSummary,
+  planSummary,
+} from './summary.ts'
+export {
+  explainModel,
+  type LastTraining,
+  type ToExplain,
+  type WhyChain,
+  type WhyLink,
+  type WhyStep,
+} from './why.ts'

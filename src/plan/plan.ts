@@ -1,6 +1,6 @@
 import { type Digest, digestOf, digestOfValue } from '../base/digest.ts'
 import { aboutDuration, countOf } from '../base/format.ts'
-import type { PlanId } from '../base/ids.ts'
+import type { ModelName, PlanId } from '../base/ids.ts'
 import { modelName } from '../base/model-name.ts'
 import {
   type MemberList,
