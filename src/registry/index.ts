@@ -1,0 +1,3 @@
+export { type BlobFolder, openBlobs } from './blobs.ts'
+export type { FsckReport } from './fsck.ts'
+export { type Pack, readPack, versionDigest, writePack } from './pack.ts'
