@@ -9,6 +9,7 @@ export {
 } from './family.ts'
 export { type FitFailure, type FitOutput, type FitRow, fitFailures } from './fit.ts'
 export type { FrameManifest, FramePart, LabelManifest } from './frame.ts'
+export { putJson, readJson } from './json-blob.ts'
 export { type ModelRecord, type ModelState, modelStates, type Recipe } from './model.ts'
 export {
   type Plan,

@@ -2,6 +2,7 @@ import type { Digest } from '../base/digest.ts'
 import type { ModelName, PlanId, RunId } from '../base/ids.ts'
 import type { BlueprintSpec } from '../spec/index.ts'
 import type { FamilySpec } from './family.ts'
+import type { Recipe } from './model.ts'
 import type { Signature } from './signature.ts'
 import type { StepInput } from './step.ts'
 import type { Lineage } from './version.ts'
@@ -35,7 +36,14 @@ export interface RunWork {
   /** Digest of the recipe of every member that no override touches. */
   readonly recipe: Digest
   /** Of those that one does. */
-  readonly recipeOverrides: readonly { readonly names: readonly ModelName[]; readonly recipe: Digest }[]
+  readonly recipeOverrides: readonly {
+    readonly names: readonly ModelName[]
+    readonly recipe: Digest
+  }[]
+  /** The recipes themselves, by digest. */
+  readonly recipes: Readonly<Record<Digest, Recipe>>
+  /** The generation of this family's routes, by environment, that `champions` was read at. */
+  readonly seen: Readonly<Record<string, number>>
 }
 
 /** The last step but the report: verdicts, versions, routes; one transaction. Leaves an `Answerers`. */

@@ -1,0 +1,60 @@
+import { isAbsolute, join, resolve } from 'node:path'
+import { MusterError } from '../base/errors.ts'
+
+/** What the environment says, read once. Nothing else in Muster reads `process.env`. */
+export interface Config {
+  /** State of an embedded server: `.muster` in the folder of the fleet, or MUSTER_HOME. */
+  readonly home: string
+  /** Where declarations and their data files are. */
+  readonly fleetFolder: string
+  readonly host: string
+  readonly port: number
+  /** An external PostgreSQL; undefined: the embedded one. */
+  readonly databaseUrl: string | undefined
+  readonly workers: number
+}
+
+const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
+
+/** Most workers that one machine is given: each holds a part of the data in memory. */
+const workersMax = 64
+
+function wholeNumber(name: string, text: string, least: number, most: number): number {
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= least && value <= most)) {
+    throw new MusterError('E_USAGE', `${name} is "${text}"`, {
+      field: name,
+      hint: `set ${name} to a whole number from ${least} to ${most}`,
+    })
+  }
+  return value
+}
+
+/** Throws E_USAGE for a value that cannot be meant, E_BIND for an address that needs authentication. */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  fleetFolder: string,
+  options: { readonly port?: number | undefined; readonly cores: number },
+): Config {
+  const host = env.MUSTER_HOST || '127.0.0.1'
+  if (!loopback.has(host)) {
+    throw new MusterError('E_BIND', `MUSTER_HOST is ${host}, which other machines can reach`, {
+      field: 'MUSTER_HOST',
+      hint: 'bind 127.0.0.1 and put a proxy that authenticates in front: Muster has no log-in yet',
+    })
+  }
+  const home = env.MUSTER_HOME || join(fleetFolder, '.muster')
+  return {
+    home: isAbsolute(home) ? home : resolve(fleetFolder, home),
+    fleetFolder: resolve(fleetFolder),
+    host,
+    port: options.port ?? wholeNumber('MUSTER_PORT', env.MUSTER_PORT || '7077', 0, 65_535),
+    databaseUrl: env.DATABASE_URL || undefined,
+    workers: wholeNumber(
+      'MUSTER_WORKERS',
+      env.MUSTER_WORKERS || String(Math.max(1, Math.min(options.cores, 8))),
+      1,
+      workersMax,
+    ),
+  }
+}

@@ -1,0 +1,111 @@
+import { must } from '../base/assert.ts'
+import type { Digest } from '../base/digest.ts'
+import { asMusterError } from '../base/errors.ts'
+import type { RunId } from '../base/ids.ts'
+import {
+  type Blobs,
+  type FrameManifest,
+  type ReportOutput,
+  readJson,
+  type WorkInput,
+} from '../fleet/index.ts'
+import {
+  ensureSteps,
+  failRun,
+  finishRun,
+  type RunRecord,
+  readRunWork,
+  type StepRecord,
+  type Transactions,
+  unfinishedRuns,
+} from '../store/index.ts'
+import { type Advance, advance } from './advance.ts'
+
+/** What the loop needs of a queue: a step sent twice is one job. */
+export interface StepQueue {
+  send(key: Digest, kind: WorkInput['kind']): Promise<void>
+}
+
+export interface LoopParts {
+  readonly store: Transactions
+  readonly blobs: Blobs
+  readonly queue: StepQueue
+  /** See `codeVersion`. */
+  readonly code: string
+}
+
+/**
+ * The loop that brings the fleet to its target plan. It takes no input: whatever woke it, it compares what the
+ * runs need with what the steps have left, sends what is missing to the queue, and returns. Safe to repeat, and
+ * safe beside another copy of itself. One run's failure stays its own.
+ */
+export class Loop {
+  readonly #parts: LoopParts
+  readonly #manifests = new Map<Digest, FrameManifest>()
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts
+  }
+
+  /** Gives how many runs are still under way. */
+  async activate(): Promise<number> {
+    const runs = await unfinishedRuns(this.#parts.store)
+    for (const run of runs) {
+      try {
+        await this.#advanceRun(run)
+      } catch (error) {
+        const { message, code } = asMusterError(error)
+        // The database being away is no fault of the run: the next activation tries again.
+        if (code === 'E_DATABASE') throw error
+        await failRun(this.#parts.store, run.id, message)
+      }
+    }
+    if (runs.length === 0) this.#manifests.clear()
+    return runs.length
+  }
+
+  async #advanceRun(run: RunRecord): Promise<void> {
+    const { store, blobs, queue } = this.#parts
+    const { asked, steps } = await this.#walk(run)
+    const failed = [...steps.values()].find(step => step.state === 'failed')
+    if (failed) {
+      const because = failed.error?.because ?? 'it gave no reason'
+      await failRun(store, run.id, `the step ${failed.kind} failed: ${because}`)
+      return
+    }
+    if (asked.finished) {
+      const last = must(asked.steps.at(-1), 'a finished run has steps')
+      const output = must(steps.get(last.key)?.output, 'the last step is done')
+      const report =
+        last.input.kind === 'report' ? await readJson<ReportOutput>(blobs, output) : undefined
+      await finishRun(store, run.id, report)
+      return
+    }
+    for (const { key, input } of asked.steps) {
+      if (steps.get(key)?.state === 'waiting') await queue.send(key, input.kind)
+    }
+  }
+
+  /** Walks as far as the outputs go; steps that other runs have done already are found on the way. */
+  async #walk(run: RunRecord): Promise<{ asked: Advance; steps: Map<Digest, StepRecord> }> {
+    const { store, blobs, code } = this.#parts
+    const work = must(await readRunWork(store, run.id), `the run ${run.id} has its work`)
+    const steps = new Map<Digest, StepRecord>()
+    const known = {
+      output: (key: Digest) => steps.get(key)?.output ?? undefined,
+      manifest: (frame: Digest) => must(this.#manifests.get(frame), 'its manifest was read'),
+    }
+    for (;;) {
+      const asked = advance({ id: run.id, plan: run.plan, work }, known, code)
+      const news = asked.steps.filter(step => !steps.has(step.key))
+      if (news.length === 0) return { asked, steps }
+      const records = await ensureSteps(store, run.id as RunId, news)
+      for (const record of records) {
+        steps.set(record.key, record)
+        if (record.kind === 'frame' && record.output && !this.#manifests.has(record.output)) {
+          this.#manifests.set(record.output, await readJson(blobs, record.output))
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import { must } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Digest } from '../base/digest.ts'
+import { countMembers } from '../features/index.ts'
+import {
+  type Blobs,
+  type MemberList,
+  type ModelRecord,
+  putJson,
+  type RunWork,
+} from '../fleet/index.ts'
+import { planFleet, type Recorded, recipesOf } from '../plan/index.ts'
+import type { BlueprintSpec, SpecFile } from '../spec/index.ts'
+import {
+  families,
+  familyGenerations,
+  familyRoutes,
+  generations,
+  latestSealedRun,
+  modelsOf,
+  putSnapshot,
+  readRecipes,
+  readRunWork,
+  recordPlan,
+  recordSpec,
+  runHistory,
+  type StoredPlan,
+  type Transactions,
+  targetPlan,
+} from '../store/index.ts'
+import { type Declared, takeDeclared } from './declared.ts'
+import { runWorkOf } from './run-work.ts'
+
+/** A plan that was made and recorded. Nothing else has changed. */
+export interface Proposal {
+  readonly plan: StoredPlan
+  readonly declared: Declared
+}
+
+export interface ProposeAt {
+  readonly fleetFolder: string
+  readonly blobs: Blobs
+  readonly store: Transactions
+  readonly clock: Clock
+}
+
+/**
+ * From declarations to a recorded plan: parse, take snapshots, list members, compare with what is recorded, and
+ * fix the work of each blueprint that trains. Throws SpecRefused for the declaration, E_SOURCE, E_DATA_*.
+ */
+export async function propose(files: readonly SpecFile[], at: ProposeAt): Promise<Proposal> {
+  const declared = await takeDeclared(files, at)
+  const { spec, snapshots } = declared
+  const members = await listMembers(declared, at.blobs)
+  const recorded = await readRecorded(declared, at.store)
+  const draft = planFleet({ spec, members, snapshots, recorded, now: at.clock.now() })
+  const works = new Map<string, RunWork>()
+  for (const blueprint of trained(declared, draft.groups)) {
+    const list = must(members.get(blueprint.name), 'every blueprint has its members')
+    works.set(blueprint.name, await workOf(declared, blueprint, list, at))
+  }
+  await recordSpec(at.store, { digest: spec.digest, fleet: spec.name, files })
+  for (const snapshot of snapshots.values()) await putSnapshot(at.store, snapshot)
+  return { plan: await recordPlan(at.store, draft, works), declared }
+}
+
+function trained(
+  declared: Declared,
+  groups: readonly { readonly action: string; readonly blueprint: string }[],
+): readonly BlueprintSpec[] {
+  const names = new Set(groups.filter(g => g.action === 'train').map(g => g.blueprint))
+  return [...names].map(name => must(declared.spec.blueprints.get(name), `${name} is declared`))
+}
+
+/** Blueprints that count the same rows by the same key have the same members: listed once. */
+async function listMembers(
+  { spec, snapshots }: Declared,
+  blobs: Blobs,
+): Promise<ReadonlyMap<string, MemberList>> {
+  const lists = new Map<string, MemberList>()
+  const listed = new Map<string, MemberList>()
+  for (const blueprint of spec.blueprints.values()) {
+    const view = must(spec.views.get(blueprint.view), 'the view was checked')
+    const source = must(spec.sources.get(view.rows), 'the source was checked')
+    const snapshot = must(snapshots.get(source.name), 'its snapshot was taken')
+    const same = JSON.stringify([blueprint.key, blueprint.members, view.where, snapshot.id])
+    const list =
+      listed.get(same) ?? (await countMembers(blueprint, view, { spec: source, snapshot }, blobs))
+    listed.set(same, list)
+    lists.set(blueprint.name, list)
+  }
+  return lists
+}
+
+async function readRecorded({ spec }: Declared, store: Transactions): Promise<Recorded> {
+  const known = new Set((await families(store)).map(family => family.blueprint))
+  for (const name of spec.blueprints.keys()) known.add(name)
+  const models = new Map<string, readonly ModelRecord[]>()
+  const history = new Map<string, { members: number; seconds: number }>()
+  const recipes = new Set<Digest>()
+  let servingCount = 0
+  for (const name of known) {
+    const records = await modelsOf(store, name)
+    models.set(name, records)
+    for (const { recipe, state } of records) {
+      if (recipe) recipes.add(recipe)
+      if (state === 'serving') servingCount++
+    }
+    const [last] = await runHistory(store, name)
+    if (last) history.set(name, last)
+  }
+  const routed = new Map<string, Set<string>>()
+  for (const { environment, blueprint } of await familyGenerations(store)) {
+    routed.set(blueprint, (routed.get(blueprint) ?? new Set()).add(environment))
+  }
+  const current = await generations(store)
+  return {
+    models,
+    recipes: await readRecipes(store, [...recipes]),
+    servingCount,
+    history,
+    generations: Object.fromEntries(spec.environments.map(e => [e.name, current[e.name] ?? 0])),
+    routed,
+    target: await targetPlan(store),
+  }
+}
+
+async function workOf(
+  declared: Declared,
+  blueprint: BlueprintSpec,
+  members: MemberList,
+  at: ProposeAt,
+): Promise<RunWork> {
+  const { blobs, store } = at
+  const judgedIn = must(blueprint.environments[0], 'a blueprint has an environment')
+  const routes = await familyRoutes(store, judgedIn, blueprint.name)
+  const sealed = await latestSealedRun(store, blueprint.name)
+  const before = sealed && (await readRunWork(store, sealed.id))
+  const seen = (await familyGenerations(store)).filter(f => f.blueprint === blueprint.name)
+  return runWorkOf(
+    declared,
+    blueprint,
+    {
+      members: await putJson(blobs, members),
+      routes: routes?.routes ?? [],
+      servingView: before?.lineage.viewDigest,
+      recipes: recipesOf(blueprint, declared.spec, declared.snapshots, members),
+      seen: Object.fromEntries(seen.map(f => [f.environment, f.generation])),
+    },
+    blobs,
+  )
+}

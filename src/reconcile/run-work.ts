@@ -1,0 +1,119 @@
+import { must } from '../base/assert.ts'
+import type { Digest } from '../base/digest.ts'
+import {
+  type Blobs,
+  type Champions,
+  type FamilySpec,
+  putJson,
+  type Route,
+  type RunWork,
+  type SourceData,
+} from '../fleet/index.ts'
+import { gatesOf } from '../gate/index.ts'
+import { graphHead, signatureOf } from '../pipelines/index.ts'
+import type { FamilyRecipes } from '../plan/index.ts'
+import type { BlueprintSpec, FeatureGroupSpec } from '../spec/index.ts'
+import { type Declared, snapshotIds, sourcesOfView } from './declared.ts'
+
+/** What the planner found for one blueprint, beside the declaration. */
+export interface PlannedFamily {
+  /** Digest of the JSON of its `MemberList`. */
+  readonly members: Digest
+  /** What serves now, in the environment that is judged against: the first that the blueprint names. */
+  readonly routes: readonly Route[]
+  /** View digest of what serves now; undefined when nothing does. */
+  readonly servingView: Digest | undefined
+  readonly recipes: FamilyRecipes
+  /** By environment. */
+  readonly seen: Readonly<Record<string, number>>
+}
+
+/** Fixes everything that carrying out a blueprint needs: after this, execution has no choices left. */
+export async function runWorkOf(
+  declared: Declared,
+  blueprint: BlueprintSpec,
+  planned: PlannedFamily,
+  blobs: Blobs,
+): Promise<RunWork> {
+  const { spec, snapshots } = declared
+  const view = must(spec.views.get(blueprint.view), 'the view of a blueprint was checked')
+  const sources = sourcesOfView(spec, view).map(
+    (source): SourceData => ({
+      spec: source,
+      snapshot: must(snapshots.get(source.name), 'every source has its snapshot'),
+    }),
+  )
+  const family: FamilySpec = {
+    blueprint: blueprint.name,
+    key: blueprint.key,
+    features: view.features,
+    pipeline: blueprint.pipeline,
+    overrides: blueprint.overrides.map(({ match, parameters }) => ({ match, parameters })),
+    spans: blueprint.spans,
+    members: planned.members,
+  }
+  return {
+    frame: {
+      kind: 'frame',
+      view,
+      groups: groupsOf(declared, blueprint),
+      sources,
+      key: blueprint.key,
+    },
+    label: {
+      kind: 'label',
+      view,
+      source: must(
+        sources.find(source => source.spec.name === view.rows),
+        'the rows of a view have a source',
+      ),
+      key: blueprint.key,
+      label: blueprint.label,
+    },
+    family,
+    champions: await championsOf(planned, blobs),
+    gates: gatesOf(blueprint, spec.policies),
+    objectives: blueprint.objectives,
+    environments: blueprint.environments,
+    signature: signatureOf(
+      view.features,
+      graphHead(blueprint.pipeline, view.features),
+      blueprint.labelUnit,
+    ),
+    purpose: blueprint.purpose,
+    lineage: {
+      blueprint: blueprint.digest,
+      pipeline: blueprint.pipeline.id,
+      view: view.id,
+      viewDigest: view.digest,
+      snapshots: snapshotIds(sources.map(source => [source.spec.name, source.snapshot] as const)),
+    },
+    recipe: planned.recipes.base,
+    recipeOverrides: planned.recipes.overridden,
+    recipes: Object.fromEntries(planned.recipes.recipes),
+    seen: planned.seen,
+  }
+}
+
+function groupsOf(declared: Declared, blueprint: BlueprintSpec): readonly FeatureGroupSpec[] {
+  const view = must(declared.spec.views.get(blueprint.view), 'the view of a blueprint was checked')
+  const names = new Set(
+    view.features.flatMap(({ from }) => (from.kind === 'group' ? [from.group] : [])),
+  )
+  return [...names].sort().flatMap(name => declared.spec.groups.get(name) ?? [])
+}
+
+async function championsOf(planned: PlannedFamily, blobs: Blobs): Promise<Digest | null> {
+  if (planned.routes.length === 0 || !planned.servingView) return null
+  const champions: Champions = {
+    view: planned.servingView,
+    members: planned.routes.map(({ model, version, graph, pack, row }) => ({
+      name: model,
+      version,
+      graph,
+      pack,
+      row,
+    })),
+  }
+  return putJson(blobs, champions)
+}
