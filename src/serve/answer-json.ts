@@ -1,4 +1,4 @@
-import type { Answer, ModelMetadata } from './data-plane.ts'
+import type { Answer, ModelMetadata } from './answer.ts'
 
 /**
  * An answer in the words of the Open Inference Protocol v2. Written by hand: names were looked up, so they hold no

@@ -1,72 +1,24 @@
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Digest } from '../base/digest.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
 import type { ReceiptId } from '../base/ids.ts'
 import type { Blobs, FamilyRoutes } from '../fleet/index.ts'
 import { openFamilySession } from '../onnx/index.ts'
 import { readPack, versionDigest } from '../registry/index.ts'
+import type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
 import { Batcher, type GraphSession, type WaitingRows } from './batcher.ts'
 import { type Block, type Family, type FamilyFacts, loadFamily } from './family.ts'
 import { HeldByDigest } from './held-by-digest.ts'
 import { type ServeLimits, serveLimits } from './limits.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { receiptIds } from './receipts.ts'
-import { printable, type Resolved, resolve, unknownModel } from './resolve.ts'
+import { checkVersion, type Resolved, resolve, unknownModel } from './resolve.ts'
 import { readInferBody } from './validate.ts'
 
 /*
  * The data plane: a name and values in, a number and a receipt out. It knows no transport; HTTP is at the rim
  * (`http.ts`), others will be. It reads no database: `main/` hands it routes, and it goes on with those it has.
  */
-
-export interface InferRequest {
-  readonly model: string
-  /** Only this version, when given; then no ancestor answers in its place. */
-  readonly version?: string | undefined
-  /** Milliseconds from now in which the answer is of use. Not run when they pass before its turn. */
-  readonly deadlineMs?: number | undefined
-  /** The parsed JSON body of an Open Inference Protocol v2 `infer` call. */
-  readonly body: unknown
-}
-
-export interface Answer {
-  /** The model, as asked for. */
-  readonly model: string
-  readonly answeredBy: string
-  /** The version of the one that answered. */
-  readonly version: number
-  /** Why the model itself did not answer; undefined when it did. */
-  readonly because: string | undefined
-  readonly receipt: ReceiptId
-  /** The caller's, else the receipt. */
-  readonly id: string
-  readonly output: 'prediction' | 'probability'
-  /** One finite number a row. */
-  readonly values: Float32Array
-}
-
-export interface ModelMetadata {
-  readonly model: string
-  readonly answeredBy: string
-  readonly because: string | undefined
-  readonly version: number
-  /** Computed now from the bytes that answer, so that it can be held against the registry's. */
-  readonly versionDigest: Digest
-  readonly purpose: string
-  readonly signature: FamilyFacts['signature']
-}
-
-export interface FamilyStatus {
-  readonly blueprint: string
-  readonly generation: number
-  readonly purpose: string
-  readonly serving: number
-  readonly inherited: number
-  /** Names, routes and reasons; without parameters. */
-  readonly indexBytes: number
-  readonly parameterBytes: number
-}
 
 export interface DataPlaneOptions {
   readonly blobs: Pick<Blobs, 'get'>
@@ -327,23 +279,6 @@ export class DataPlane {
   #sinceSeconds(startedMs: number): number {
     return (this.#clock.monotonicMs() - startedMs) / 1_000
   }
-}
-
-function checkVersion(name: string, version: string, resolved: Resolved): void {
-  const serves = resolved.family.version[resolved.member]!
-  if (resolved.because === undefined && version === String(serves)) return
-  const shown = printable(version)
-  throw new MusterError(
-    'E_NOT_FOUND',
-    resolved.because === undefined
-      ? `version ${shown} of ${name} does not serve; version ${serves} does`
-      : `version ${shown} of ${name} does not serve; version ${serves} of ${resolved.answeredBy} answers for it`,
-    {
-      field: 'version',
-      hint: `call it without /versions/${shown} for what serves`,
-      extra: { serving: { model: resolved.answeredBy, version: String(serves) } },
-    },
-  )
 }
 
 /** Finite inputs can still overflow float32 inside the graph; JSON has no form for what comes out. */

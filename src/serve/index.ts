@@ -1,12 +1,5 @@
-export {
-  type Answer,
-  type DataPlane,
-  type DataPlaneOptions,
-  type FamilyStatus,
-  type InferRequest,
-  type ModelMetadata,
-  openDataPlane,
-} from './data-plane.ts'
+export type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
+export { type DataPlane, type DataPlaneOptions, openDataPlane } from './data-plane.ts'
 export type { FamilyFacts } from './family.ts'
 export { metricsRoute, type ServerFacts, serveRoutes } from './http.ts'
 export { type ServeLimits, serveLimits } from './limits.ts'

@@ -39,6 +39,24 @@ export function resolve(name: string, families: ReadonlyMap<string, Family>): Re
   return undefined
 }
 
+/** A caller who asks for a version wants that one: no other may answer. Throws E_NOT_FOUND naming what serves. */
+export function checkVersion(name: string, version: string, resolved: Resolved): void {
+  const serves = resolved.family.version[resolved.member]!
+  if (resolved.because === undefined && version === String(serves)) return
+  const shown = printable(version)
+  throw new MusterError(
+    'E_NOT_FOUND',
+    resolved.because === undefined
+      ? `version ${shown} of ${name} does not serve; version ${serves} does`
+      : `version ${shown} of ${name} does not serve; version ${serves} of ${resolved.answeredBy} answers for it`,
+    {
+      field: 'version',
+      hint: `call it without /versions/${shown} for what serves`,
+      extra: { serving: { model: resolved.answeredBy, version: String(serves) } },
+    },
+  )
+}
+
 function isWellFormed(name: string, keyLength: number): boolean {
   return levelOf(name as ModelName) <= keyLength && readModelName(name) !== undefined
 }

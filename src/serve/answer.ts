@@ -1,0 +1,53 @@
+import type { Digest } from '../base/digest.ts'
+import type { ReceiptId } from '../base/ids.ts'
+import type { Signature } from '../fleet/index.ts'
+
+/* What goes into the data plane and comes out of it, whatever carries it. */
+
+export interface InferRequest {
+  readonly model: string
+  /** Only this version, when given; then no ancestor answers in its place. */
+  readonly version?: string | undefined
+  /** Milliseconds from now in which the answer is of use. Not run when they pass before its turn. */
+  readonly deadlineMs?: number | undefined
+  /** The parsed JSON body of an Open Inference Protocol v2 `infer` call. */
+  readonly body: unknown
+}
+
+export interface Answer {
+  /** The model, as asked for. */
+  readonly model: string
+  readonly answeredBy: string
+  /** The version of the one that answered. */
+  readonly version: number
+  /** Why the model itself did not answer; undefined when it did. */
+  readonly because: string | undefined
+  readonly receipt: ReceiptId
+  /** The caller's, else the receipt. */
+  readonly id: string
+  readonly output: 'prediction' | 'probability'
+  /** One finite number a row. */
+  readonly values: Float32Array
+}
+
+export interface ModelMetadata {
+  readonly model: string
+  readonly answeredBy: string
+  readonly because: string | undefined
+  readonly version: number
+  /** Computed now from the bytes that answer, so that it can be held against the registry's. */
+  readonly versionDigest: Digest
+  readonly purpose: string
+  readonly signature: Signature
+}
+
+export interface FamilyStatus {
+  readonly blueprint: string
+  readonly generation: number
+  readonly purpose: string
+  readonly serving: number
+  readonly inherited: number
+  /** Names, routes and reasons; without parameters. */
+  readonly indexBytes: number
+  readonly parameterBytes: number
+}
