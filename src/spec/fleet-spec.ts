@@ -110,7 +110,10 @@ export interface BlueprintSpec {
   readonly view: string
   readonly label: string
   readonly labelUnit: string | undefined
+  /** With the defaults of the pipeline filled in. */
   readonly pipeline: PipelineChoice
+  /** Where parameters are declared; those that are not have their default. */
+  readonly parameterPlaces: Readonly<Record<string, Place>>
   readonly spans: { readonly train: Span; readonly judge: Span; readonly report: Span | undefined }
   readonly gates: Readonly<Record<string, string>>
   readonly objectives: {

@@ -1,4 +1,13 @@
+export { readSpecFiles } from './files.ts'
 export type * from './fleet-spec.ts'
+export { fleetJsonSchema } from './json-schema.ts'
+export {
+  type EffectiveParameter,
+  effectiveParameters,
+  matchesPattern,
+  type ParametersFamily,
+  parametersOf,
+} from './parameters.ts'
 export {
   type BaselineParameters,
   builtInPipelines,
@@ -6,5 +15,14 @@ export {
   type PipelineId,
   type RidgeParameters,
 } from './pipelines.ts'
+export { builtInPolicies } from './policies.ts'
+export {
+  type SpecProblem,
+  type SpecProblemCode,
+  specProblemCodes,
+} from './problem.ts'
+export { type FleetRead, type ReadFleetOptions, readFleet } from './read-fleet.ts'
+export { renderEach, renderProblems } from './render-problems.ts'
+export { countDocuments } from './text.ts'
 export { readTransform, type Transform } from './transform.ts'
 export type { RiskClass } from './words.ts'

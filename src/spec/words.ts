@@ -9,7 +9,10 @@ export const name = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, {
   error: 'a name is 1 to 63 of a-z, 0-9 and -, and neither begins nor ends with -',
 })
 
-/** An SQL expression or a predicate in DuckDB's dialect. Checked against the data when a plan is made. */
+/**
+ * An SQL expression or a predicate in DuckDB's dialect. Checked against the data when a plan is
+ * made.
+ */
 export const sql = z.string().min(1).max(10_000).meta({ musterType: 'sql' })
 
 /** A rule in CEL (github.com/google/cel-spec) that gives true or false. */
@@ -28,7 +31,10 @@ export const riskClass = z
   .describe('How much harm a wrong answer does; it chooses the policy.')
 export type RiskClass = z.infer<typeof riskClass>
 
-/** `2001`, `2001-05`, `2001-05-17` or `2001-01..2001-04`: whole years, months or days, both ends included, UTC. */
+/**
+ * `2001`, `2001-05`, `2001-05-17` or `2001-01..2001-04`: whole years, months or days, both ends
+ * included, UTC.
+ */
 export const span = z.string().regex(/^\d{4}(-\d{2}(-\d{2})?)?(\.\.\d{4}(-\d{2}(-\d{2})?)?)?$/, {
   error: 'a span is a year, month or day, or two of them with .. between: 2001-01..2001-04',
 })

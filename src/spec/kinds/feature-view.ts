@@ -19,7 +19,9 @@ export const featureView = z.strictObject({
   version: z.int().min(1).max(999_999),
   rows: name.describe('The source that gives one row per event to be predicted.'),
   where: sql.optional().describe('Only the rows for which this holds.'),
-  eventTime: sql.optional().describe('When the event happens. Default: of the source.'),
+  eventTime: sql
+    .optional()
+    .describe('When the event happens. Default: of the source, else of its groups if they agree.'),
   asOf: sql
     .optional()
     .describe('What was known at this time may be read, and nothing later. Default: eventTime.'),

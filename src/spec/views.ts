@@ -1,0 +1,244 @@
+import { digestOfValue } from '../base/digest.ts'
+import { nearest } from '../base/nearest.ts'
+import type { DeclaredKind, FleetReading } from './declared.ts'
+import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, ViewFeature } from './fleet-spec.ts'
+import { listed, printable } from './problem.ts'
+import { readTransform, type Transform } from './transform.ts'
+
+/**
+ * Features of one view. A family's parameter row has a place for each, and a million rows of a thousand
+ * numbers are 4 GB.
+ */
+const featuresMax = 1_000
+
+interface Surroundings {
+  readonly sources: ReadonlyMap<string, SourceSpec>
+  readonly groups: ReadonlyMap<string, FeatureGroupSpec>
+  readonly reading: FleetReading
+}
+
+export function readView(
+  declared: DeclaredKind<'FeatureView'>,
+  owner: string,
+  around: Surroundings,
+): FeatureViewSpec {
+  const { document, value } = declared
+  const id = `${value.name}@${value.version}`
+  const source = around.sources.get(value.rows)
+  if (!source) {
+    const [near] = nearest(value.rows, around.sources.keys(), 1)
+    around.reading.complainOfReference(
+      declared,
+      ['rows'],
+      { kind: 'Source', name: value.rows },
+      {
+        message: `view \`${id}\` has a row for each row of source \`${value.rows}\``,
+        cure: near ? `use \`${near}\`` : 'declare it, or name one that is declared',
+      },
+    )
+  }
+  const features = readFeatures(declared, around)
+  const eventTime =
+    value.eventTime ?? source?.eventTime ?? eventTimeOfGroups(value.rows, features, around.groups)
+  if (source && eventTime === undefined) {
+    // A group that cannot be read might have said it.
+    const groupsRead = Object.keys(value.features).every(
+      name => !name.includes('.') || around.groups.has(name.slice(0, name.indexOf('.'))),
+    )
+    around.reading.complain(declared, [], 'value', {
+      code: 'E_SPEC_MISSING_FIELD',
+      message: `view \`${id}\` has no \`eventTime\`, and neither has its source`,
+      cure: 'add `eventTime:`, the column or expression of when the event happens',
+      ...(groupsRead && !declared.damaged.has('features') ? {} : { follows: true }),
+    })
+  }
+  const view = {
+    rows: value.rows,
+    where: value.where,
+    eventTime: eventTime ?? '',
+    asOf: value.asOf ?? eventTime ?? '',
+    features,
+  }
+  return {
+    name: value.name,
+    version: value.version,
+    id,
+    ...view,
+    owner,
+    digest: digestOfValue({ ...view, reads: meaningOfReads(value.rows, features, around) }),
+    place: document.place,
+  }
+}
+
+/** What the groups over the same rows say of them, when they agree. */
+function eventTimeOfGroups(
+  rows: string,
+  features: readonly ViewFeature[],
+  groups: ReadonlyMap<string, FeatureGroupSpec>,
+): string | undefined {
+  const told = new Set<string>()
+  for (const { from } of features) {
+    const group = from.kind === 'group' ? groups.get(from.group) : undefined
+    if (group?.source === rows && group.sql === undefined) told.add(group.eventTime)
+  }
+  return told.size === 1 ? [...told][0] : undefined
+}
+
+function readFeatures(
+  declared: DeclaredKind<'FeatureView'>,
+  around: Surroundings,
+): readonly ViewFeature[] {
+  const { value } = declared
+  const found: ViewFeature[] = []
+  for (const [name, given] of Object.entries(value.features)) {
+    const transform = readTransforms(declared, name, around.reading)
+    const dot = name.indexOf('.')
+    if (dot < 0) {
+      const sql = given.sql ?? `"${name}"`
+      found.push({ name, from: { kind: 'row', sql }, transform })
+      continue
+    }
+    if (given.sql !== undefined) {
+      around.reading.complain(declared, ['features', name, 'sql'], 'key', {
+        code: 'E_SPEC_VALUE',
+        message: `feature \`${name}\` is of a group, and has \`sql\` too`,
+        cure: 'remove `sql`: the group says what it is',
+      })
+    }
+    const group = name.slice(0, dot)
+    for (const feature of chosenFeatures(declared, name, around)) {
+      found.push({
+        name: `${group}.${feature}`,
+        from: { kind: 'group', group, feature },
+        transform,
+      })
+    }
+  }
+  if (found.length > featuresMax) {
+    around.reading.complain(declared, ['features'], 'key', {
+      code: 'E_SPEC_SIZE',
+      message: `view \`${value.name}@${value.version}\` has ${found.length} features`,
+      cure: `choose at most ${featuresMax}: name features of a group one by one, instead of *`,
+    })
+  }
+  return found
+}
+
+/** The features of a group that `group.feature` or `group.*` means; what is named by itself is not in the *. */
+function chosenFeatures(
+  declared: DeclaredKind<'FeatureView'>,
+  entry: string,
+  around: Surroundings,
+): readonly string[] {
+  const dot = entry.indexOf('.')
+  const [name, wanted] = [entry.slice(0, dot), entry.slice(dot + 1)]
+  const group = around.groups.get(name)
+  const at = ['features', entry]
+  if (!group) {
+    const [near] = nearest(name, around.groups.keys(), 1)
+    around.reading.complain(declared, at, 'key', {
+      ...groupComplaint(entry, name, around.reading),
+      ...(near && !around.reading.declared.FeatureGroup.has(name)
+        ? { cure: `use \`${near}.${wanted}\`` }
+        : {}),
+    })
+    return []
+  }
+  const all = group.features.map(feature => feature.name)
+  if (wanted === '*') {
+    return all.filter(feature => !Object.hasOwn(declared.value.features, `${name}.${feature}`))
+  }
+  if (all.includes(wanted)) return [wanted]
+  const near = nearest(wanted, all, 3)
+  around.reading.complain(declared, at, 'key', {
+    code: 'E_SPEC_REFERENCE',
+    message: `group \`${name}\` has no feature \`${wanted}\``,
+    cure:
+      near.length > 0
+        ? `use ${listed(
+            near.map(f => `\`${name}.${f}\``),
+            'or',
+          )}`
+        : 'remove it',
+  })
+  return []
+}
+
+function groupComplaint(entry: string, name: string, reading: FleetReading) {
+  const code = 'E_SPEC_REFERENCE' as const
+  if (reading.declared.FeatureGroup.has(name)) {
+    return {
+      code,
+      message: `feature \`${entry}\` is of group \`${name}\`, which has errors`,
+      cure: `put group \`${name}\` right`,
+      follows: true,
+    }
+  }
+  return {
+    code,
+    message: `feature \`${entry}\` is of group \`${name}\`, which does not exist`,
+    cure: 'declare the group, or remove the feature',
+    ...(reading.broken ? { follows: true } : {}),
+  }
+}
+
+function readTransforms(
+  declared: DeclaredKind<'FeatureView'>,
+  name: string,
+  reading: FleetReading,
+): readonly Transform[] {
+  const given = declared.value.features[name]?.transform ?? []
+  const texts = typeof given === 'string' ? [given] : given
+  const steps: Transform[] = []
+  for (const [index, text] of texts.entries()) {
+    const at = ['features', name, 'transform', ...(typeof given === 'string' ? [] : [index])]
+    const read = readTransform(text)
+    const wrong = 'wrong' in read ? printable(read.wrong, 200) : misplaced(read.step, steps)
+    if (wrong !== undefined) {
+      reading.complain(declared, at, 'value', {
+        code: 'E_SPEC_TRANSFORM',
+        message: `feature \`${name}\` has a transform that cannot be applied`,
+        cure: wrong,
+      })
+    } else if ('step' in read && read.step) steps.push(read.step)
+  }
+  return steps
+}
+
+function misplaced(step: Transform | undefined, before: readonly Transform[]): string | undefined {
+  if (!step) return undefined
+  if (before.some(earlier => earlier.kind === 'cyclic')) {
+    return `\`${step.kind}\` cannot follow \`cyclic\`, which ends in a sine and a cosine`
+  }
+  if (before.some(earlier => earlier.kind === step.kind)) {
+    return `\`${step.kind}\` is applied once: remove one`
+  }
+  return undefined
+}
+
+/** The definitions behind the features, without owners and places: a change there is a change of the view. */
+function meaningOfReads(rows: string, features: readonly ViewFeature[], around: Surroundings) {
+  const used = new Map<string, Set<string>>()
+  for (const { from } of features) {
+    if (from.kind !== 'group') continue
+    const names = used.get(from.group) ?? new Set()
+    used.set(from.group, names.add(from.feature))
+  }
+  const groups = [...used].sort().map(([name, names]) => {
+    const group = around.groups.get(name)
+    return {
+      name,
+      source: group?.source,
+      sql: group?.sql,
+      eventTime: group?.eventTime,
+      knownAt: group?.knownAt,
+      features: group?.features.filter(feature => names.has(feature.name)),
+    }
+  })
+  const sourceNames = new Set([rows, ...groups.flatMap(group => group.source ?? [])])
+  const sources = [...sourceNames].sort().map(name => ({
+    name,
+    eventTime: around.sources.get(name)?.eventTime,
+  }))
+  return { groups, sources }
+}
