@@ -1,0 +1,13 @@
+export { checkFeatures, type FeatureProblem } from './check.ts'
+export { type Engine, type EngineOptions, openEngine } from './engine.ts'
+export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
+export { buildLabels, type LabelInput } from './labels.ts'
+export { countMembers } from './members.ts'
+export {
+  type FrameRows,
+  readLabelManifest,
+  readLabelPart,
+  readManifest,
+  readPart,
+} from './parts.ts'
+export { takeSnapshot } from './snapshot.ts'

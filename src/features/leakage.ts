@@ -1,0 +1,53 @@
+/*
+ * A row feature is read from the very row that is to be predicted, so it must not read what is known only
+ * afterwards. Two declarations tell what that is: the known-at time of a group over the same source, where it
+ * depends on more than the event time (`date + to_minutes(delay)`: the delay is not known at `date`), and a label.
+ */
+
+export interface LateColumns {
+  readonly group: string
+  readonly source: string
+  /** Columns that the known-at time reads and the event time does not. */
+  readonly columns: readonly string[]
+}
+
+export interface Leak {
+  readonly feature: string
+  readonly detail: string
+  readonly hint: string
+}
+
+/** Every way in which a row feature reads what was not known yet. Pure. */
+export function leaksOf(view: {
+  /** Columns that each row feature reads. */
+  readonly read: ReadonlyMap<string, readonly string[]>
+  /** Of groups over the source of the view's rows. */
+  readonly late: readonly LateColumns[]
+  /** Columns that the label of each blueprint on the view reads. */
+  readonly labels: ReadonlyMap<string, readonly string[]>
+  /** Columns of the key and of the event time, which are known by their nature. */
+  readonly spared: ReadonlySet<string>
+}): readonly Leak[] {
+  const leaks: Leak[] = []
+  for (const [feature, columns] of view.read) {
+    for (const column of columns) {
+      if (view.spared.has(column)) continue
+      const group = view.late.find(l => l.columns.includes(column))
+      const label = [...view.labels].find(([, read]) => read.includes(column))
+      if (group !== undefined) {
+        leaks.push({
+          feature,
+          detail: `it reads \`${column}\`, which group ${group.group} declares to be known only later`,
+          hint: `use a window of ${group.group} over \`${column}\`, which keeps to what was known`,
+        })
+      } else if (label !== undefined) {
+        leaks.push({
+          feature,
+          detail: `it reads \`${column}\`, which is what ${label[0]} predicts`,
+          hint: `use a window of a feature group over \`${column}\`, or leave the feature out`,
+        })
+      }
+    }
+  }
+  return leaks
+}

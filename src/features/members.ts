@@ -1,0 +1,96 @@
+import type { Blobs, MemberList, SourceData } from '../fleet/index.ts'
+import type { BlueprintSpec, FeatureViewSpec } from '../spec/index.ts'
+import { openEngine } from './engine.ts'
+import { readExpression } from './expression.ts'
+import { defineSource, pathsOf } from './relation.ts'
+import { at } from './sql-error.ts'
+import { embedded, isMoment, quoted } from './sql-text.ts'
+
+/**
+ * The members that a blueprint declares over the rows of its view. A leaf is declared with `atLeast` rows; a
+ * segment with as many of its own, or because a leaf below it is; the root always. Key values are text, in binary
+ * order; rows with a null in the key, or without an event time, belong to no member.
+ */
+export async function countMembers(
+  blueprint: BlueprintSpec,
+  view: FeatureViewSpec,
+  source: SourceData,
+  blobs: Blobs,
+): Promise<MemberList> {
+  const paths = await pathsOf([source.snapshot], blobs)
+  await using engine = await openEngine({
+    allowedPaths: [...new Set(paths.values())],
+    tempFolder: blobs.scratch,
+  })
+  const relation = await defineSource(engine, source, paths)
+  const filters = [isMoment(view.eventTime)]
+  const field = `${blueprint.place.file}:${blueprint.place.line} blueprint ${blueprint.name}`
+  try {
+    await readExpression(engine, relation, view.eventTime)
+    for (const filter of [view.where, blueprint.members.where]) {
+      if (filter === undefined) continue
+      await readExpression(engine, relation, filter)
+      filters.push(`coalesce(cast(${embedded(filter)} as boolean), false)`)
+    }
+    for (const column of blueprint.key) await readExpression(engine, relation, quoted(column))
+    const keys = blueprint.key.map((column, k) => `cast(${quoted(column)} as varchar) as k${k}`)
+    const names = blueprint.key.map((_, k) => `k${k}`)
+    const rows = await engine.rows<Record<string, string> & { rows: number }>(
+      `select ${names.join(', ')}, count(*)::double as rows
+       from (select ${keys.join(', ')} from ${quoted(source.spec.name)}
+             where ${filters.join(' and ')})
+       where ${names.map(name => `${name} is not null`).join(' and ')}
+       group by all order by ${names.join(', ')}`,
+    )
+    const leaves = rows.map(row => ({ key: names.map(name => row[name]!), rows: row.rows }))
+    return memberList(leaves, blueprint.key.length, blueprint.members.atLeast)
+  } catch (error) {
+    throw at(error, { doing: `members of ${blueprint.name}`, field })
+  }
+}
+
+interface Counted {
+  readonly key: readonly string[]
+  readonly rows: number
+}
+
+/** `leaves` in order of key. Exported for its test. */
+export function memberList(
+  leaves: readonly Counted[],
+  keyLength: number,
+  atLeast: number,
+): MemberList {
+  const levels: { keys: (readonly string[])[]; rows: number[] }[] = []
+  let below: { key: readonly string[]; rows: number; declared: boolean }[] = leaves.map(leaf => ({
+    ...leaf,
+    declared: leaf.rows >= atLeast,
+  }))
+  for (let depth = keyLength; depth >= 0; depth--) {
+    const declared = below.filter(member => member.declared)
+    levels.unshift({ keys: declared.map(m => m.key), rows: declared.map(m => m.rows) })
+    if (depth > 0) below = parentsOf(below, depth - 1, atLeast)
+  }
+  const root = below[0]
+  if (keyLength > 0) levels[0] = { keys: [[]], rows: [root?.rows ?? 0] }
+  return { levels }
+}
+
+function parentsOf(
+  children: readonly { key: readonly string[]; rows: number; declared: boolean }[],
+  depth: number,
+  atLeast: number,
+) {
+  const parents: { key: readonly string[]; rows: number; declared: boolean }[] = []
+  for (const child of children) {
+    const last = parents.at(-1)
+    if (last !== undefined && last.key.every((part, k) => part === child.key[k])) {
+      last.rows += child.rows
+      last.declared ||= child.declared
+    } else {
+      const { rows, declared } = child
+      parents.push({ key: child.key.slice(0, depth), rows, declared })
+    }
+  }
+  for (const parent of parents) parent.declared ||= parent.rows >= atLeast
+  return parents
+}

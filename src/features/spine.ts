@@ -1,0 +1,173 @@
+import { setImmediate } from 'node:timers/promises'
+import { assert } from '../base/assert.ts'
+import type { Blobs, SourceData } from '../fleet/index.ts'
+import type { FeatureViewSpec } from '../spec/index.ts'
+import { type ChunkColumn, type Engine, openEngine } from './engine.ts'
+import { type Relation, readExpression } from './expression.ts'
+import { defineSource, pathsOf, rowNumber } from './relation.ts'
+import { embedded, isMoment, microsOf, quoted } from './sql-text.ts'
+import { groupRows, sortByTime } from './time-order.ts'
+
+/*
+ * The spine of a frame: which rows of the source are in it, and in which order. Rows are told by their number
+ * through the snapshot, so DuckDB may deliver them in any order from any number of threads: they are scattered
+ * to their places, and the same snapshot gives the same bytes.
+ */
+
+export interface Spine {
+  readonly relation: Relation
+  /** Rows that the view has, with or without a key. */
+  readonly viewRows: number
+  readonly leafKeys: readonly (readonly string[])[]
+  readonly leafRows: readonly number[]
+  /** SQL from which rows of the frame are read, with `"muster leaf"` beside the source's own columns. */
+  readonly from: string
+  readonly where: string
+}
+
+/** An engine that may read the files of `sources`, each of them a view under its own name. */
+export async function openSources(
+  sources: readonly SourceData[],
+  blobs: Blobs,
+  options: { readonly threads?: number } = {},
+): Promise<{ engine: Engine; relations: ReadonlyMap<string, Relation> }> {
+  const paths = await pathsOf(
+    sources.map(source => source.snapshot),
+    blobs,
+  )
+  const engine = await openEngine({
+    allowedPaths: [...new Set(paths.values())],
+    tempFolder: blobs.scratch,
+    ...options,
+  })
+  try {
+    const relations = new Map<string, Relation>()
+    for (const source of sources) {
+      relations.set(source.spec.name, await defineSource(engine, source, paths))
+    }
+    return { engine, relations }
+  } catch (error) {
+    await engine[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Finds the leaves of the view and makes them the table `muster leaves`. Rows without a key or a time are out. */
+export async function openSpine(
+  engine: Engine,
+  relation: Relation,
+  view: FeatureViewSpec,
+  key: readonly string[],
+): Promise<Spine> {
+  await readExpression(engine, relation, view.eventTime)
+  if (view.where !== undefined) await readExpression(engine, relation, view.where)
+  for (const column of key) await readExpression(engine, relation, quoted(column))
+  const chosen =
+    view.where === undefined ? 'true' : `coalesce(cast(${embedded(view.where)} as boolean), false)`
+  const keyText = (k: number) => `cast(${quoted(relation.name)}.${quoted(key[k]!)} as varchar)`
+  const keyNames = key.map((_, k) => quoted(`muster key ${k}`))
+  const present = key.map((_, k) => `${keyText(k)} is not null`)
+  const where = [chosen, isMoment(view.eventTime), ...present].join(' and ')
+  const table = quoted(relation.name)
+  await engine.define(
+    `create temp table "muster leaves" as
+     select *, (row_number() over (order by ${keyNames.join(', ')}) - 1)::integer as "muster leaf"
+     from (select ${keyNames.map((name, k) => `${keyText(k)} as ${name}`).join(', ')},
+                  count(*)::double as "muster rows"
+           from ${table} where ${where} group by all)`,
+  )
+  const leaves = await engine.rows(`select * from "muster leaves" order by "muster leaf"`)
+  const [counted] = await engine.rows<{ rows: number }>(
+    `select count(*)::double as rows from ${table} where ${chosen}`,
+  )
+  const equal = key.map((_, k) => `${keyText(k)} = ${keyNames[k]}`)
+  return {
+    relation,
+    viewRows: counted?.rows ?? 0,
+    leafKeys: key.map((_, k) => leaves.map(leaf => String(leaf[`muster key ${k}`]))),
+    leafRows: leaves.map(leaf => Number(leaf['muster rows'])),
+    from: `${table} join "muster leaves" on ${equal.join(' and ')}`,
+    where,
+  }
+}
+
+/** One column to read: its SQL, and the array in which row number r has place r. */
+export interface Target {
+  readonly sql: string
+  readonly into: Float32Array | Float64Array | Int32Array
+}
+
+/**
+ * Reads columns into arrays by row number. The SQL of a target gives the array's own type and no nulls. Infinite
+ * numbers become NaN: to a model they are as missing as nulls.
+ */
+export async function readByRow(
+  engine: Engine,
+  query: { readonly number: string; readonly from: string; readonly where: string },
+  targets: readonly Target[],
+  seen: (rows: number) => void = () => {},
+): Promise<void> {
+  const list = [query.number, ...targets.map(target => target.sql)].join(',\n')
+  await engine.stream(
+    `select ${list}\nfrom ${query.from}\nwhere ${query.where}`,
+    ([numbers, ...columns], rows) => {
+      for (let at = 0; at < targets.length; at++) {
+        scatter(columns[at]!, numbers as Int32Array, targets[at]!.into, rows)
+      }
+      seen(rows)
+    },
+  )
+}
+
+function scatter(
+  column: ChunkColumn,
+  numbers: Int32Array,
+  into: Float32Array | Float64Array | Int32Array,
+  rows: number,
+): void {
+  assert(column.constructor === into.constructor, 'a column arrives in the type that was asked for')
+  if (into instanceof Int32Array) {
+    for (let i = 0; i < rows; i++) into[numbers[i]!] = column[i]!
+    return
+  }
+  for (let i = 0; i < rows; i++) {
+    const value = column[i]!
+    into[numbers[i]!] = Number.isFinite(value) ? value : Number.NaN
+  }
+}
+
+export const rowNumberSql = quoted(rowNumber)
+export const leafSql = '"muster leaf"'
+
+/** Event time in microseconds by row number; NaN for rows that are not in the frame. */
+export function eventTarget(
+  view: FeatureViewSpec,
+  rows: number,
+): { sql: string; into: Float64Array } {
+  return { sql: microsOf(view.eventTime), into: new Float64Array(rows).fill(Number.NaN) }
+}
+
+/** The rows of the frame in its order: by leaf, then event time, then row number. */
+export async function frameOrder(
+  eventUs: Float64Array,
+  leaves: Int32Array,
+  leafCount: number,
+): Promise<Int32Array> {
+  const rows = presentRows(eventUs)
+  sortByTime(rows, eventUs)
+  await setImmediate()
+  return groupRows(rows, leaves, leafCount).rows
+}
+
+/** Row numbers, in order, whose time is a number. */
+export function presentRows(timesUs: Float64Array): Int32Array {
+  let count = 0
+  for (const time of timesUs) if (!Number.isNaN(time)) count++
+  const rows = new Int32Array(count)
+  let next = 0
+  for (let row = 0; row < timesUs.length; row++) {
+    const time = timesUs[row]!
+    if (!Number.isNaN(time)) rows[next++] = row
+  }
+  return rows
+}

@@ -1,0 +1,32 @@
+/** A string as an SQL literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** A name as an SQL identifier, whatever it holds. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/**
+ * A declared expression as part of a larger one. On lines of its own, so that a comment at its end ends there.
+ * Only for expressions that `readExpression` has let through.
+ */
+export function embedded(expression: string): string {
+  return `(\n${expression}\n)`
+}
+
+/** Microseconds since 1970 as DOUBLE: exact until the year 2255; NaN for null and infinity. */
+export function microsOf(expression: string): string {
+  return `coalesce(epoch_us(cast(${embedded(expression)} as timestamp))::double, 'nan'::double)`
+}
+
+/** Whether a time is a moment: neither null nor infinite. */
+export function isMoment(expression: string): string {
+  return `coalesce(isfinite(cast(${embedded(expression)} as timestamp)), false)`
+}
+
+/** A number or truth value as FLOAT or DOUBLE: NaN for null and for what does not fit. */
+export function numberOf(expression: string, type: 'float' | 'double'): string {
+  return `coalesce(try_cast(${embedded(expression)} as ${type}), 'nan'::${type})`
+}
