@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../base/clock.ts'
@@ -29,7 +29,7 @@ beforeAll(async () => {
     throw new Error('secret at /srv/muster/key.pem')
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
-  port = app.addresses()[0]!.port
+  port = (app.server.address() as AddressInfo).port
 })
 afterAll(async () => {
   await app.close()

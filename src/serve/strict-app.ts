@@ -5,6 +5,7 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  LogController,
 } from 'fastify'
 import { type ErrorCode, MusterError } from '../base/errors.ts'
 import { fromFramework, problemOf, problemType, retryAfterSeconds } from './problem.ts'
@@ -41,7 +42,7 @@ const loopback = ['127.0.0.1', 'localhost', '[::1]']
 export function createStrictApp(options: StrictAppOptions = {}): FastifyInstance {
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
     requestTimeout: options.requestTimeoutMs ?? requestTimeoutMs,
     onProtoPoisoning: 'error',

@@ -1,0 +1,69 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { systemClock } from '../../src/base/clock.ts'
+import {
+  createStrictApp,
+  metricsRoute,
+  openDataPlane,
+  openServeMetrics,
+  serveRoutes,
+} from '../../src/serve/index.ts'
+import { memoryBlobs, sampleFacts, sampleFamily } from '../../src/serve/sample-family.ts'
+
+/*
+ * What `throughput.ts` measures, one process each. `ours`: the data plane over HTTP, 10,000 models of 16 features.
+ * `ceiling`: a bare node:http server that parses the same body and answers constant bytes of the same length.
+ * Prints the port when it listens.
+ */
+
+const members = 10_000
+const inputs = 16
+
+async function ours(): Promise<number> {
+  const blobs = memoryBlobs()
+  const metrics = openServeMetrics()
+  const plane = openDataPlane({ blobs, clock: systemClock, environment: 'prod', metrics })
+  const biases = new Map([['bench', 0]])
+  for (let i = 0; i < members; i++) biases.set(`bench.m${String(i).padStart(5, '0')}`, i)
+  await plane.replaceFamily(
+    sampleFamily(blobs, biases, { blueprint: 'bench', inputs }),
+    sampleFacts(inputs),
+  )
+  plane.markSynced()
+  const app = createStrictApp()
+  serveRoutes(app, plane, { version: 'bench' })
+  metricsRoute(app, metrics)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return (app.server.address() as AddressInfo).port
+}
+
+function ceiling(): Promise<number> {
+  const answer = JSON.stringify({
+    model_name: 'bench.m00000',
+    model_version: '1',
+    id: '01JD8Z3V6K4T01JD8Z3V6K4T00',
+    parameters: { receipt: '01JD8Z3V6K4T01JD8Z3V6K4T00', answered_by: 'bench.m00000' },
+    outputs: [{ name: 'prediction', shape: [1, 1], datatype: 'FP32', data: [1234.567] }],
+  })
+  const headers = {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(answer),
+  }
+  const server = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8')
+    request.on('data', chunk => {
+      body += chunk
+    })
+    request.on('end', () => {
+      JSON.parse(body)
+      response.writeHead(200, headers)
+      response.end(answer)
+    })
+  })
+  return new Promise(resolve => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+  })
+}
+
+console.log(await (process.argv[2] === 'ceiling' ? ceiling() : ours()))
