@@ -4,6 +4,7 @@ export {
   type CreatedRun,
   type DeclaredFamily,
 } from './adopt.ts'
+export { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from './embedded.ts'
 export { migrate, sqlFolder } from './migrate.ts'
 export {
   countChildren,
@@ -29,6 +30,7 @@ export {
   type PlanState,
   readPlan,
   readPlanHead,
+  readPlanWorks,
   recordPlan,
   type StoredPlan,
   targetPlan,
@@ -60,6 +62,7 @@ export { type RunSeal, type SealedMember, type Sealing, sealRun } from './seal.t
 export { latestSnapshot, putSnapshot, readSnapshot } from './snapshots.ts'
 export { currentSpec, readSpec, recordSpec, type SpecRevision } from './specs.ts'
 export type { Sql, Transactions } from './sql.ts'
+export { type Ownership, ownerOf, ownStateFolder } from './state-folder.ts'
 export {
   type AskedStep,
   ensureSteps,

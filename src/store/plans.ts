@@ -134,3 +134,16 @@ export async function targetPlan(sql: Sql): Promise<PlanId | null> {
   const row = await sql.one<{ plan: PlanId | null }>('select plan from target_plan')
   return row?.plan ?? null
 }
+
+/** What each blueprint that the plan trains will carry out. */
+export async function readPlanWorks(
+  sql: Sql,
+  id: PlanId,
+): Promise<readonly (readonly [blueprint: string, work: RunWork])[]> {
+  const rows = await sql.all<{ blueprint: string; work: RunWork }>(
+    `select w.blueprint, w.work from plan p join plan_work w on w.plan = p.number
+     where p.id = $1 order by w.blueprint`,
+    [id],
+  )
+  return rows.map(({ blueprint, work }) => [blueprint, work])
+}

@@ -34,7 +34,8 @@ export async function familyGenerations(sql: Sql): Promise<readonly FamilyGenera
   )
 }
 
-const routeColumns = `r.model, r.version, r.version_digest as "versionDigest", r.graph, r.pack, r.row`
+const routeColumns = `r.model, r.version, r.version_digest as "versionDigest", r.graph, r.pack,
+  r.row`
 
 /** All routes of a family, as of one moment. Undefined when it never had any there. */
 export async function familyRoutes(

@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MusterError } from '../base/errors.ts'
+import { commandOf, isAlive } from './processes.ts'
+import type { ServerPrograms } from './server-programs.ts'
+import type { ServerUser } from './server-user.ts'
+
+/*
+ * The folder of the embedded server: `data/` (PostgreSQL's own), `password` (mode 600),
+ * `server.log`. The data folder is made under another name and renamed when it is whole, so a
+ * half-made one is never taken for one.
+ */
+
+export interface ServerFolder {
+  readonly data: string
+  readonly password: string
+  readonly log: string
+}
+
+export function serverFolder(folder: string): ServerFolder {
+  return {
+    data: join(folder, 'data'),
+    password: join(folder, 'password'),
+    log: join(folder, 'server.log'),
+  }
+}
+
+/** The superuser's password; made by chance once. */
+export async function readPassword(
+  place: ServerFolder,
+  user: ServerUser | undefined,
+): Promise<string> {
+  const known = await readFile(place.password, 'utf8').catch(() => '')
+  if (known.trim() !== '') return known.trim()
+  const password = randomBytes(24).toString('base64url')
+  const fresh = `${place.password}.new`
+  await rm(fresh, { force: true })
+  await writeFile(fresh, `${password}\n`, { mode: 0o600, flag: 'wx' })
+  if (user) await chown(fresh, user.uid, user.gid) // initdb reads it.
+  await rename(fresh, place.password)
+  return password
+}
+
+/** Makes the data folder unless it is there. */
+export async function initialise(
+  folder: string,
+  programs: ServerPrograms,
+  user: ServerUser | undefined,
+): Promise<void> {
+  const place = serverFolder(folder)
+  const files = await readdir(folder)
+  if (files.includes('data')) return
+  for (const file of files.filter(name => name.startsWith('data.new'))) {
+    await rm(join(folder, file), { recursive: true, force: true })
+  }
+  // A name of its own: an initdb whose Muster was killed may still be at work in the old one.
+  const fresh = join(folder, `data.new-${randomBytes(4).toString('hex')}`)
+  await mkdir(fresh, { mode: 0o700 })
+  if (user) await chown(fresh, user.uid, user.gid)
+  await runInitdb(
+    programs.initdb,
+    [
+      `--pgdata=${fresh}`,
+      '--username=muster',
+      `--pwfile=${place.password}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--data-checksums',
+      '--no-instructions',
+    ],
+    user,
+  )
+  await rename(fresh, place.data)
+  const handle = await open(folder)
+  await handle.sync()
+  await handle.close()
+}
+
+function runInitdb(
+  program: string,
+  words: readonly string[],
+  user: ServerUser | undefined,
+): Promise<void> {
+  return new Promise((done, fail) => {
+    const child = spawn(program, words, {
+      ...(user && { uid: user.uid, gid: user.gid }),
+      cwd: '/',
+      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let said = ''
+    child.stderr.on('data', (bytes: Buffer) => {
+      said = `${said}${bytes}`.slice(-4_000)
+    })
+    const refuse = (cause: Error) =>
+      fail(
+        new MusterError('E_DATABASE', 'the embedded PostgreSQL could not be initialised', {
+          hint: 'make sure that the disk has room, or set DATABASE_URL to a PostgreSQL of your own',
+          cause,
+        }),
+      )
+    child.on('error', refuse)
+    child.on('close', code => (code === 0 ? done() : refuse(new Error(said.trim()))))
+  })
+}
+
+export interface Postmaster {
+  readonly pid: number
+  readonly port: number
+  readonly ready: boolean
+}
+
+/** What `postmaster.pid` says, or undefined when there is none that is whole. */
+export async function readPostmaster(data: string): Promise<Postmaster | undefined> {
+  const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+  const [pid, port] = [Number(lines[0]), Number(lines[3])]
+  if (!Number.isInteger(pid) || pid <= 0) return undefined
+  return { pid, port, ready: lines[7]?.trim() === 'ready' }
+}
+
+/** Whether that process lives and is the server of this folder, not another that got its pid. */
+export function isServerOf(data: string, pid: number): boolean {
+  return isAlive(pid) && (commandOf(pid) ?? '').includes(data)
+}
+
+/** Above any pid that a kernel gives (2^22 on Linux), so that no one has it. */
+const nobodysPid = 4_999_999
+
+/**
+ * A pid file whose pid went to someone else would keep PostgreSQL from starting. The file stays,
+ * with a pid that no one has: PostgreSQL then still looks whether the dead server left processes
+ * behind in its shared memory.
+ */
+export async function disownPidFile(data: string): Promise<void> {
+  const path = join(data, 'postmaster.pid')
+  const text = await readFile(path, 'utf8').catch(() => '')
+  if (text) await writeFile(path, text.replace(/^-?\d+/, String(nobodysPid)))
+}
