@@ -31,7 +31,8 @@ function ofSchema(error: FastifyError): MusterError | undefined {
 function ofTransport(error: FastifyError): { error: MusterError; status: number } | undefined {
   const status = error.statusCode ?? 500
   if (status < 400 || status > 499) return undefined
-  const code = status === 413 ? 'E_TOO_LARGE' : 'E_USAGE'
+  const code =
+    status === 413 ? 'E_TOO_LARGE' : status === 415 ? 'E_MEDIA_TYPE' : ('E_USAGE' as const)
   const hint = status === 415 ? 'send application/json' : 'see /api/docs'
   return { error: new MusterError(code, error.message, { hint }), status }
 }

@@ -13,15 +13,16 @@ export const validateAsk = z.strictObject({
 })
 export type ValidateAsk = z.infer<typeof validateAsk>
 
-/** A fault of a declaration: where it stands, what is wrong, and the cure. */
+/** A fault of a declaration, as `spec/` finds it: where it stands, what is wrong, and the cure. */
 export const specProblem = z.object({
   code: z.string(),
   file: z.string(),
-  line: z.int().min(0),
-  column: z.int().min(0),
-  detail: z.string(),
-  hint: z.string().nullable(),
-  rendered: z.string().describe('Place, line, caret and cure, as the terminal shows it.'),
+  line: z.int().min(1),
+  column: z.int().min(1),
+  length: z.int().min(0),
+  message: z.string(),
+  cure: z.string(),
+  follows: z.boolean().exactOptional().describe('It vanishes with another problem.'),
 })
 export type SpecProblem = z.infer<typeof specProblem>
 

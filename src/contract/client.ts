@@ -199,6 +199,8 @@ function refusalOf(text: string): MusterError | undefined {
 
 function queryOf(words: object): string {
   const given = Object.entries(words).filter(([, value]) => value !== undefined && value !== '')
-  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]))
+  const query = new URLSearchParams(
+    given.map(([name, value]): [string, string] => [name, String(value)]),
+  )
   return given.length > 0 ? `?${query}` : ''
 }

@@ -19,7 +19,7 @@ export type Problem = z.infer<typeof problem>
 export function problemOf(error: MusterError, requestId: string): Problem & { status: number } {
   return {
     ...error.extra,
-    type: `urn:muster:${error.code}`,
+    type: `urn:muster:error:${error.code}`,
     title: errorCodes[error.code].title,
     status: error.status,
     code: error.code,

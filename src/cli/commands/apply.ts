@@ -1,0 +1,52 @@
+import { countOf } from '../../base/format.ts'
+import type { ControlClient } from '../../contract/index.ts'
+import type { Act, Call } from '../command.ts'
+import { connect } from '../connect.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { followRuns } from '../follow.ts'
+import { makePlan } from '../make-plan.ts'
+import { readPlanWord } from '../plan-file.ts'
+import { hasChanges, planLines } from '../plan-text.ts'
+import { waiting } from '../waiting.ts'
+
+export const act: Act = async call => {
+  const { screen } = call
+  const client = connect(call)
+  const which = await choosePlan(call, client)
+  if (which === 'refused') return exitCodes.refused
+  if (which === 'nothing') {
+    if (screen.json) screen.object({ state: 'nothing-to-do', runs: [] })
+    else screen.say('Nothing to do: the fleet is as declared.')
+    return exitCodes.done
+  }
+  const answer = await waiting(call, 'adopting the plan', client.apply(which.id, which.digest))
+  if (screen.json) screen.object(answer)
+  if (answer.state === 'nothing-to-do') {
+    if (!screen.json) screen.say(`Nothing to do: ${which.id} is carried out.`)
+    return exitCodes.done
+  }
+  if (!screen.json) screen.say(`${answer.plan} adopted: ${countOf(answer.runs.length, 'run')}`)
+  if (call.flag('noWait') || answer.runs.length === 0) {
+    if (!screen.json && answer.runs.length > 0) screen.say('Follow them: muster status --watch')
+    return exitCodes.done
+  }
+  const ids = answer.runs.map(run => run.id)
+  const code = await followRuns(call, client, ids)
+  if (code === exitCodes.interrupted) return code
+  if (screen.json) for (const id of ids) screen.object({ run: await client.run(id) })
+  else screen.say(code === exitCodes.done ? 'Next: muster status' : 'Next: muster runs')
+  return code
+}
+
+async function choosePlan(
+  call: Call,
+  client: ControlClient,
+): Promise<{ id: string; digest: string | undefined } | 'refused' | 'nothing'> {
+  const given = call.args[0]
+  if (given !== undefined) return readPlanWord(given, call.terminal.cwd)
+  const plan = await makePlan(call, client, undefined)
+  if (!plan) return 'refused'
+  if (!hasChanges(plan)) return 'nothing'
+  if (!call.screen.json) for (const line of planLines(plan)) call.screen.say(line)
+  return { id: plan.id, digest: plan.digest }
+}

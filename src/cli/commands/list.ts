@@ -1,0 +1,94 @@
+import { MusterError } from '../../base/errors.ts'
+import { countOf, formatCount } from '../../base/format.ts'
+import {
+  type ModelRow,
+  type Page,
+  readFilter,
+  type SortWord,
+  sortWords,
+} from '../../contract/index.ts'
+import type { Act, Call } from '../command.ts'
+import { connect } from '../connect.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { readLimit } from '../numbers.ts'
+import { isFailing, stateText } from '../state-look.ts'
+import type { Column } from '../table.ts'
+import { printable } from '../text.ts'
+import { waiting } from '../waiting.ts'
+
+/** What fits a screen; a pipe gets all. */
+const terminalLimit = 40
+const pageMax = 1_000
+
+const columns: readonly Column[] = [
+  { head: 'name', elastic: true },
+  { head: 'state' },
+  { head: 'rows', align: 'right' },
+  { head: 'version', align: 'right' },
+  { head: 'answered by', elastic: true },
+  { head: 'because', elastic: true },
+]
+
+export const act: Act = async call => {
+  const { screen } = call
+  const filter = call.args.join(' ')
+  readFilter(filter) // A wrong term is refused here, also when no server answers.
+  const sort = sortOf(call)
+  const forPeople = screen.width !== undefined && !screen.json
+  const limit = readLimit(call.text('limit')) ?? (forPeople ? terminalLimit : Infinity)
+  const client = connect(call)
+  let shown = 0
+  let cursor: string | null = null
+  do {
+    const page: Page<ModelRow> = await waiting(
+      call,
+      'the list',
+      client.models({
+        filter,
+        sort,
+        limit: Math.min(pageMax, limit - shown),
+        ...(cursor === null ? {} : { cursor }),
+      }),
+    )
+    show(call, page.items)
+    shown += page.items.length
+    cursor = page.nextCursor
+  } while (cursor !== null && shown < limit && !screen.closed)
+  if (screen.json) return exitCodes.done
+  const more = cursor === null ? '' : ', and there are more (--limit)'
+  screen.say(shown === 0 ? 'No model fits this filter.' : `${countOf(shown, 'model')}${more}.`)
+  const query = new URLSearchParams({ filter, sort })
+  screen.say(`${client.server}/api/v1/models?${query}`)
+  return exitCodes.done
+}
+
+function show({ screen }: Call, models: readonly ModelRow[]): void {
+  if (screen.json) {
+    for (const model of models) screen.object(model)
+    return
+  }
+  const onTerminal = screen.width !== undefined
+  const number = onTerminal ? formatCount : String
+  const rows = models.map(m => [
+    printable(m.name),
+    stateText(m.state, onTerminal),
+    number(m.rows),
+    m.version === null ? (onTerminal ? '-' : '') : `v${m.version}`,
+    printable(m.answeredBy === m.name ? 'itself' : (m.answeredBy ?? '')),
+    printable(m.because),
+  ])
+  screen.table(columns, rows, (line, row) => {
+    const state = models[row]?.state
+    return state !== undefined && isFailing(state) ? screen.ink.red(line) : line
+  })
+}
+
+function sortOf(call: Call): SortWord {
+  const given = call.text('sort') ?? 'name'
+  const known = sortWords.find(word => word === given)
+  if (known) return known
+  throw new MusterError('E_USAGE', `\`${given}\` is no order of models`, {
+    field: '--sort',
+    hint: `use one of ${sortWords.join(', ')}`,
+  })
+}

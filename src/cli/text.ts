@@ -1,0 +1,80 @@
+/*
+ * Text that may stand on a terminal. Names, reasons and hints come from data and from servers: control
+ * characters in them could move the cursor or forge a line, so they are written visibly.
+ */
+
+// Control characters, bidirectional marks and other invisible ones.
+const unprintable =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|[\ud800-\udfff]/gu
+
+export function printable(text: string): string {
+  return text.replace(unprintable, character => {
+    const hex = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+    return `<U+${hex}>`
+  })
+}
+
+const wide =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
+const combining = /\p{Mark}/u
+
+/** Columns that a text takes on a terminal: two for East Asian wide characters, none for combining marks. */
+export function displayWidth(text: string): number {
+  let width = 0
+  for (const character of text) {
+    width += wide.test(character) ? 2 : combining.test(character) ? 0 : 1
+  }
+  return width
+}
+
+/** At most `width` columns; what is cut off leaves an ellipsis. */
+export function cut(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text
+  if (width < 1) return ''
+  let kept = ''
+  let used = 0
+  for (const character of text) {
+    const more = displayWidth(character)
+    if (used + more > width - 1) break
+    kept += character
+    used += more
+  }
+  return `${kept}…`
+}
+
+export function pad(text: string, width: number, align: 'left' | 'right' = 'left'): string {
+  const room = ' '.repeat(Math.max(0, width - displayWidth(text)))
+  return align === 'left' ? text + room : room + text
+}
+
+/** `2001-07-01 00:00`; with seconds when they are not nought. UTC, as all times of Muster. */
+export function timeWords(iso: string): string {
+  const text = iso.replace('T', ' ').replace(/\.\d+/, '').replace('Z', '')
+  return text.endsWith(':00') ? text.slice(0, 16) : text
+}
+
+/** `9f3c2a` of `sha256:9f3c2a...`: for people, never for look-ups. */
+export function shortDigestText(digest: string): string {
+  return digest.slice(7, 13)
+}
+
+/** `4.1 s`, `2 min 10 s`, `3 h 5 min`. */
+export function durationWords(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
+}
+
+/** `412 MB`: powers of ten, as disks and data sheets count. */
+export function bytesWords(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = 0
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1_000
+    unit++
+  }
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
