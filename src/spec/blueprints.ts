@@ -1,6 +1,7 @@
 import { digestOfValue } from '../base/digest.ts'
 import { nearest } from '../base/nearest.ts'
 import type { DeclaredKind, FleetReading } from './declared.ts'
+import { complainOfEnvironment } from './environments.ts'
 import type { BlueprintSpec, FeatureViewSpec, QualityMetric, Span } from './fleet-spec.ts'
 import { readOverrides } from './overrides.ts'
 import { choosePipeline, type PipelineParameters, readPipeline, taskOf } from './pipeline-choice.ts'
@@ -106,7 +107,10 @@ function readViewReference(
   return undefined
 }
 
-/** Each span begins where the one before it has ended: else a version is judged on what it was fitted on. */
+/**
+ * Each span begins where the one before it has ended: else a version is judged on what it was
+ * fitted on.
+ */
 function readSpans(
   declared: DeclaredKind<'Blueprint'>,
   reading: FleetReading,
@@ -158,23 +162,6 @@ function checkEnvironments(declared: DeclaredKind<'Blueprint'>, around: Surround
   }
 }
 
-/** Shared with policies, which name an environment too. */
-export function complainOfEnvironment(
-  declared: DeclaredKind<'Blueprint'> | DeclaredKind<'Policy'>,
-  at: readonly PropertyKey[],
-  name: string,
-  environments: readonly string[],
-  reading: FleetReading,
-): void {
-  const [near] = nearest(name, environments, 1)
-  reading.complain(declared, at, 'value', {
-    code: 'E_SPEC_REFERENCE',
-    message: `there is no environment \`${name}\``,
-    cure: near ? `use \`${near}\`` : `use ${listed(environments, 'or')}, or declare it in the root`,
-    ...(reading.broken ? { follows: true } : {}),
-  })
-}
-
 /** The task that a metric measures, and whether more of it is better. */
 const qualityMetrics: Readonly<
   Record<QualityMetric, { task: 'regression' | 'classification'; better: 'more' | 'less' }>
@@ -203,7 +190,9 @@ function checkObjective(
     const suited = Object.entries(qualityMetrics).filter(([, f]) => f.task === taskOf(pipeline.id))
     reading.complain(declared, [...at, 'metric'], 'value', {
       code,
-      message: `\`${quality.metric}\` does not measure a ${taskOf(pipeline.id)}, which ${pipeline.id} does`,
+      message:
+        `\`${quality.metric}\` does not measure a ${taskOf(pipeline.id)}, ` +
+        `which ${pipeline.id} does`,
       cure: `use ${listed(
         suited.map(([metric]) => metric),
         'or',
@@ -214,7 +203,9 @@ function checkObjective(
   if (quality[wrongBound] !== undefined) {
     reading.complain(declared, [...at, wrongBound], 'key', {
       code,
-      message: `${facts.better} \`${quality.metric}\` is better, so \`${wrongBound}\` bounds the wrong side`,
+      message:
+        `${facts.better} \`${quality.metric}\` is better, ` +
+        `so \`${wrongBound}\` bounds the wrong side`,
       cure: `use \`${wrongBound === 'atMost' ? 'atLeast' : 'atMost'}\``,
     })
   }

@@ -5,9 +5,10 @@ import type { Complaint, SpecProblem } from './problem.ts'
 import { checkSchema } from './schema-problems.ts'
 
 /*
- * A document that its schema has read. One with errors is read as far as it goes: unknown fields are left out,
- * and fields with errors give way to a stand-in, so that the rest is checked in the same run. Nothing is
- * complained of that hangs on a stand-in, and nothing is built from such a document.
+ * A document that its schema has read. One with errors is read as far as it goes: unknown fields
+ * are left out, and fields with errors give way to a stand-in, so that the rest is checked in the
+ * same run. Nothing is complained of that hangs on a stand-in, and nothing is built from such a
+ * document.
  */
 export interface Declared<T> {
   readonly document: SpecDocument

@@ -11,7 +11,9 @@ export function keyText(pair: Pair): string | undefined {
   return typeof pair.key.value === 'string' ? pair.key.value : (pair.key.source ?? '')
 }
 
-/** One YAML document: its plain value, and the way back from a path in it to the place in the file. */
+/**
+ * One YAML document: its plain value, and the way back from a path in it to the place in the file.
+ */
 export class SpecDocument {
   readonly file: string
   readonly value: Readonly<Record<string, unknown>>
@@ -47,7 +49,10 @@ export class SpecDocument {
     return { file: this.file, line: this.at(path, 'key').line }
   }
 
-  /** Where the key or value at `path` stands; if there is none, the nearest thing above it that there is. */
+  /**
+   * Where the key or value at `path` stands; if there is none, the nearest thing above it that
+   * there is.
+   */
   at(path: Path, which: 'key' | 'value' = 'value'): Position {
     let value: Node | null = this.#root
     let key: Node | null = null

@@ -9,20 +9,20 @@ import {
   lfsPointer,
   nothingDeclared,
   plainText,
-  textComplaint,
   tooLarge,
 } from './text.ts'
 
 /**
- * Files of one fleet. A fleet of 10,000 model families has fewer; more means that the folder is not a fleet's
- * but, say, a home directory.
+ * Files of one fleet. A fleet of 10,000 model families has fewer; more means that the folder is not
+ * a fleet's but, say, a home directory.
  */
 const filesMax = 10_000
 
 /**
- * Reads the declarations below `folder`: `*.yaml` and `*.yml`, in order of their paths. Folders named
- * `node_modules` or with a leading dot are passed over, and linked folders are not entered. A file that cannot
- * be declarations (a link, too large, not UTF-8, an LFS pointer, empty) is a problem, the others are read.
+ * Reads the declarations below `folder`: `*.yaml` and `*.yml`, in order of their paths. Folders
+ * named `node_modules` or with a leading dot are passed over, and linked folders are not entered. A
+ * file that cannot be declarations (a link, too large, not UTF-8, an LFS pointer, empty) is a
+ * problem, the others are read.
  */
 export async function readSpecFiles(
   folder: string,
@@ -53,7 +53,9 @@ export async function readSpecFiles(
   return { files, problems }
 }
 
-/** Paths of YAML files relative to `folder`, with `/`, sorted. Links among them are complained of. */
+/**
+ * Paths of YAML files relative to `folder`, with `/`, sorted. Links among them are complained of.
+ */
 async function pathsBelow(
   folder: string,
   add: (file: string, complaint: Complaint) => void,
@@ -82,7 +84,10 @@ async function pathsBelow(
   return found.sort()
 }
 
-/** The text, or what is wrong. No link is followed, also when it replaces the file in this very moment. */
+/**
+ * The text, or what is wrong. No link is followed, also when it replaces the file in this very
+ * moment.
+ */
 async function readOne(path: string): Promise<string | Complaint> {
   let handle: Awaited<ReturnType<typeof open>>
   try {
@@ -114,8 +119,8 @@ function decode(bytes: Uint8Array): string | Complaint {
     return encoding('the file is not UTF-8')
   }
   if (text.startsWith('version https://git-lfs.github.com/spec/')) return lfsPointer
-  // With zero bytes it is UTF-16 without a mark, or no text at all; other oddities get their place later.
-  if (text.includes('\0')) return textComplaint(text)?.complaint ?? encoding('the file is not text')
+  // Zero bytes: UTF-16 without a mark, or no text at all. Other oddities get their place later.
+  if (text.includes('\0')) return encoding('the file is not text')
   return countDocuments(text) === 0 ? nothingDeclared : text
 }
 

@@ -3,8 +3,8 @@ import type { Transform } from './transform.ts'
 import type { RiskClass } from './words.ts'
 
 /*
- * What the declarations mean, once parsed, defaulted and checked against each other. Everything behind `spec/`
- * reads these and never YAML. All times are UTC; spans are half-open.
+ * What the declarations mean, once parsed, defaulted and checked against each other. Everything
+ * behind `spec/` reads these and never YAML. All times are UTC; spans are half-open.
  */
 
 /** Where a thing was declared, for messages: `muster.yaml:41`. */

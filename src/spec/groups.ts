@@ -10,8 +10,8 @@ import type {
 import { printable } from './problem.ts'
 
 /*
- * Windows to features. One feature is one statistic over one window of one entity, and its name says so:
- * `origin_destination_mean_5rows`.
+ * Windows to features. One feature is one statistic over one window of one entity, and its name
+ * says so: `origin_destination_mean_5rows`.
  */
 
 type Window = DeclaredKind<'FeatureGroup'>['value']['windows'][number]
@@ -76,7 +76,8 @@ function readWindows(
       reading.complain(declared, at, 'value', {
         code: 'E_SPEC_FEATURE_CLASH',
         message: same
-          ? `window ${index + 1} of group \`${declared.value.name}\` gives \`${feature.name}\` twice`
+          ? `window ${index + 1} of group \`${declared.value.name}\` ` +
+            `gives \`${feature.name}\` twice`
           : `windows ${earlier + 1} and ${index + 1} of group \`${declared.value.name}\` ` +
             `both give \`${feature.name}\``,
         cure: same

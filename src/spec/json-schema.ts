@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { kindSchemas, rootSchema } from './kinds/all.ts'
 
 /**
- * One JSON Schema (draft 2020-12) for every document of a fleet, for editors:
- * `# yaml-language-server: $schema=./.muster/schema.json`. Made from the schemas that read the declarations;
- * rules between fields are not in it, `muster validate` checks those.
+ * One JSON Schema (draft 2020-12) for every document of a fleet, for editors: `#
+ * yaml-language-server: $schema=./.muster/schema.json`. Made from the schemas that read the
+ * declarations; rules between fields are not in it, `muster validate` checks those.
  */
 export function fleetJsonSchema(): Record<string, unknown> {
   const definitions: Record<string, unknown> = { Fleet: schemaOf(rootSchema) }

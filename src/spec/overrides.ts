@@ -6,8 +6,8 @@ import { checkParameters, type PipelineParameters } from './pipeline-choice.ts'
 import { counted, listed, printable } from './problem.ts'
 
 /*
- * Overrides by pattern. The narrowest match wins; where two match the same member and neither is narrower,
- * nobody could say which wins, so that is refused, with the pattern that would decide.
+ * Overrides by pattern. The narrowest match wins; where two match the same member and neither is
+ * narrower, nobody could say which wins, so that is refused, with the pattern that would decide.
  */
 
 interface Entry {
@@ -18,8 +18,8 @@ interface Entry {
 }
 
 /**
- * Parameters that all members share, because one graph or one pass over the data serves them all: an override
- * could only be ignored.
+ * Parameters that all members share, because one graph or one pass over the data serves them all:
+ * an override could only be ignored.
  */
 const familyWide = new Set(['season', 'seasons', 'folds'])
 
@@ -71,7 +71,8 @@ function readMatch(
   if (bad !== undefined) {
     const written = bad.includes('*') ? '*' : escapePart(bad)
     complain(
-      `\`${printable(bad)}\` in override \`${printable(match)}\` is not written as in a model's name`,
+      `\`${printable(bad)}\` in override \`${printable(match)}\` ` +
+        "is not written as in a model's name",
       `write \`${printable(written)}\`; a dot within a value is ~2E`,
     )
     return undefined
@@ -100,7 +101,9 @@ function readParameters(
   if (name !== undefined && name !== pipeline.id) {
     reading.complain(declared, [...at, 'name'], 'value', {
       code: 'E_SPEC_PIPELINE',
-      message: `override \`${printable(given?.match ?? '')}\` names another pipeline than its family`,
+      message:
+        `override \`${printable(given?.match ?? '')}\` ` +
+        `names another pipeline than \`${declared.value.name}\``,
       cure: `use \`${pipeline.id}\`, or remove \`name\`: members differ in parameters alone`,
     })
   }

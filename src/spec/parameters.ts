@@ -2,14 +2,17 @@ import { unescapePart } from '../base/model-name.ts'
 import type { BlueprintSpec, OverrideSpec, ParameterValue, PipelineChoice } from './fleet-spec.ts'
 
 /*
- * Which parameters a member is fitted with: the pipeline's defaults, what the blueprint says, and the overrides
- * that match, the narrowest last. Parameter by parameter, so that an override says only what differs.
+ * Which parameters a member is fitted with: the pipeline's defaults, what the blueprint says, and
+ * the overrides that match, the narrowest last. Parameter by parameter, so that an override says
+ * only what differs.
  */
 
 type Parameters = Readonly<Record<string, ParameterValue>>
 type Override = Pick<OverrideSpec, 'match' | 'parameters'>
 
-/** What `parametersOf` reads of a family: a `FamilySpec` and a `BlueprintSpec` are of this shape. */
+/**
+ * What `parametersOf` reads of a family: a `FamilySpec` and a `BlueprintSpec` are of this shape.
+ */
 export interface ParametersFamily {
   readonly pipeline: PipelineChoice
   /** Narrowest last, as `readFleet` leaves them. */
@@ -19,7 +22,9 @@ export interface ParametersFamily {
 /** One part of a pattern: a key value, or `undefined` for any. */
 export type PatternPart = string | undefined
 
-/** The parts of `*.HNL`, or undefined where a part is neither `*` nor written as in a model's name. */
+/**
+ * The parts of `*.HNL`, or undefined where a part is neither `*` nor written as in a model's name.
+ */
 export function readPattern(pattern: string): readonly PatternPart[] | undefined {
   const parts: PatternPart[] = []
   for (const text of pattern.split('.')) {
@@ -52,7 +57,9 @@ export function parametersOf(
   return merged
 }
 
-/** One parameter with where it comes from: `default of ridge@1`, `muster.yaml:52 override *.HNL`. */
+/**
+ * One parameter with where it comes from: `default of ridge@1`, `muster.yaml:52 override *.HNL`.
+ */
 export interface EffectiveParameter {
   readonly name: string
   readonly value: ParameterValue
@@ -79,7 +86,9 @@ export function effectiveParameters(
   return [...found.values()]
 }
 
-/** A narrower list of penalties displaces a wider single penalty, which would otherwise silence it. */
+/**
+ * A narrower list of penalties displaces a wider single penalty, which would otherwise silence it.
+ */
 function withoutDisplaced<T>(merged: Record<string, T>, by: Parameters): Record<string, T> {
   if (by.penalties === undefined || by.penalty !== undefined) return merged
   const { penalty: _, ...rest } = merged

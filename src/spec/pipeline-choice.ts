@@ -50,7 +50,9 @@ export function readPipeline(
   return undefined
 }
 
-/** With defaults, and where each parameter is declared. Complains of parameters that do not suit. */
+/**
+ * With defaults, and where each parameter is declared. Complains of parameters that do not suit.
+ */
 export function choosePipeline(
   declared: DeclaredKind<'Blueprint'>,
   pipeline: PipelineParameters,

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 
 /*
- * The parameters that people may give to the built-in pipelines. Here, and not beside the code that fits,
- * because they are declared: `muster validate` checks them without a server. `pipelines/` imports the types.
+ * The parameters that people may give to the built-in pipelines. Here, and not beside the code that
+ * fits, because they are declared: `muster validate` checks them without a server. `pipelines/`
+ * imports the types.
  */
 
 const penalties = z

@@ -1,14 +1,18 @@
-import { complainOfEnvironment } from './blueprints.ts'
 import type { DeclaredKind, FleetReading } from './declared.ts'
+import { complainOfEnvironment } from './environments.ts'
 import type { PolicySpec } from './fleet-spec.ts'
 import { type RiskClass, riskClass } from './words.ts'
 
 /*
- * What a version must show to be released. A fleet declares its own policies; for a risk class without one,
- * Muster ships these. They are written in the same CEL as anyone's, and shown by `muster why` like anyone's.
+ * What a version must show to be released. A fleet declares its own policies; for a risk class
+ * without one, Muster ships these. They are written in the same CEL as anyone's, and shown by
+ * `muster why` like anyone's.
  */
 
-/** At the root there is no parent; elsewhere the parent answers where the member does not earn its keep. */
+/**
+ * At the root there is no parent; elsewhere the parent answers where the member does not earn its
+ * keep.
+ */
 const worthKeeping = (claim: string) => `level == 'root' || ${claim}`
 
 /** Only a family that serves already has a champion. */
@@ -20,11 +24,11 @@ const calibratedWithin = (error: number) =>
 
 const shipped: Readonly<Record<RiskClass, Readonly<Record<string, string>>>> = {
   /*
-   * Expected gains, not proven ones. A leaf has few rows to be judged on, and its baseline is the mean of its own
-   * training rows; to ask confidence of each leaf refuses most of those that help, and the fleet as a whole
-   * answers worse than if it had kept them. `expected` is shrunk towards the siblings', so luck alone does not
-   * keep a leaf. The mean and not the interval also at the root, because an interval needs two days of judging,
-   * and yearly data have one.
+   * Expected gains, not proven ones. A leaf has few rows to be judged on, and its baseline is the
+   * mean of its own training rows; to ask confidence of each leaf refuses most of those that help,
+   * and the fleet as a whole answers worse than if it had kept them. `expected` is shrunk towards
+   * the siblings', so luck alone does not keep a leaf. The mean and not the interval also at the
+   * root, because an interval needs two days of judging, and yearly data have one.
    */
   low: {
     'better-than-baseline': 'evidence.vs.baseline.loss.mean < 0',
@@ -117,7 +121,10 @@ export function complainOfPolicyTies(
   }
 }
 
-/** Declared policies, then those that Muster ships for the classes that no declared one covers everywhere. */
+/**
+ * Declared policies, then those that Muster ships for the classes that no declared one covers
+ * everywhere.
+ */
 export function withBuiltIns(declared: readonly PolicySpec[]): readonly PolicySpec[] {
   const covered = new Set(
     declared.filter(policy => policy.environment === undefined).map(policy => policy.riskClass),

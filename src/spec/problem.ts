@@ -1,6 +1,7 @@
 /*
- * What is wrong with a declaration, where, and what to do about it. Every problem of a fleet is reported at
- * once, so a problem is a value and never thrown. One list of codes, for tests, documents and `--json`.
+ * What is wrong with a declaration, where, and what to do about it. Every problem of a fleet is
+ * reported at once, so a problem is a value and never thrown. One list of codes, for tests,
+ * documents and `--json`.
  */
 
 export const specProblemCodes = {
@@ -71,7 +72,10 @@ export interface Complaint {
   readonly follows?: boolean
 }
 
-/** Control characters, bidirectional marks and other invisible ones: they could forge what a terminal shows. */
+/**
+ * Control characters, bidirectional marks and other invisible ones: they could forge what a
+ * terminal shows.
+ */
 const unprintable =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]|[\ud800-\udfff]/gu
 

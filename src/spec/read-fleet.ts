@@ -1,7 +1,9 @@
-import { digestOfValue } from '../base/digest.ts'
 import { readBlueprint } from './blueprints.ts'
 import { type DeclaredKind, type DeclaredRoot, FleetReading, readDeclared } from './declared.ts'
+import { Defaults } from './defaults.ts'
 import type { SpecDocument } from './document.ts'
+import { isRoot, kindComplaint } from './document-kind.ts'
+import { fleetDigest } from './fleet-digest.ts'
 import type {
   BlueprintSpec,
   FeatureGroupSpec,
@@ -14,11 +16,9 @@ import { readGroup } from './groups.ts'
 import { isKind, type Kind, kindNouns, kindSchemas, rootSchema } from './kinds/all.ts'
 import { complainOfPolicyTies, readPolicy, withBuiltIns } from './policies.ts'
 import { inOrder, type SpecProblem } from './problem.ts'
-import { isRoot, kindComplaint } from './schema-problems.ts'
 import { readSource } from './sources.ts'
 import { titleOf } from './subject.ts'
 import { readView } from './views.ts'
-import type { RiskClass } from './words.ts'
 import { parseSpecFile } from './yaml.ts'
 
 export type FleetRead =
@@ -31,8 +31,8 @@ export interface ReadFleetOptions {
 }
 
 /**
- * Reads a whole fleet: what it means, or everything that is wrong with it, all documents at once, causes before
- * what follows from them. Pure; never throws for anything that a file may hold.
+ * Reads a whole fleet: what it means, or everything that is wrong with it, all documents at once,
+ * causes before what follows from them. Pure; never throws for anything that a file may hold.
  */
 export function readFleet(files: readonly SpecFile[], options: ReadFleetOptions = {}): FleetRead {
   const parsed = files.map(file => parseSpecFile(file))
@@ -139,7 +139,10 @@ function readKinds(
   }
 }
 
-/** Names are taken in either case, so that no two can be confused on a disk or in an eye that ignores it. */
+/**
+ * Names are taken in either case, so that no two can be confused on a disk or in an eye that
+ * ignores it.
+ */
 function complainOfTakenNames(documents: readonly SpecDocument[], reading: FleetReading): void {
   const taken = new Map<string, SpecDocument>()
   for (const document of documents) {
@@ -159,7 +162,8 @@ function complainOfTakenNames(documents: readonly SpecDocument[], reading: Fleet
       file: document.file,
       ...at,
       code: 'E_SPEC_NAME_TAKEN',
-      message: `${titleOf(document)} is declared twice, at ${place} and ${document.file}:${at.line}`,
+      message:
+        `${titleOf(document)} is declared twice, ` + `at ${place} and ${document.file}:${at.line}`,
       cure: versioned
         ? `give it another version, or another name than at ${place}`
         : `give this ${kindNouns[kind]} another name, or remove one of the two`,
@@ -227,71 +231,4 @@ function keep<T extends { name: string; id?: string }>(
   if (value === undefined || !declared.intact || reading.problems.length > before) return
   const key = value.id ?? value.name
   if (!into.has(key)) into.set(key, value)
-}
-
-/** What the root says for documents that do not say it themselves. */
-class Defaults {
-  readonly #root: DeclaredRoot | undefined
-  readonly #reading: FleetReading
-
-  constructor(root: DeclaredRoot | undefined, reading: FleetReading) {
-    this.#root = root
-    this.#reading = reading
-  }
-
-  owner(of: DeclaredKind<'Source' | 'FeatureGroup' | 'FeatureView' | 'Blueprint'>): string {
-    const owner = of.value.owner ?? this.#root?.value.defaults.owner
-    if (owner === undefined) {
-      this.#reading.complain(of, ['owner'], 'key', {
-        code: 'E_SPEC_OWNER_REQUIRED',
-        message: `${titleOf(of.document)} has no owner`,
-        cure: 'add `owner:` here, or under `defaults` in the root of the fleet',
-        ...this.#follows(),
-      })
-    }
-    return owner ?? ''
-  }
-
-  riskClass(of: DeclaredKind<'Blueprint'>): RiskClass {
-    const riskClass = of.value.riskClass ?? this.#root?.value.defaults.riskClass
-    if (riskClass === undefined) {
-      this.#reading.complain(of, ['riskClass'], 'key', {
-        code: 'E_SPEC_RISK_REQUIRED',
-        message: `${titleOf(of.document)} has no risk class`,
-        cure: 'add `riskClass:` low, medium or high here, or under `defaults` in the root',
-        ...this.#follows(),
-      })
-    }
-    return riskClass ?? 'high'
-  }
-
-  /** Where the root is missing or damaged, what it would have said is not known. */
-  #follows(): { follows?: true } {
-    return !this.#root || this.#root.damaged.has('defaults') ? { follows: true } : {}
-  }
-}
-
-/** Of everything declared; where it stands is left out, so that moving a document changes nothing. */
-function fleetDigest(spec: Omit<FleetSpec, 'digest'>) {
-  const bare = <T extends object>(value: T) => ({
-    ...value,
-    place: undefined,
-    parameterPlaces: undefined,
-  })
-  const sorted = (values: Iterable<{ name: string; id?: string }>) =>
-    [...values].map(bare).sort((a, b) => ((a.id ?? a.name) < (b.id ?? b.name) ? -1 : 1))
-  return digestOfValue({
-    name: spec.name,
-    environments: spec.environments,
-    sources: sorted(spec.sources.values()),
-    groups: sorted(spec.groups.values()),
-    views: sorted(spec.views.values()),
-    blueprints: sorted(
-      [...spec.blueprints.values()].map(blueprint => ({
-        ...blueprint,
-        overrides: blueprint.overrides.map(bare),
-      })),
-    ),
-    policies: sorted(spec.policies),
-  })
 }

@@ -9,7 +9,8 @@ const shownColumnsMax = 110
 const contextColumns = 60
 
 /**
- * Problems as people read them: place and message, the line, carets with the cure; at the end the count.
+ * Problems as people read them: place and message, the line, carets with the cure; at the end the
+ * count.
  *
  *     muster.yaml:33:25  unknown field `tranform` in feature `hour`
  *        hour: { sql: hour(date), tranform: cyclic(24) }
@@ -30,9 +31,11 @@ export function renderProblems(
   return [...parts, summary(problems, causes.length, shown.length, files)].join('\n')
 }
 
-/** Each problem by itself: place and message, the line, carets with the cure. In the order given. */
+/**
+ * Each problem by itself: place and message, the line, carets with the cure. In the order given.
+ */
 export function renderEach(
-  problems: readonly SpecProblem[],
+  problems: readonly Omit<SpecProblem, 'code'>[],
   files: readonly SpecFile[],
   look: { readonly colour?: boolean } = {},
 ): readonly string[] {
@@ -42,7 +45,11 @@ export function renderEach(
   )
 }
 
-function renderOne(problem: SpecProblem, line: string | undefined, colour: boolean): string {
+function renderOne(
+  problem: Omit<SpecProblem, 'code'>,
+  line: string | undefined,
+  colour: boolean,
+): string {
   const bold = (text: string) => (colour ? `\u001b[1m${text}\u001b[22m` : text)
   const red = (text: string) => (colour ? `\u001b[31m${text}\u001b[39m` : text)
   const place = bold(`${printable(problem.file, 200)}:${problem.line}:${problem.column}`)

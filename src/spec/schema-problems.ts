@@ -8,11 +8,14 @@ import { foundOf, subjectOf, titleOf, whereOf } from './subject.ts'
 type Issue = z.core.$ZodIssue
 
 /*
- * From what a schema says of a value to what a person reads: the place of the key or the value, what was found,
- * what was expected, and the cure. The schemas stay the only place where fields are defined.
+ * From what a schema says of a value to what a person reads: the place of the key or the value,
+ * what was found, what was expected, and the cure. The schemas stay the only place where fields are
+ * defined.
  */
 
-/** The document as its schema reads it, or its problems. `at`: where in the document `value` stands. */
+/**
+ * The document as its schema reads it, or its problems. `at`: where in the document `value` stands.
+ */
 export function checkSchema<S extends z.ZodType>(
   document: SpecDocument,
   schema: S,
@@ -51,7 +54,9 @@ function wasRefused(document: SpecDocument, path: Path): boolean {
   return typeof above === 'object' && above !== null && Object.hasOwn(above, path.at(-1) ?? '')
 }
 
-/** The branch that was meant: the one whose type of value was given; where none is, all their types. */
+/**
+ * The branch that was meant: the one whose type of value was given; where none is, all their types.
+ */
 function unionProblems(
   document: SpecDocument,
   issue: Extract<Issue, { code: 'invalid_union' }>,
@@ -93,44 +98,6 @@ function unknownField(document: SpecDocument, path: Path, key: string): Complain
   return { code, message, cure: `remove it${there}` }
 }
 
-/** The fields that the mapping at `path` may have. */
-function fieldsAt(document: SpecDocument, path: Path): readonly string[] {
-  const kind = document.kind
-  let at: unknown = kind !== undefined && isKind(kind) ? kindSchemas[kind] : rootSchema
-  for (const step of path) {
-    at = stepInto(unwrapped(at), step)
-    if (at === undefined) return []
-  }
-  return Object.keys(shapeOf(unwrapped(at)) ?? {})
-}
-
-interface SchemaDefinition {
-  readonly shape?: Readonly<Record<string, unknown>>
-  readonly innerType?: unknown
-  readonly element?: unknown
-  readonly valueType?: unknown
-}
-
-function definitionOf(schema: unknown): SchemaDefinition {
-  return (schema as { def?: SchemaDefinition } | undefined)?.def ?? {}
-}
-
-function unwrapped(schema: unknown): unknown {
-  let at = schema
-  while (definitionOf(at).innerType !== undefined) at = definitionOf(at).innerType
-  return at
-}
-
-function shapeOf(schema: unknown): Readonly<Record<string, unknown>> | undefined {
-  return definitionOf(schema).shape
-}
-
-function stepInto(schema: unknown, step: PropertyKey): unknown {
-  const { shape, element, valueType } = definitionOf(schema)
-  if (typeof step === 'number') return element
-  return shape?.[String(step)] ?? valueType
-}
-
 function missingField(document: SpecDocument, path: Path): SpecProblem {
   const field = String(path.at(-1))
   const above = path.slice(0, -1)
@@ -145,15 +112,6 @@ function missingField(document: SpecDocument, path: Path): SpecProblem {
     cure: `add \`${field}:\`${about === undefined ? '' : `  (${about})`}`,
     ...(misspelled ? { follows: true } : {}),
   })
-}
-
-/** The first sentence that the schema says of the field. */
-function describedAt(document: SpecDocument, path: Path): string | undefined {
-  const kind = document.kind
-  let at: unknown = kind !== undefined && isKind(kind) ? kindSchemas[kind] : rootSchema
-  for (const step of path) at = stepInto(unwrapped(at), step)
-  const text = (at as { description?: string } | undefined)?.description
-  return text?.split(/(?<=[.])\s|[.]$/)[0]?.replace(/\.$/, '')
 }
 
 function badKey(
@@ -193,7 +151,8 @@ function wrongType(document: SpecDocument, path: Path, nouns: readonly string[])
   const value = document.get(path)
   const written = document.written(path)
   const expected = listed(nouns, 'or')
-  const message = `${subjectOf(document, path)} is ${foundOf(value, written)}; it must be ${expected}`
+  const found = foundOf(value, written)
+  const message = `${subjectOf(document, path)} is ${found}; it must be ${expected}`
   return { code: 'E_SPEC_TYPE', message, cure: typeCure(value, written, nouns), expected }
 }
 
@@ -288,32 +247,4 @@ function badFormat(path: Path, subject: string, value: string, message: string):
     cure: isSource ? 'name a file inside a package: package/path/file.parquet' : message,
     expected: message,
   }
-}
-
-/** Documents by their kind; what has no kind that we know is complained of. */
-export function kindComplaint(document: SpecDocument): SpecProblem | undefined {
-  const kind = document.value.kind
-  if (typeof kind === 'string' && isKind(kind)) return undefined
-  if (!Object.hasOwn(document.value, 'kind')) {
-    return document.problem([], 'key', {
-      code: 'E_SPEC_KIND',
-      message: 'the document has no `kind`',
-      cure: `add \`kind:\` ${listed(kinds, 'or')}; the root of the fleet has \`fleet:\``,
-    })
-  }
-  const [near] = typeof kind === 'string' ? nearest(kind, kinds, 1) : []
-  return document.problem(['kind'], 'value', {
-    code: 'E_SPEC_KIND',
-    message: `there is no kind \`${printable(String(kind))}\``,
-    cure: near ? `use \`${near}\`` : `use ${listed(kinds, 'or')}`,
-    expected: listed(kinds, 'or'),
-  })
-}
-
-/** Fields that only the root has: a document with one of them and no kind is meant to be it. */
-export function isRoot(document: SpecDocument): boolean {
-  return (
-    !Object.hasOwn(document.value, 'kind') &&
-    Object.keys(rootSchema.shape).some(field => Object.hasOwn(document.value, field))
-  )
 }

@@ -27,7 +27,10 @@ export function readSource(
   }
 }
 
-/** What `features/` checks again against the real folder, links included; here, so that `validate` tells. */
+/**
+ * What `features/` checks again against the real folder, links included; here, so that `validate`
+ * tells.
+ */
 function pathComplaint(path: string, dataRoots: readonly string[]): Complaint | undefined {
   const parts = path.split('/')
   const shown = printable(path)

@@ -1,11 +1,14 @@
 import type { Span } from './fleet-spec.ts'
 
 /*
- * Spans of event time. People name whole years, months or days, both ends included; the rest of Muster reads
- * half-open intervals of milliseconds, UTC, so that spans that touch share no instant.
+ * Spans of event time. People name whole years, months or days, both ends included; the rest of
+ * Muster reads half-open intervals of milliseconds, UTC, so that spans that touch share no instant.
  */
 
-/** Reads `2001`, `2001-05`, `2001-05-17` or `a..b`. Gives the span, or the sentence that says what is wrong. */
+/**
+ * Reads `2001`, `2001-05`, `2001-05-17` or `a..b`. Gives the span, or the sentence that says what
+ * is wrong.
+ */
 export function readSpan(text: string): { span: Span } | { wrong: string } {
   const [first = '', last = first] = text.split('..')
   const from = readInstant(first)

@@ -3,7 +3,8 @@ import { isKind, kindNouns } from './kinds/all.ts'
 import { printable } from './problem.ts'
 
 /*
- * What messages call the parts of a declaration: "feature `hour`", "window 2 of group `departures`".
+ * What messages call the parts of a declaration: "feature `hour`", "window 2 of group
+ * `departures`".
  */
 
 /** `blueprint \`route-late\``; `the root document`. */

@@ -1,14 +1,15 @@
 import type { Complaint, Position } from './problem.ts'
 
 /*
- * The text of one file, before YAML. Line ends become \n and a byte order mark goes, so that every later
- * position counts the same characters that an editor shows.
+ * The text of one file, before YAML. Line ends become \n and a byte order mark goes, so that every
+ * later position counts the same characters that an editor shows.
  */
 
 /**
  * Bytes of one file of declarations.
  *
- * 256 KB: some 8,000 lines, more than a person writes; a parser of YAML takes seconds for 50 MB of brackets.
+ * 256 KB: some 8,000 lines, more than a person writes; a parser of YAML takes seconds for 50 MB of
+ * brackets.
  */
 export const fileBytesMax = 256 * 1024
 
@@ -21,7 +22,9 @@ export function linesOf(text: string): readonly string[] {
   return plainText(text).split('\n')
 }
 
-/** How many documents hold anything. `---` in the first column ends a document wherever it stands. */
+/**
+ * How many documents hold anything. `---` in the first column ends a document wherever it stands.
+ */
 export function countDocuments(text: string): number {
   let documents = 0
   let counted = false

@@ -1,4 +1,7 @@
-/** A step between the raw value of a feature and the model. Part of the view, compiled into the graph. */
+/**
+ * A step between the raw value of a feature and the model. Part of the view, compiled into the
+ * graph.
+ */
 export type Transform =
   /** Missing values become the training mean, or the given number. */
   | { readonly kind: 'impute'; readonly with: 'mean' | number }
@@ -23,7 +26,10 @@ export const transformNames: readonly string[] = Object.keys(forms)
 
 const number = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?$/i
 
-/** Reads one step. Gives the step, `undefined` for `identity`, or the sentence that says what is wrong. */
+/**
+ * Reads one step. Gives the step, `undefined` for `identity`, or the sentence that says what is
+ * wrong.
+ */
 export function readTransform(text: string): { step: Transform | undefined } | { wrong: string } {
   const match = /^([a-z]+)(?:\(([^()]*)\))?$/.exec(text.trim())
   const word = match?.[1] ?? text

@@ -6,8 +6,8 @@ import { listed, printable } from './problem.ts'
 import { readTransform, type Transform } from './transform.ts'
 
 /**
- * Features of one view. A family's parameter row has a place for each, and a million rows of a thousand
- * numbers are 4 GB.
+ * Features of one view. A family's parameter row has a place for each, and a million rows of a
+ * thousand numbers are 4 GB.
  */
 const featuresMax = 1_000
 
@@ -124,7 +124,10 @@ function readFeatures(
   return found
 }
 
-/** The features of a group that `group.feature` or `group.*` means; what is named by itself is not in the *. */
+/**
+ * The features of a group that `group.feature` or `group.*` means; what is named by itself is not
+ * in the *.
+ */
 function chosenFeatures(
   declared: DeclaredKind<'FeatureView'>,
   entry: string,
@@ -216,7 +219,10 @@ function misplaced(step: Transform | undefined, before: readonly Transform[]): s
   return undefined
 }
 
-/** The definitions behind the features, without owners and places: a change there is a change of the view. */
+/**
+ * The definitions behind the features, without owners and places: a change there is a change of the
+ * view.
+ */
 function meaningOfReads(rows: string, features: readonly ViewFeature[], around: Surroundings) {
   const used = new Map<string, Set<string>>()
   for (const { from } of features) {

@@ -1,29 +1,24 @@
-import { CST, isAlias, isMap, isScalar, isSeq, Lexer, parseAllDocuments, type Scalar } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, type Scalar } from 'yaml'
 import { keyText, SpecDocument } from './document.ts'
 import type { SpecFile } from './fleet-spec.ts'
 import { type Complaint, printable, type SpecProblem } from './problem.ts'
 import { nothingDeclared, plainText, TextPositions, textComplaint } from './text.ts'
+import { complain, depthMax, type Reading, scanTokens, tooDeep } from './yaml-tokens.ts'
 
 /*
- * YAML 1.2, core schema, and less of it: no anchors, aliases, merge keys, tags or directives, for a declaration
- * should say what it says where it says it. Values are built here and not by the library, so that an alias is
- * never expanded and every refusal has its place.
+ * YAML 1.2, core schema, and less of it: no anchors, aliases, merge keys, tags or directives, for a
+ * declaration should say what it says where it says it. Values are built here and not by the
+ * library, so that an alias is never expanded and every refusal has its place.
  */
 
-/** Levels of nesting. The deepest field of a declaration has six; a parser recurses, and its stack ends. */
-const depthMax = 64
-
-/** What YAML files become. `broken`: something could not be read, so what is missing may be in there. */
+/**
+ * What YAML files become. `broken`: something could not be read, so what is missing may be in
+ * there.
+ */
 export interface ParsedFile {
   readonly documents: readonly SpecDocument[]
   readonly problems: readonly SpecProblem[]
   readonly broken: boolean
-}
-
-interface Reading {
-  readonly file: string
-  readonly positions: TextPositions
-  readonly problems: SpecProblem[]
 }
 
 export function parseSpecFile(file: SpecFile): ParsedFile {
@@ -42,77 +37,6 @@ export function parseSpecFile(file: SpecFile): ParsedFile {
     complain(reading, 0, 1, nothingDeclared)
   }
   return { documents: documents.found, problems: reading.problems, broken: documents.broken }
-}
-
-function complain(reading: Reading, from: number, to: number, complaint: Complaint): void {
-  reading.problems.push({ file: reading.file, ...reading.positions.at(from, to), ...complaint })
-}
-
-/**
- * Looks at the tokens before anything recurses: depth, and what we do not read. False when the file must not
- * be parsed at all.
- */
-function scanTokens(text: string, reading: Reading): boolean {
-  let offset = 0
-  let flowDepth = 0
-  let indicators = 0
-  let isContent = false
-  for (const token of new Lexer().lex(text)) {
-    const type: string | null = isContent ? 'content' : CST.tokenType(token)
-    isContent = type === 'scalar'
-    if (type === 'doc-mode' || type === 'flow-error-end' || type === 'scalar') continue
-    if (type === 'flow-map-start' || type === 'flow-seq-start') flowDepth++
-    else if (type === 'flow-map-end' || type === 'flow-seq-end') flowDepth--
-    else if (type === 'doc-start') flowDepth = 0
-    else if (type === 'newline') indicators = 0
-    else if (type === 'seq-item-ind' || type === 'explicit-key-ind') indicators++
-    if (flowDepth + indicators > depthMax) {
-      complain(reading, offset, offset + 1, tooDeep)
-      return false
-    }
-    const refused = refusedToken(type, token)
-    if (refused) complain(reading, offset, offset + token.length, refused)
-    offset += token.length
-  }
-  return true
-}
-
-const tooDeep: Complaint = {
-  code: 'E_SPEC_DEPTH',
-  message: `the declaration is nested deeper than ${depthMax} levels`,
-  cure: 'no field lies that deep: close what is open',
-}
-
-function refusedToken(type: string | null, token: string): Complaint | undefined {
-  if (type === 'alias') {
-    return {
-      code: 'E_SPEC_ALIASES',
-      message: `\`${printable(token)}\` would be a YAML alias, and aliases are not read`,
-      cure: `put the text in quotes: "${printable(token)}"`,
-    }
-  }
-  if (type === 'anchor') {
-    return {
-      code: 'E_SPEC_ALIASES',
-      message: `\`${printable(token)}\` is a YAML anchor, and anchors are not read`,
-      cure: 'remove it; what documents share stands in the root of the fleet',
-    }
-  }
-  if (type === 'tag') {
-    return {
-      code: 'E_SPEC_TAG',
-      message: `\`${printable(token)}\` is a YAML tag, and tags are not read`,
-      cure: 'remove it',
-    }
-  }
-  if (type === 'directive-line') {
-    return {
-      code: 'E_SPEC_DIRECTIVE',
-      message: `\`${printable(token)}\` is a YAML directive, and directives are not read`,
-      cure: 'remove the line',
-    }
-  }
-  return undefined
 }
 
 function readDocuments(text: string, reading: Reading): { found: SpecDocument[]; broken: boolean } {
@@ -175,14 +99,18 @@ const yamlCures: Readonly<Record<string, string>> = {
 
 function yamlComplaint(code: string, message: string): Complaint {
   const text = message.replace(/\s+/g, ' ').trim()
+  const lowered = `${text[0]?.toLowerCase() ?? ''}${text.slice(1)}`
   return {
     code: code === 'RESOURCE_EXHAUSTION' ? 'E_SPEC_DEPTH' : 'E_SPEC_YAML',
-    message: `not well-formed YAML: ${printable(`${text[0]?.toLowerCase() ?? ''}${text.slice(1)}`, 160)}`,
+    message: `not well-formed YAML: ${printable(lowered, 160)}`,
     cure: yamlCures[code] ?? 'put it right; texts with special characters stand in quotes',
   }
 }
 
-/** The plain value of a node. Whatever is refused in it leaves a problem, and undefined or the nearest value. */
+/**
+ * The plain value of a node. Whatever is refused in it leaves a problem, and undefined or the
+ * nearest value.
+ */
 function plainValue(node: unknown, depth: number, reading: Reading): unknown {
   if (depth > depthMax) {
     const [from, to] = isMap(node) || isSeq(node) ? (node.range ?? [0, 1]) : [0, 1]
@@ -239,7 +167,9 @@ function keyComplaint(
   if (earlier === undefined) return undefined
   return {
     code: 'E_SPEC_DUPLICATE_KEY',
-    message: `field \`${printable(key)}\` is given twice, first on line ${reading.positions.at(earlier).line}`,
+    message:
+      `field \`${printable(key)}\` is given twice, ` +
+      `first on line ${reading.positions.at(earlier).line}`,
     cure: 'keep one of the two',
   }
 }

@@ -35,8 +35,8 @@ export const kindNouns: Readonly<Record<Kind, string>> = {
 }
 
 /**
- * Fields that the design has and that do nothing yet, so that whoever read about one is told so, and is not
- * offered a word that merely looks alike.
+ * Fields that the design has and that do nothing yet, so that whoever read about one is told so,
+ * and is not offered a word that merely looks alike.
  */
 export const laterFields: Readonly<Record<Kind | 'root', readonly string[]>> = {
   Source: ['expect', 'postgres', 'stream', 'push', 'quarantine'],

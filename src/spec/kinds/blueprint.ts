@@ -45,7 +45,9 @@ const objectives = z.strictObject({
     ),
 })
 
-/** One declaration that makes many models: every prefix of the key is a level of the family tree. */
+/**
+ * One declaration that makes many models: every prefix of the key is a level of the family tree.
+ */
 export const blueprint = z.strictObject({
   kind: z.literal('Blueprint'),
   name: name.describe('Name of the family, and of its root model.'),

@@ -28,7 +28,10 @@ const window = z.strictObject({
     .describe('How far back, counted in the time at which rows became known.'),
 })
 
-/** Features by entity, as windows over the rows of a source: declared, so that they can be checked for leaks. */
+/**
+ * Features by entity, as windows over the rows of a source: declared, so that they can be checked
+ * for leaks.
+ */
 export const featureGroup = z.strictObject({
   kind: z.literal('FeatureGroup'),
   name: name.describe('Name of the group; its features are <group>.<feature>.'),

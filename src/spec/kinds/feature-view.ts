@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { name, sql } from '../words.ts'
 
-/** `standard`, `impute(mean)`, `impute(0)`, `cyclic(24)`, `clip(-5, 5)`, `log`, `identity`. See `spec/transform.ts`. */
+/**
+ * `standard`, `impute(mean)`, `impute(0)`, `cyclic(24)`, `clip(-5, 5)`, `log`, `identity`. See
+ * `spec/transform.ts`.
+ */
 export const transformText = z.string().min(1).max(100).meta({ musterType: 'transform' })
 
 const feature = z.strictObject({

@@ -1,0 +1,29 @@
+import { digestOfValue } from '../base/digest.ts'
+import type { FleetSpec } from './fleet-spec.ts'
+
+/**
+ * Of everything declared; where it stands is left out, so that moving a document changes nothing.
+ */
+export function fleetDigest(spec: Omit<FleetSpec, 'digest'>) {
+  const bare = <T extends object>(value: T) => ({
+    ...value,
+    place: undefined,
+    parameterPlaces: undefined,
+  })
+  const sorted = (values: Iterable<{ name: string; id?: string }>) =>
+    [...values].map(bare).sort((a, b) => ((a.id ?? a.name) < (b.id ?? b.name) ? -1 : 1))
+  return digestOfValue({
+    name: spec.name,
+    environments: spec.environments,
+    sources: sorted(spec.sources.values()),
+    groups: sorted(spec.groups.values()),
+    views: sorted(spec.views.values()),
+    blueprints: sorted(
+      [...spec.blueprints.values()].map(blueprint => ({
+        ...blueprint,
+        overrides: blueprint.overrides.map(bare),
+      })),
+    ),
+    policies: sorted(spec.policies),
+  })
+}
