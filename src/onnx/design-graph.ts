@@ -5,13 +5,14 @@ import type { RowLayout, StepGroup, StepKind } from './row-layout.ts'
 import { pieceName } from './row-pieces.ts'
 
 /*
- * The transforms as ONNX nodes, one step for a whole group of columns at a time. `design.ts` is the same in
- * float64.
+ * The transforms as ONNX nodes, one step for a whole group of columns at a time. `design.ts` is the
+ * same in float64.
  *
- * An answer must not depend on who else is in the batch. ONNX Runtime computes Sin, Cos and Log with vector
- * instructions, and the last few values of a tensor, which do not fill a vector, by another routine that rounds
- * differently (measured on 1.30: one value in ten has another last bit). So those three are given `padRows`
- * more rows, cut off again afterwards, and every value that counts goes through the vector routine.
+ * An answer must not depend on who else is in the batch. ONNX Runtime computes Sin, Cos and Log
+ * with vector instructions, and the last few values of a tensor, which do not fill a vector, by
+ * another routine that rounds differently (measured on 1.30: one value in ten has another last
+ * bit). So those three are given `padRows` more rows, cut off again afterwards, and every value
+ * that counts goes through the vector routine.
  */
 
 /** Values in the widest vector register that ONNX Runtime knows (AVX-512: 16 float32). */
@@ -95,7 +96,9 @@ class GroupSteps {
     }
   }
 
-  /** The rest of the period is taken first, because it is exact: the sine of a large angle is not. */
+  /**
+   * The rest of the period is taken first, because it is exact: the sine of a large angle is not.
+   */
   #cyclic(x: string, step: string, at: number): readonly string[] {
     const graph = this.#graph
     const periodOf = (s: Transform): number => (s.kind === 'cyclic' ? Math.fround(s.period) : 1)

@@ -1,11 +1,11 @@
 import { must } from '../base/assert.ts'
 import type { Transform, ViewFeature } from '../spec/index.ts'
-import type { RowLayout, Slot } from './row-layout.ts'
+import type { DesignColumn, RowLayout, Slot } from './row-layout.ts'
 
 /*
- * The fit's own reading of the transforms, in float64. The graph does the same in float32 with the same
- * constants, rounded to float32 here too; so what the two differ in is rounding alone, and parity is checked
- * against this file. NaN goes through every step but `impute`.
+ * The fit's own reading of the transforms, in float64. The graph does the same in float32 with the
+ * same constants, rounded to float32 here too; so what the two differ in is rounding alone, and
+ * parity is checked against this file. NaN goes through every step but `impute`.
  */
 
 /** Where the fitted numbers of one feature stand in a row; -1 where it has none. */
@@ -26,8 +26,9 @@ export function slotsOfFeature(layout: RowLayout, feature: number): FeatureSlots
 }
 
 /**
- * The design matrix of rows [from, to) of the raw features: row-major, `to - from` rows of `layout.columns`
- * columns, written to the start of `out`. Fills, centers and scales are read from `row`.
+ * The design matrix of rows [from, to) of the raw features: row-major, `to - from` rows of
+ * `layout.columns` columns, written to the start of `out`. Fills, centers and scales are read from
+ * `row`.
  *
  * `raw` has one array a feature of the view, in its order.
  */
@@ -48,7 +49,7 @@ export function designMatrix(
     transformColumn(feature.transform, slots, row, values, from, to, column)
     layout.designColumns.forEach((target, at) => {
       if (target.feature !== index) return
-      scatter(column, rows, out, at, layout.columns, wave[target.part])
+      scatter(column, rows, out, at, layout.columns, target.part)
     })
   })
 }
@@ -67,8 +68,8 @@ export function transformRow(
 }
 
 /**
- * Rows [from, to) of one raw column after `steps`, in declared order; a cyclic column comes out as its angle in
- * radians, within one turn. A fit of a step calls this with the steps before it.
+ * Rows [from, to) of one raw column after `steps`, in declared order; a cyclic column comes out as
+ * its angle in radians, within one turn. A fit of a step calls this with the steps before it.
  */
 export function transformColumn(
   steps: readonly Transform[],
@@ -122,24 +123,35 @@ function takeStep(
   }
 }
 
-const wave = {
-  value: (x: number): number => x,
-  sin: Math.sin,
-  cos: Math.cos,
-} as const
-
+/**
+ * Spelled out for each part: a call through a variable for every value would take twice as long.
+ */
 function scatter(
   column: Float64Array,
   rows: number,
   out: Float64Array,
   at: number,
   stride: number,
-  of: (x: number) => number,
+  part: DesignColumn['part'],
 ): void {
-  for (let i = 0, target = at; i < rows; i++, target += stride) out[target] = of(column[i]!)
+  switch (part) {
+    case 'value':
+      for (let i = 0; i < rows; i++) out[at + i * stride] = column[i]!
+      return
+    case 'sin':
+      for (let i = 0; i < rows; i++) out[at + i * stride] = Math.sin(column[i]!)
+      return
+    case 'cos':
+      for (let i = 0; i < rows; i++) out[at + i * stride] = Math.cos(column[i]!)
+      return
+    default:
+      part satisfies never
+  }
 }
 
-/** Which of `cells` cells a raw season falls in: floor(x) mod cells, never negative; NaN for NaN. */
+/**
+ * Which of `cells` cells a raw season falls in: floor(x) mod cells, never negative; NaN for NaN.
+ */
 export function cellOf(season: number, cells: number): number {
   const rest = Math.floor(season) % cells
   return rest < 0 ? rest + cells : rest + 0

@@ -6,11 +6,12 @@ import { type GraphHead, type RowLayout, rowLayout, type StepGroup } from './row
 import { pieceName, rowPieces } from './row-pieces.ts'
 
 /**
- * The one graph of a family, whose weights are an input: `x` [n, features] float32, NaN is missing; `parameters`
- * [m, width] float32, a row for every row of `x` or one for all; output `y` [n, 1]. Equal arguments give equal
- * bytes.
+ * The one graph of a family, whose weights are an input: `x` [n, features] float32, NaN is missing;
+ * `parameters` [m, width] float32, a row for every row of `x` or one for all; output `y` [n, 1].
+ * Equal arguments give equal bytes.
  *
- * The answer for a row does not depend on n, m, its place in the batch or the other rows, to the last bit.
+ * The answer for a row does not depend on n, m, its place in the batch or the other rows, to the
+ * last bit.
  */
 export function buildFamilyGraph(features: readonly ViewFeature[], head: GraphHead): Uint8Array {
   const layout = rowLayout(features, head)
@@ -31,8 +32,9 @@ export function buildFamilyGraph(features: readonly ViewFeature[], head: GraphHe
 }
 
 /**
- * Weights times columns, summed, plus bias. The sum is a product with a vector of ones: `ReduceSum` adds in an
- * order that depends on where in memory a row begins (measured on 1.30), `MatMul` does not.
+ * Weights times columns, summed, plus bias. The sum is a product with a vector of ones: `ReduceSum`
+ * adds in an order that depends on where in memory a row begins (measured on 1.30), `MatMul` does
+ * not.
  */
 export function writeLinear(
   graph: GraphWriter,
@@ -54,8 +56,8 @@ export function writeLinear(
 }
 
 /**
- * The cell of each row's season. A missing season that nothing fills gives NaN. The place of a value is
- * (row of the parameters, cell); the row is 0 for all when there is one row of parameters.
+ * The cell of each row's season. A missing season that nothing fills gives NaN. The place of a
+ * value is (row of the parameters, cell); the row is 0 for all when there is one row of parameters.
  *
  * `season` is the raw season [n, 1]; without one, any tensor of n rows.
  */

@@ -1,8 +1,8 @@
 import onnxProto from 'onnx-proto'
 
 /*
- * Writes ONNX graphs: nodes, constants, inputs, outputs, and at the end the bytes of the model. The same calls
- * give the same bytes: nothing here reads a clock or counts across graphs.
+ * Writes ONNX graphs: nodes, constants, inputs, outputs, and at the end the bytes of the model. The
+ * same calls give the same bytes: nothing here reads a clock or counts across graphs.
  */
 
 const { onnx } = onnxProto
@@ -24,8 +24,8 @@ export interface ModelFacts {
 }
 
 /**
- * Names of inner tensors begin with `/`, so that they can never be those of inputs, which are features as
- * people named them.
+ * Names of inner tensors begin with `/`, so that they can never be those of inputs, which are
+ * features as people named them.
  */
 export class GraphWriter {
   readonly #nodes: object[] = []

@@ -14,9 +14,9 @@ export interface ModelAbout {
 }
 
 /**
- * One member as an ONNX file that needs nothing else: an input [n, 1] float32 for each feature, named as the
- * feature, NaN for missing; output `prediction` or `probability` [n, 1]. Its answers are those of the family's
- * graph with the same row, to the last bit.
+ * One member as an ONNX file that needs nothing else: an input [n, 1] float32 for each feature,
+ * named as the feature, NaN for missing; output `prediction` or `probability` [n, 1]. Its answers
+ * are those of the family's graph with the same row, to the last bit.
  *
  * Throws E_SPEC when a feature is named as the output is.
  */

@@ -2,7 +2,7 @@ import type { SeededRandom } from '../base/random.ts'
 import type { Transform, ViewFeature } from '../spec/index.ts'
 import type { GraphHead, RowLayout } from './row-layout.ts'
 
-/* Views, parameters and data for tests and benchmarks of this folder: seeded, of every shape that may occur. */
+/* Views, parameters and data for tests and benchmarks: seeded, of every shape that may occur. */
 
 export function viewFeature(name: string, ...transform: readonly Transform[]): ViewFeature {
   return { name, from: { kind: 'row', sql: name }, transform }
@@ -11,7 +11,9 @@ export function viewFeature(name: string, ...transform: readonly Transform[]): V
 const impute: Transform = { kind: 'impute', with: 'mean' }
 const standard: Transform = { kind: 'standard' }
 
-/** As the example of flights has it: two cyclic features, one complete one, ten that may be missing. */
+/**
+ * As the example of flights has it: two cyclic features, one complete one, ten that may be missing.
+ */
 export function typicalView(): readonly ViewFeature[] {
   return [
     viewFeature('hour', { kind: 'cyclic', period: 24 }),
@@ -39,7 +41,9 @@ export function mixedView(): readonly ViewFeature[] {
   ]
 }
 
-/** Rows of parameters as a fit leaves them: weights around 1, scales positive and now and then 0. */
+/**
+ * Rows of parameters as a fit leaves them: weights around 1, scales positive and now and then 0.
+ */
 export function randomRows(layout: RowLayout, rows: number, random: SeededRandom): Float32Array {
   const values = new Float32Array(rows * layout.width).map(() => random.normal())
   for (let row = 0; row < rows; row++) {

@@ -2,12 +2,12 @@ import { MusterError } from '../base/errors.ts'
 import type { Transform, ViewFeature } from '../spec/index.ts'
 
 /*
- * What stands where in the parameter row of a version. One reading for the fit, the family's graph and the
- * exported file, so that none of them can differ from the others.
+ * What stands where in the parameter row of a version. One reading for the fit, the family's graph
+ * and the exported file, so that none of them can differ from the others.
  *
- * Linear rows: weights | bias | fills | centers | scales. Cells rows: cells | fill of the season, if any.
- * Features with the same kinds of steps stand together, in the row and among the design columns, so that the
- * graph takes a step for many columns at once.
+ * Linear rows: weights | bias | fills | centers | scales. Cells rows: cells | fill of the season,
+ * if any. Features with the same kinds of steps stand together, in the row and among the design
+ * columns, so that the graph takes a step for many columns at once.
  */
 
 /** What comes after the transforms. */
@@ -15,9 +15,9 @@ export type GraphHead =
   /** output(sum(weight * column) + bias). */
   | { readonly kind: 'linear'; readonly output: 'identity' | 'sigmoid' }
   /**
-   * The value of one of `cells` cells: number floor(x) mod `cells` of the raw feature `season`, or the first
-   * when `season` is -1. The transforms of the season are not taken, except that an `impute` that comes first
-   * fills a missing one.
+   * The value of one of `cells` cells: number floor(x) mod `cells` of the raw feature `season`, or
+   * the first when `season` is -1. The transforms of the season are not taken, except that an
+   * `impute` that comes first fills a missing one.
    */
   | {
       readonly kind: 'cells'
@@ -41,7 +41,10 @@ export interface Slot {
   readonly offset: number
 }
 
-/** Features whose steps have the same kinds in the same order. Their slots and columns are contiguous. */
+/**
+ * Features whose steps have the same kinds in the same order. Their slots and columns are
+ * contiguous.
+ */
 export interface StepGroup {
   readonly kinds: readonly StepKind[]
   /** Indices of features, ascending. */
@@ -71,7 +74,8 @@ export interface RowLayout {
 /**
  * The layout of the rows for the features of a view under a head.
  *
- * Throws E_SPEC for steps that have no meaning: two of `impute` or `standard`, or anything after `cyclic`.
+ * Throws E_SPEC for steps that have no meaning: two of `impute` or `standard`, or anything after
+ * `cyclic`.
  */
 export function rowLayout(features: readonly ViewFeature[], head: GraphHead): RowLayout {
   return head.kind === 'linear' ? linearLayout(features) : cellsLayout(features, head)

@@ -2,11 +2,14 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { assert, must } from '../base/assert.ts'
 
 /*
- * ONNX Runtime sessions. A run computes on the calling thread and cannot be interrupted, so only graphs that we
- * built ourselves are opened here.
+ * ONNX Runtime sessions. A run computes on the calling thread and cannot be interrupted, so only
+ * graphs that we built ourselves are opened here.
  */
 
-/** One thread: callers batch. No arena and no memory pattern: else memory does not come back after a large batch. */
+/**
+ * One thread: callers batch. No arena and no memory pattern: else memory does not come back after a
+ * large batch.
+ */
 const options: InferenceSession.SessionOptions = {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
@@ -30,8 +33,9 @@ export class FamilySession implements AsyncDisposable {
   }
 
   /**
-   * The answers for `rows` rows of `x`, row-major [rows, inputs], with `parameters` [parameterRows, width]:
-   * a row for each, or one for all. The arrays are read in place, and may be longer than needed.
+   * The answers for `rows` rows of `x`, row-major [rows, inputs], with `parameters` [parameterRows,
+   * width]: a row for each, or one for all. The arrays are read in place, and may be longer than
+   * needed.
    */
   async run(
     x: Float32Array,
@@ -72,7 +76,10 @@ export class ModelSession implements AsyncDisposable {
     this.outputName = must(session.outputNames[0], 'a model has an output')
   }
 
-  /** The answers for `rows` rows; `columns` has the raw values of each input, in the order of `inputNames`. */
+  /**
+   * The answers for `rows` rows; `columns` has the raw values of each input, in the order of
+   * `inputNames`.
+   */
   async run(columns: readonly Float32Array[], rows: number): Promise<Float32Array> {
     assert(columns.length === this.inputNames.length, 'every input has a column')
     if (rows === 0) return new Float32Array(0)

@@ -4,13 +4,14 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { skipBecause } from '../../test/strict.ts'
 import type { Digest } from '../base/digest.ts'
 import { SeededRandom } from '../base/random.ts'
 import { openBlobs } from './blobs.ts'
 
 /*
- * Invariant I2 under faults F2: a process that publishes blobs is killed at any moment. What it had acknowledged
- * is there, and nothing is there in part.
+ * Invariant I2 under faults F2: a process that publishes blobs is killed at any moment. What it had
+ * acknowledged is there, and nothing is there in part.
  */
 
 const program = new URL('./publish-loop.ts', import.meta.url).pathname
@@ -89,12 +90,11 @@ function whyNoStrace(): string | undefined {
 }
 
 const obstacle = whyNoStrace()
-if (obstacle) {
-  console.warn(`skipped: kill at each system call of a publication, because ${obstacle}`)
-  test('MUSTER_STRICT allows no skips', () => expect(process.env.MUSTER_STRICT).not.toBe('1'))
-}
 
-/** Runs the program once for each n: strace does `fault` to the n-th call. Gives the endings that it caused. */
+/**
+ * Runs the program once for each n: strace does `fault` to the n-th call. Gives the endings that it
+ * caused.
+ */
 async function inject(call: string, fault: string, most: number): Promise<readonly Ending[]> {
   const caused: Ending[] = []
   for (let nth = 1; nth <= most; nth++) {
@@ -111,9 +111,10 @@ async function inject(call: string, fault: string, most: number): Promise<readon
 /** What three publications make of each, at least; some writes are the engine's own. */
 const calls = { rename: 3, fsync: 8, fchmod: 3, write: 30 } as const
 
-test.skipIf(obstacle).each(Object.entries(calls))(
+test.for(Object.entries(calls))(
   'killed at each %s that publishes',
-  async (call, count) => {
+  async ([call, count], context) => {
+    if (obstacle) skipBecause(context, obstacle)
     await ended(publish(0, 0)) // Makes the folders, so that what follows is publication.
     const endings = await inject(call, 'signal=SIGKILL', count)
     expect(endings.map(ending => ending.signal)).toEqual(Array(count).fill('SIGKILL'))
@@ -121,13 +122,14 @@ test.skipIf(obstacle).each(Object.entries(calls))(
   120_000,
 )
 
-test.skipIf(obstacle).each([
+test.for([
   ['fsync', 'error=EIO', 8],
   ['rename', 'error=EIO', 3],
   ['write', 'error=ENOSPC', 12],
-])(
+] as const)(
   'a disk on which %s fails with %s: the publication fails, and nothing is acknowledged in vain',
-  async (call, fault, count) => {
+  async ([call, fault, count], context) => {
+    if (obstacle) skipBecause(context, obstacle)
     await ended(publish(0, 0))
     expect(await inject(call, fault, count)).toHaveLength(count)
   },

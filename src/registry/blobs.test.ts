@@ -177,7 +177,8 @@ describe('scratch', () => {
     await writeFile(join(theirs.scratch, 'half'), 'half a fi')
     const [host, pid, start] = blobs.scratch.split('/').at(-1)!.split('.')
     const parent = join(folder, 'scratch')
-    // 2^22 is above every pid that Linux gives; the second had our pid before us; the third is elsewhere.
+    // 2^22 is above every pid that Linux gives; the second had our pid before us; the third is
+    // elsewhere.
     const dead = [`${host}.4194304.${start}.00000000`, `${host}.${pid}.1.00000000`]
     const elsewhere = `another-host.${pid}.1.00000000`
     for (const name of [...dead, elsewhere]) await writeFile(join(parent, name), '')

@@ -27,11 +27,11 @@ import { type FsckReport, fsckFolder } from './fsck.ts'
 import { openScratch } from './scratch.ts'
 
 /**
- * Opens a folder of blobs, and makes it when there is none. Any number of processes may have it open and write
- * the same or different blobs.
+ * Opens a folder of blobs, and makes it when there is none. Any number of processes may have it
+ * open and write the same or different blobs.
  *
  *   sha256/ab/cdef...   a blob: read-only, complete, named by its digest
- *   scratch/...         a folder for each process that writes; those of dead processes are swept here
+ *   scratch/...         one folder a process that writes; those of the dead are swept here
  *
  * Throws E_STATE_FOLDER when the folder cannot be made or written.
  */
@@ -55,13 +55,16 @@ async function makeShards(folder: string): Promise<void> {
   await syncFolder(dirname(folder))
 }
 
-/** See `Blobs` for the contract. A blob appears under its name by a rename, whole and synced, or not at all. */
+/**
+ * See `Blobs` for the contract. A blob appears under its name by a rename, whole and synced, or not
+ * at all.
+ */
 export class BlobFolder implements Blobs {
   readonly scratch: string
   readonly #folder: string
   /**
-   * What a file looked like when its digest was last found right. A file changed since has another time or
-   * inode, and is hashed again; so a big file is hashed once in a process.
+   * What a file looked like when its digest was last found right. A file changed since has another
+   * time or inode, and is hashed again; so a big file is hashed once in a process.
    */
   readonly #verified = new Map<Digest, string>()
 
@@ -84,8 +87,8 @@ export class BlobFolder implements Blobs {
   }
 
   /**
-   * Moves a file from `scratch`; copies one from anywhere else, and leaves that as it is: it may be a person's
-   * own data, also behind a link. Nobody may write to it meanwhile.
+   * Moves a file from `scratch`; copies one from anywhere else, and leaves that as it is: it may be
+   * a person's own data, also behind a link. Nobody may write to it meanwhile.
    */
   async putFile(path: string): Promise<Digest> {
     return orStateFolder('store a file', async () => {
@@ -142,7 +145,7 @@ export class BlobFolder implements Blobs {
       if (!isMissing(cause)) throw cause
       throw new MusterError('E_BLOB_MISSING', `the bytes of ${shortDigest(digest, 12)} are gone`, {
         field: digest,
-        hint: 'Bring the blob folder back from a backup, or train again what was made from it.',
+        hint: 'Bring the blob folder back from a backup, or train again what it was for.',
         cause,
       })
     }
@@ -217,7 +220,7 @@ function mismatch(digest: Digest): MusterError {
   const detail = `the bytes stored as ${shortDigest(digest, 12)} are not those bytes any more`
   return new MusterError('E_DIGEST_MISMATCH', detail, {
     field: digest,
-    hint: 'Check the disk. Bring the blob back from a backup, or train again what was made from it.',
+    hint: 'Check the disk; bring the blob back from a backup, or train again what it was for.',
   })
 }
 

@@ -5,8 +5,8 @@ import { dirname } from 'node:path'
 import type { Digest } from '../base/digest.ts'
 
 /*
- * Files that survive a crash, and digests of what is really on disk. A rename is durable only once the folder
- * that holds the name was synced too (Pillai et al., OSDI 2014).
+ * Files that survive a crash, and digests of what is really on disk. A rename is durable only once
+ * the folder that holds the name was synced too (Pillai et al., OSDI 2014).
  */
 
 /** Read and hashed at a time, so that other work gets its turn between: about 2 ms. */
@@ -53,8 +53,8 @@ export async function digestOfFile(
 }
 
 /**
- * The first `sizeBytes` bytes of an open file and their digest. The bytes begin their own buffer, so that typed
- * arrays can be laid over them.
+ * The first `sizeBytes` bytes of an open file and their digest. The bytes begin their own buffer,
+ * so that typed arrays can be laid over them.
  */
 export async function readAndDigest(
   handle: FileHandle,

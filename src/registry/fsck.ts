@@ -12,7 +12,10 @@ export interface FsckReport {
   readonly strays: readonly string[]
 }
 
-/** Reads every file under `folder` (`ab/cdef...`) and compares bytes with names. Files may come meanwhile. */
+/**
+ * Reads every file under `folder` (`ab/cdef...`) and compares bytes with names. Files may come
+ * meanwhile.
+ */
 export async function fsckFolder(folder: string): Promise<FsckReport> {
   const mismatching: Digest[] = []
   const strays: string[] = []

@@ -4,7 +4,8 @@ import { canonicalJson, type Digest, digestOf, isDigest } from '../base/digest.t
 import { MusterError } from '../base/errors.ts'
 
 /*
- * A pack holds the parameters of many members of one graph: what a fit leaves behind and a server loads.
+ * A pack holds the parameters of many members of one graph: what a fit leaves behind and a server
+ * loads.
  *
  *   0   `MUSTERPK`
  *   8   version, uint32 (1)
@@ -13,8 +14,8 @@ import { MusterError } from '../base/errors.ts'
  *       zeros up to a multiple of 64
  *       rows: names.length x width float32
  *
- * All numbers are little-endian. Equal packs are equal bytes. Rows begin at a multiple of 64, so that a file
- * read or mapped into memory is used in place.
+ * All numbers are little-endian. Equal packs are equal bytes. Rows begin at a multiple of 64, so
+ * that a file read or mapped into memory is used in place.
  */
 
 export interface Pack {
@@ -34,7 +35,10 @@ const prefixBytes = 16
 /** A cache line, and more than any vector register needs. */
 const alignment = 64
 
-/** A float32 array over foreign bytes reads them in the machine's own order, which must be the file's. */
+/**
+ * A float32 array over foreign bytes reads them in the machine's own order, which must be the
+ * file's.
+ */
 assert(endianness() === 'LE', 'this machine is little-endian')
 
 export function writePack(pack: Pack): Uint8Array {
@@ -56,9 +60,11 @@ export function writePack(pack: Pack): Uint8Array {
 }
 
 /**
- * Reads a pack. `rows` is a view of `bytes` when these begin at a multiple of four in their buffer, else a copy.
+ * Reads a pack. `rows` is a view of `bytes` when these begin at a multiple of four in their buffer,
+ * else a copy.
  *
- * Throws E_DIGEST_MISMATCH for bytes that are not a whole pack of version 1. Values of rows are not looked at.
+ * Throws E_DIGEST_MISMATCH for bytes that are not a whole pack of version 1. Values of rows are not
+ * looked at.
  */
 export function readPack(bytes: Uint8Array): Pack {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -78,8 +84,8 @@ export function readPack(bytes: Uint8Array): Pack {
 }
 
 /**
- * The digest of a version: of its graph, its member's name and its own row of parameters. What was packed beside
- * it, and when, does not matter.
+ * The digest of a version: of its graph, its member's name and its own row of parameters. What was
+ * packed beside it, and when, does not matter.
  */
 export function versionDigest(graph: Digest, name: string, row: Float32Array): Digest {
   return digestOf(writePack({ graph, names: [name], width: row.length, rows: row }))

@@ -5,8 +5,9 @@ import { SeededRandom } from '../base/random.ts'
 import { openBlobs } from './blobs.ts'
 
 /*
- * The program that the crash tests kill: `publish-loop.ts <folder> <seed> <count>` publishes blobs of up to
- * 100 kB, half by bytes and half by file, and writes each digest to standard output once it is acknowledged.
+ * The program that the crash tests kill: `publish-loop.ts <folder> <seed> <count>` publishes blobs
+ * of up to 100 kB, half by bytes and half by file, and writes each digest to standard output once
+ * it is acknowledged.
  */
 
 const [folder = '', seed = '0', count = '1'] = process.argv.slice(2)

@@ -6,9 +6,10 @@ import { join } from 'node:path'
 
 /*
  * Several processes write into one blob folder, and each has its own scratch folder in it, named
- * `<host>.<pid>.<start>.<random>`. Whoever opens the folder next sweeps those whose process is gone. A pid alone
- * would not do: it comes again, so the start time of the process (of /proc, where there is one) is part of the
- * name. Folders of another host are left alone: from here nobody can tell whether their process lives.
+ * `<host>.<pid>.<start>.<random>`. Whoever opens the folder next sweeps those whose process is
+ * gone. A pid alone would not do: it comes again, so the start time of the process (of /proc, where
+ * there is one) is part of the name. Folders of another host are left alone: from here nobody can
+ * tell whether their process lives.
  */
 
 /** Makes the scratch folder of this opening, and sweeps what dead processes left. */
@@ -46,7 +47,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Clock ticks from boot to the start of the process: field 22 of its stat; `0` where there is no /proc. */
+/**
+ * Clock ticks from boot to the start of the process: field 22 of its stat; `0` where there is no
+ * /proc.
+ */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
