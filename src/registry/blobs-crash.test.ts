@@ -113,13 +113,13 @@ const calls = { rename: 3, fsync: 8, fchmod: 3, write: 30 } as const
 
 test.for(Object.entries(calls))(
   'killed at each %s that publishes',
+  { timeout: 120_000 },
   async ([call, count], context) => {
     if (obstacle) skipBecause(context, obstacle)
     await ended(publish(0, 0)) // Makes the folders, so that what follows is publication.
     const endings = await inject(call, 'signal=SIGKILL', count)
     expect(endings.map(ending => ending.signal)).toEqual(Array(count).fill('SIGKILL'))
   },
-  120_000,
 )
 
 test.for([
@@ -128,10 +128,10 @@ test.for([
   ['write', 'error=ENOSPC', 12],
 ] as const)(
   'a disk on which %s fails with %s: the publication fails, and nothing is acknowledged in vain',
+  { timeout: 120_000 },
   async ([call, fault, count], context) => {
     if (obstacle) skipBecause(context, obstacle)
     await ended(publish(0, 0))
     expect(await inject(call, fault, count)).toHaveLength(count)
   },
-  120_000,
 )
