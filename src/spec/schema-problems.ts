@@ -1,7 +1,8 @@
 import type { z } from 'zod'
 import { nearest } from '../base/nearest.ts'
 import type { Path, SpecDocument } from './document.ts'
-import { isKind, kindSchemas, kinds, laterFields, rootSchema } from './kinds/all.ts'
+import { describedAt, fieldsAt } from './fields.ts'
+import { isKind, laterFields, rootSchema } from './kinds/all.ts'
 import { type Complaint, listed, printable, type SpecProblem } from './problem.ts'
 import { foundOf, subjectOf, titleOf, whereOf } from './subject.ts'
 
