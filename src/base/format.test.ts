@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { aboutDuration, countOf, formatCount, formatNumber, spanWords } from './format.ts'
 
 test('a measured number has three or four significant digits and no exponent', () => {
-  const shown = [0.41234, 0.0163, 31.9441, 1018.4, -0.0031, 0, -0, 12_345_678, 0.0000123, 9.999]
+  const shown = [0.41234, 0.0163, 31.9441, 1018.4, -0.0031, 0, -0, 12_345_678, 0.0000123, 9.9951]
   expect(shown.map(formatNumber)).toEqual([
     '0.412',
     '0.0163',
@@ -13,7 +13,7 @@ test('a measured number has three or four significant digits and no exponent', (
     '0',
     '12,345,678',
     '0.0000123',
-    '10',
+    '9.995',
   ])
   expect(formatNumber(1.5e-9)).toBe('1.5e-9')
   expect(formatNumber(Number.NaN)).toBe('not a number')

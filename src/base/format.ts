@@ -1,6 +1,6 @@
 /*
- * Numbers and spans as people read them, the same in a verdict, a plan and a terminal. No units here: whoever
- * knows the unit adds it.
+ * Numbers and spans as people read them, the same in a verdict, a plan and a terminal. No units
+ * here: whoever knows the unit adds it.
  */
 
 /** Whole digits in threes: `3,000,000`. */
@@ -15,8 +15,9 @@ export function formatCount(value: number): string {
 }
 
 /**
- * A measured number with three significant digits, four from 10 on, whole from 1,000 on: `0.412`, `31.94`,
- * `1,018`. Scientific only below 0.000001 and above 10^15, where zeros would have to be counted.
+ * A measured number with three significant digits, four from 10 on, whole from 1,000 on: `0.412`,
+ * `31.94`, `1,018`. Scientific only below 0.000001 and above 10^15, where zeros would have to be
+ * counted.
  */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'not a number' : 'not finite'
@@ -68,7 +69,9 @@ function instantWords(text: string): { words: string; month: string; year: strin
   return { words: `${dayAndMonth} ${year}`, month: dayAndMonth, year }
 }
 
-/** A declared span in words: `2001-05` is `May 2001`, `2001-01..2001-04` is `January to April 2001`. */
+/**
+ * A declared span in words: `2001-05` is `May 2001`, `2001-01..2001-04` is `January to April 2001`.
+ */
 export function spanWords(span: string): string {
   const [from = '', to] = span.split('..')
   const first = instantWords(from)

@@ -10,7 +10,10 @@ function lossOf(metrics: Metrics, task: Evidence['task']): string {
   return value === undefined || !Number.isFinite(value) ? 'unknown' : formatNumber(value)
 }
 
-/** `May 2001, 812 rows: log loss 0.412; route-late.ATL 0.431; better by 0.019 (95% interval 0.011 to 0.027)`. */
+/**
+ * `May 2001, 812 rows: log loss 0.412; route-late.ATL 0.431; better by 0.019 (95% interval 0.011 to
+ * 0.027)`.
+ */
 export function measuredWords(
   evidence: Evidence,
   rival: Pick<Rival, 'name' | 'metrics' | 'difference'>,
@@ -24,7 +27,9 @@ export function measuredWords(
   return `${where}: ${own}; ${other}; ${kind}${differenceWords(rival.difference)}`
 }
 
-/** The sentence of a judged member. `against` is the ancestor, or the baseline where there is none. */
+/**
+ * The sentence of a judged member. `against` is the ancestor, or the baseline where there is none.
+ */
 export function becauseOf(
   decision: Decision,
   evidence: Evidence,

@@ -144,7 +144,10 @@ function problemOf(rule: Gate): Omit<RuleProblem, 'gate' | 'from'> | undefined {
   }
 }
 
-/** Every rule that cannot be judged by, with what is wrong and the cure; none when all are well formed. */
+/**
+ * Every rule that cannot be judged by, with what is wrong and the cure; none when all are well
+ * formed.
+ */
 export function checkRules(gates: readonly Gate[]): readonly RuleProblem[] {
   return gates.flatMap(rule => {
     const problem = problemOf(rule)

@@ -5,7 +5,10 @@ import type { Evidence, FitRow, Rival } from '../fleet/index.ts'
 import { countMeasured, type Measured, type Prior, priorOf, shrunk, siblingsMin } from './shrink.ts'
 import type { Comparison, RivalName } from './variables.ts'
 
-/* Whom each member of one depth is compared with, and what gain to expect of it: before any rule is read. */
+/*
+ * Whom each member of one depth is compared with, and what gain to expect of it: before any rule is
+ * read.
+ */
 
 export interface Judged {
   readonly name: ModelName
@@ -71,10 +74,11 @@ function comparisonOf(rival: Rival, expected: number | undefined): Comparison {
 }
 
 /**
- * Compares the members of one depth. Siblings, for shrinking, are the members of this depth with the same rival
- * (against the baseline and the champion: with the same parent); with fewer than ten that have a standard error,
- * all members of the depth that have such a rival. Below the root, where no ancestor was kept, nothing else
- * could answer but the naive baseline: so that stands in for the parent.
+ * Compares the members of one depth. Siblings, for shrinking, are the members of this depth with
+ * the same rival (against the baseline and the champion: with the same parent); with fewer than ten
+ * that have a standard error, all members of the depth that have such a rival. Below the root,
+ * where no ancestor was kept, nothing else could answer but the naive baseline: so that stands in
+ * for the parent.
  */
 export function compareDepth(
   members: readonly Judged[],

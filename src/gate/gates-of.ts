@@ -2,11 +2,14 @@ import type { Gate } from '../fleet/index.ts'
 import type { BlueprintSpec, PolicySpec } from '../spec/index.ts'
 
 /*
- * The gates of a blueprint: those of every policy that applies to it, its own, and its objective. All must hold,
- * so a gate of a blueprint can only add to the policy, also under the same name.
+ * The gates of a blueprint: those of every policy that applies to it, its own, and its objective.
+ * All must hold, so a gate of a blueprint can only add to the policy, also under the same name.
  */
 
-/** The newest version of each policy of the risk class, for an environment of the blueprint or for all. */
+/**
+ * The newest version of each policy of the risk class, for an environment of the blueprint or for
+ * all.
+ */
 export function policiesOf(
   blueprint: Pick<BlueprintSpec, 'riskClass' | 'environments'>,
   policies: readonly PolicySpec[],

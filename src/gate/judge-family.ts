@@ -18,9 +18,10 @@ import { rulesWords } from './saw.ts'
 import { type RuleSubject, variablesOf } from './variables.ts'
 
 /*
- * Verdicts for a whole family, from the root down: a member is compared with the nearest ancestor that was kept,
- * so those above are judged first. All gates must hold. What was not measured is never released: no judging
- * rows, a missing metric or a rule that gives no truth value refuses, and leaves a champion where it is.
+ * Verdicts for a whole family, from the root down: a member is compared with the nearest ancestor
+ * that was kept, so those above are judged first. All gates must hold. What was not measured is
+ * never released: no judging rows, a missing metric or a rule that gives no truth value refuses,
+ * and leaves a champion where it is.
  */
 
 export interface FamilyToJudge {
@@ -41,7 +42,8 @@ interface Outcome extends RuleOutcome {
 function decide(outcomes: readonly Outcome[]): { decision: Decision; reason: string } {
   const failed = outcomes.filter(o => !o.holds)
   if (failed.length === 0) return { decision: 'kept', reason: 'kept' }
-  // First: a member whose ancestor answers better is no fault, whatever else it fails, and needs no champion.
+  // First: a member whose ancestor answers better is no fault, whatever else it fails, and needs no
+  // champion.
   if (failed.some(o => o.gate === 'worth-keeping' && o.result === 'fails')) {
     return { decision: 'pruned', reason: 'not-worth-keeping' }
   }
@@ -111,8 +113,8 @@ function unjudgedVerdict(name: ModelName, evidence: Evidence | undefined): Verdi
 }
 
 /**
- * One verdict for every fit, by depth and then in the order given. Throws E_POLICY_COMPLEXITY or E_SPEC for a
- * rule that `checkRules` would have named.
+ * One verdict for every fit, by depth and then in the order given. Throws E_POLICY_COMPLEXITY or
+ * E_SPEC for a rule that `checkRules` would have named.
  */
 export function judgeFamily(input: FamilyToJudge): readonly Verdict[] {
   const objective = objectiveGate(input.objectives)

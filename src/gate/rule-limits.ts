@@ -2,18 +2,24 @@ import { MusterError } from '../base/errors.ts'
 import { childrenOf, type ExpressionNode } from './expression.ts'
 
 /*
- * The limits of a rule. `@bufbuild/cel` has no limit of cost, and its parser and evaluator recurse: 5,000
- * brackets overflow the stack, three nested comprehensions over 120 items take most of a second. A rule is
- * evaluated once a member, so it must cost microseconds.
+ * The limits of a rule. `@bufbuild/cel` has no limit of cost, and its parser and evaluator recurse:
+ * 5,000 brackets overflow the stack, three nested comprehensions over 120 items take most of a
+ * second. A rule is evaluated once a member, so it must cost microseconds.
  */
 
 /** Longest rule, in characters. The longest of the default policies has 60. */
 export const ruleCharactersMax = 4_096
 /** Deepest nesting, of brackets in the text and of nodes in the tree. */
 export const ruleDepthMax = 32
-/** Comprehensions within comprehensions: two suffice for pairs, and cost grows with this as exponent. */
+/**
+ * Comprehensions within comprehensions: two suffice for pairs, and cost grows with this as
+ * exponent.
+ */
 export const ruleNestingMax = 2
-/** Elements of list and map literals of a rule with comprehensions: what they can run over, for evidence is small. */
+/**
+ * Elements of list and map literals of a rule with comprehensions: what they can run over, for
+ * evidence is small.
+ */
 export const ruleElementsMax = 64
 
 function refuse(detail: string, hint: string): never {
@@ -63,7 +69,8 @@ export function checkSize(root: ExpressionNode): void {
       const words = `the rule nests more than ${ruleNestingMax} of all, exists, filter and map`
       refuse(words, 'name the metrics one by one')
     }
-    // The expansion of a macro adds a few levels that nobody wrote, so its body starts where the macro stands.
+    // The expansion of a macro adds a few levels that nobody wrote, so its body starts where the
+    // macro stands.
     const { iterRange, loopStep, result, accuInit } = kind.value
     if (iterRange) visit(iterRange, depth + 1, nesting)
     if (accuInit) visit(accuInit, depth + 1, nesting)

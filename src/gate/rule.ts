@@ -5,9 +5,9 @@ import { type ExpressionNode, readsOf, walkExpression } from './expression.ts'
 import { checkSize, checkText } from './rule-limits.ts'
 
 /*
- * A rule is one CEL expression, compiled once and evaluated for every member. CEL itself keeps a rule from
- * reaching anything but its variables: no loops but comprehensions, no clock, no input or output. What it does
- * not have is a limit of cost: `rule-limits.ts` is that.
+ * A rule is one CEL expression, compiled once and evaluated for every member. CEL itself keeps a
+ * rule from reaching anything but its variables: no loops but comprehensions, no clock, no input or
+ * output. What it does not have is a limit of cost: `rule-limits.ts` is that.
  */
 
 export const celEnvironment: CelEnv = celEnv()
@@ -24,7 +24,10 @@ export type RuleResult =
 
 export interface CompiledRule {
   readonly rule: Gate
-  /** Paths that the expression reads, as spelled, each once, in order: `evidence.vs.parent.loss.upper`. */
+  /**
+   * Paths that the expression reads, as spelled, each once, in order:
+   * `evidence.vs.parent.loss.upper`.
+   */
   readonly reads: readonly string[]
   readonly evaluate: (variables: RuleVariables) => RuleResult
 }
@@ -83,14 +86,20 @@ export function compileRule(rule: Gate): CompiledRule {
       if (!isCelError(given)) {
         return { kind: 'broken', why: `the rule gives ${typeWord(given)}, not true or false` }
       }
+      const absent = absentForm.exec(given.message)
+      if (absent === null) return { kind: 'broken', why: operatorWords(given.message) }
       const path = given.exprId === undefined ? undefined : parsed.paths.get(given.exprId)
-      const absent = /^(?:field not found|unresolved attribute|index .* out of bounds)/
-      if (absent.test(given.message)) {
-        return { kind: 'missing', path: path ?? given.message.replace(/^[^:]*: /, '') }
-      }
-      return { kind: 'broken', why: operatorWords(given.message) }
+      return { kind: 'missing', path: missingPath(path, absent[1]) }
     },
   }
+}
+
+const absentForm = /^(?:field not found: (.*)|unresolved attribute|index .* out of bounds.*)$/
+
+/** `evidence["auc"]` carries the id of `evidence`, `evidence.auc` its own: the field decides. */
+function missingPath(path: string | undefined, field: string | undefined): string {
+  if (path === undefined || field === undefined) return path ?? field ?? 'it reads'
+  return path.split('.').at(-1) === field ? path : `${path}.${field}`
 }
 
 function typeWord(given: unknown): string {
@@ -106,5 +115,6 @@ const operatorForm =
 function operatorWords(message: string): string {
   const found = operatorForm.exec(message.replace(/ applied to '/, " to '"))
   if (found === null) return message
-  return `\`${found[1]}\` does not take (${found[2]}); a number beside a measured one needs a point: 2.0`
+  const cure = 'a number beside a measured one needs a point: 2.0'
+  return `\`${found[1]}\` does not take (${found[2]}); ${cure}`
 }

@@ -3,7 +3,10 @@ import type { Difference } from '../fleet/index.ts'
 import type { CompiledRule, RuleResult } from './rule.ts'
 import type { Comparison, RivalName, RuleSubject } from './variables.ts'
 
-/* What a rule saw, in words with numbers. Units are unknown here: losses and metrics are given bare. */
+/*
+ * What a rule saw, in words with numbers. Units are unknown here: losses and metrics are given
+ * bare.
+ */
 
 const metricWords: Readonly<Record<string, string>> = {
   loss: 'loss',

@@ -1,8 +1,9 @@
 /*
- * The expected difference of a member, shrunk towards its siblings': empirical Bayes, normal-normal. Each
- * member's mean difference y is its true one plus noise of variance s^2 (its standard error squared); the true
- * ones are spread round a common mean with variance tau^2. tau^2 by the method of moments of DerSimonian and
- * Laird (1986), and y shrunk by s^2 / (s^2 + tau^2) as in Efron and Morris (1975).
+ * The expected difference of a member, shrunk towards its siblings': empirical Bayes,
+ * normal-normal. Each member's mean difference y is its true one plus noise of variance s^2 (its
+ * standard error squared); the true ones are spread round a common mean with variance tau^2. tau^2
+ * by the method of moments of DerSimonian and Laird (1986), and y shrunk by s^2 / (s^2 + tau^2) as
+ * in Efron and Morris (1975).
  */
 
 export interface Measured {
@@ -32,8 +33,8 @@ export const siblingsMin = 10
 const measuredMin = 3
 
 /**
- * A standard error less than this share of the siblings' median is taken as that share: over few days one may
- * be tiny by luck, or zero where two models agree, and would carry all the weight.
+ * A standard error less than this share of the siblings' median is taken as that share: over few
+ * days one may be tiny by luck, or zero where two models agree, and would carry all the weight.
  */
 const noiseShareMin = 0.1
 
@@ -71,7 +72,8 @@ export function priorOf(members: readonly Measured[]): Prior | undefined {
   }
   const means = measured.map(m => m.mean)
   if (noiseMin === 0) return { mean: median(means), variance: Number.POSITIVE_INFINITY, ...spread }
-  // Weights are taken relative to the typical one, so that no square of them leaves the range of a double.
+  // Weights are taken relative to the typical one, so that no square of them leaves the range of a
+  // double.
   const unit = median(noise)
   const fixed = noise.map(v => unit / Math.max(v, noiseMin))
   const variance = unit * betweenVariance(means, fixed, unit)
@@ -112,9 +114,9 @@ function betweenVariance(
 }
 
 /**
- * The expected difference of a member. Without a prior it is its own mean. A member without a standard error of
- * its own (one day only) borrows one: the siblings' typical noise for so few rows or days, whichever is more;
- * a guess, but one that keeps what the member has shown in proportion.
+ * The expected difference of a member. Without a prior it is its own mean. A member without a
+ * standard error of its own (one day only) borrows one: the siblings' typical noise for so few rows
+ * or days, whichever is more; a guess, but one that keeps what the member has shown in proportion.
  */
 export function shrunk(member: Measured, prior: Prior | undefined): number {
   if (prior === undefined || !Number.isFinite(member.mean)) return member.mean
@@ -126,7 +128,7 @@ export function shrunk(member: Measured, prior: Prior | undefined): number {
         prior.noisePerDay / Math.max(1, member.days),
       )
   const noise = Math.max(own, prior.noiseMin)
-  const towardsPrior = noise / (noise + prior.variance)
+  const towardsPrior = 1 / (1 + prior.variance / noise)
   const between = prior.mean * towardsPrior + member.mean * (1 - towardsPrior)
   // Rounding may step over an end by one unit in the last place.
   const low = Math.min(prior.mean, member.mean)

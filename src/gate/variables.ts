@@ -8,12 +8,14 @@ import type { RuleVariables } from './rule.ts'
  *   level                 'root', 'segment' or 'leaf'
  *   depth, rows           whole numbers: 0 for the root; training rows
  *   evidence.task, .span  'regression' or 'classification'; the judging span as declared
- *   evidence.<metric>     of the candidate; also evidence.candidate, .baseline, .parent, .champion.<metric>
- *   evidence.vs.<baseline|parent|champion>.<loss|logLoss|mse>.<mean|lower|upper|expected|rows|days|standardError>
+ *   evidence.<metric>     of the candidate, short for evidence.candidate.<metric>
+ *   evidence.<rival>.<metric>              rivals: baseline, parent, champion
+ *   evidence.vs.<rival>.<loss>.<number>    losses: loss, and logLoss or mse; numbers: mean, lower,
+ *                                          upper, expected, rows, days, standardError
  *   objectives            as declared: objectives.quality.atMost
  *
- * `vs.parent` is the nearest ancestor that was kept. A number that is absent or not finite is left out, so that
- * reading it fails, saying so, and `has(...)` tells.
+ * `vs.parent` is the nearest ancestor that was kept. A number that is absent or not finite is left
+ * out, so that reading it fails, saying so, and `has(...)` tells.
  */
 
 export const rivalNames = ['baseline', 'parent', 'champion'] as const

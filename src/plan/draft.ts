@@ -17,7 +17,10 @@ export class Drafts {
   readonly #groups = new Map<Why, Draft>()
   readonly #byWords = new Map<string, Draft>()
 
-  /** `why` objects are made once a reason, so that a million members cost a look-up by identity each. */
+  /**
+   * `why` objects are made once a reason, so that a million members cost a look-up by identity
+   * each.
+   */
   add(action: Draft['action'], blueprint: string, why: Why, name: ModelName, depth: number): void {
     let draft = this.#groups.get(why)
     if (draft === undefined || draft.blueprint !== blueprint || draft.action !== action) {

@@ -1,5 +1,4 @@
 export type { PlannedModel } from './need.ts'
-export { indexOverrides, type OverrideIndex, parametersUnder } from './overrides.ts'
 export { planFleet, type Recorded, type ToPlan } from './plan.ts'
 export { type FamilyRecipes, recipeDigest, recipeOf, recipesOf, sourcesOf } from './recipe.ts'
 export {

@@ -28,8 +28,8 @@ export interface Recorded {
   /** By environment. */
   readonly generations: Readonly<Record<string, number>>
   /**
-   * Environments in which each blueprint has been routed. Left out, an environment counts as routed from its
-   * first generation on, whichever family brought it there.
+   * Environments in which each blueprint has been routed. Left out, an environment counts as routed
+   * from its first generation on, whichever family brought it there.
    */
   readonly routed?: ReadonlyMap<string, ReadonlySet<string>>
   readonly target: PlanId | null
@@ -77,9 +77,10 @@ function planBlueprint(
       if (why !== undefined) drafts.add('train', blueprint.name, why, name, depth)
     }
   }
+  const least = countOf(blueprint.members.atLeast, 'row')
   const gone: Why = {
     reason: 'not-declared',
-    because: `${planReasons['not-declared']}: fewer than ${countOf(blueprint.members.atLeast, 'row')}, or left out`,
+    because: `${planReasons['not-declared']}: fewer than ${least}, or left out`,
   }
   for (const { name, depth, state } of records.values()) {
     if (state !== 'retired') drafts.add('retire', blueprint.name, gone, name, depth)
@@ -136,7 +137,10 @@ function sorted(blueprints: FleetSpec['blueprints']): readonly BlueprintSpec[] {
   return [...blueprints.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** Everything but id and time. Members go in by their own digest, so that a million are no one long text. */
+/**
+ * Everything but id and time. Members go in by their own digest, so that a million are no one long
+ * text.
+ */
 function digestOfPlan(plan: Pick<Plan, 'fleet' | 'base' | 'groups' | 'totals' | 'notes'>): Digest {
   const { fleet, base, groups, totals, notes } = plan
   const short = groups.map(g => ({ ...g, members: digestOf(g.members.join('\n')) }))
@@ -144,8 +148,9 @@ function digestOfPlan(plan: Pick<Plan, 'fleet' | 'base' | 'groups' | 'totals' | 
 }
 
 /**
- * The difference of the whole fleet between declared and recorded, each member with its reason. Pure: the same
- * input gives the same digest. A blueprint without a member list counts as declaring none.
+ * The difference of the whole fleet between declared and recorded, each member with its reason.
+ * Pure: the same input gives the same digest. A blueprint without a member list counts as declaring
+ * none.
  */
 export function planFleet(input: ToPlan): Omit<Plan, 'id'> {
   const { spec, members, snapshots, recorded, now } = input

@@ -44,8 +44,8 @@ function sameSnapshots(now: Recipe, then: Recipe): boolean {
 }
 
 /**
- * The first of the differences of two recipes, in the order in which one brings the next about: a new view
- * usually reads new data, and so on. Undefined when they are the same.
+ * The first of the differences of two recipes, in the order in which one brings the next about: a
+ * new view usually reads new data, and so on. Undefined when they are the same.
  */
 export function whyRetrain(now: Recipe, then: Recipe): Why | undefined {
   if (now.view !== then.view) return { reason: 'view-changed', because: viewWords(now, then) }

@@ -1,15 +1,19 @@
 import { must } from '../base/assert.ts'
 import { type Digest, digestOfValue } from '../base/digest.ts'
 import type { ModelName } from '../base/ids.ts'
-import { modelName } from '../base/model-name.ts'
+import { modelName, parentOf } from '../base/model-name.ts'
 import type { Gate, MemberList, Recipe, Snapshot } from '../fleet/index.ts'
 import { gatesOf } from '../gate/index.ts'
-import type { BlueprintSpec, FeatureViewSpec, FleetSpec } from '../spec/index.ts'
-import { indexOverrides, parametersUnder } from './overrides.ts'
+import {
+  type BlueprintSpec,
+  type FeatureViewSpec,
+  type FleetSpec,
+  parametersOf,
+} from '../spec/index.ts'
 
 /*
- * The recipe of a member is what its training reads. Most members of a family share one, so recipes are made
- * once for each set of overrides, and members only look theirs up.
+ * The recipe of a member is what its training reads. Most members of a family share one, so recipes
+ * are made once for each set of overrides, and members only look theirs up.
  */
 
 export interface FamilyRecipes {
@@ -34,7 +38,9 @@ export function sourcesOf(
   return [...sources].sort()
 }
 
-/** Of what the gates ask, whoever asks it: a policy that only gets a new version changes nothing. */
+/**
+ * Of what the gates ask, whoever asks it: a policy that only gets a new version changes nothing.
+ */
 export function gatesDigest(
   gates: readonly Gate[],
   objectives: BlueprintSpec['objectives'],
@@ -77,8 +83,8 @@ export function recipeOf(
 }
 
 /**
- * The recipes of a whole family. A member leans on its parent, so where an ancestor is overridden the members
- * below it have a recipe of their own too.
+ * The recipes of a whole family. A member leans on its parent, so where an ancestor is overridden
+ * the members below it have a recipe of their own too.
  */
 export function recipesOf(
   blueprint: BlueprintSpec,
@@ -89,35 +95,10 @@ export function recipesOf(
   const plain = recipeOf(blueprint, spec, snapshots)
   const base = recipeDigest(plain)
   const recipes = new Map<Digest, Recipe>([[base, plain]])
-  const special = new Map<ModelName, Digest>()
-  if (blueprint.overrides.length > 0) {
-    const index = indexOverrides(blueprint.overrides)
-    const digests = new Map<string, Digest>()
-    const chains = new Map<ModelName, string>()
-    for (const { keys } of members.levels) {
-      for (const key of keys) {
-        const name = modelName(blueprint.name, key)
-        const above = key.length === 0 ? undefined : chains.get(parentName(name))
-        const matched = index.matches(name)
-        if (matched.length === 0 && above === undefined) continue
-        const chain = `${above ?? ''}/${matched.join(',')}`
-        chains.set(name, chain)
-        let digest = digests.get(chain)
-        if (digest === undefined) {
-          const parameters = parametersUnder(blueprint.pipeline, blueprint.overrides, matched)
-          const leans = above === undefined ? null : must(digests.get(above), 'parents come first')
-          const own = {
-            ...plain,
-            parameters: digestOfValue(leans ? { parameters, leans } : parameters),
-          }
-          digest = recipeDigest(own)
-          recipes.set(digest, own)
-          digests.set(chain, digest)
-        }
-        if (digest !== base) special.set(name, digest)
-      }
-    }
-  }
+  const special =
+    blueprint.overrides.length === 0
+      ? new Map<ModelName, Digest>()
+      : specialRecipes(blueprint, plain, members, recipes)
   return {
     base,
     overridden: groupNames(special),
@@ -126,8 +107,38 @@ export function recipesOf(
   }
 }
 
-function parentName(name: ModelName): ModelName {
-  return name.slice(0, name.lastIndexOf('.')) as ModelName
+/** The recipes that differ from the plain one, by member; adds them to `recipes`. */
+function specialRecipes(
+  blueprint: BlueprintSpec,
+  plain: Recipe,
+  members: MemberList,
+  recipes: Map<Digest, Recipe>,
+): ReadonlyMap<ModelName, Digest> {
+  const special = new Map<ModelName, Digest>()
+  const usual = JSON.stringify(blueprint.pipeline.parameters)
+  const made = new Map<string, Digest>()
+  for (const { keys } of members.levels) {
+    for (const key of keys) {
+      const name = modelName(blueprint.name, key)
+      const above = parentOf(name)
+      const leans = above === undefined ? undefined : special.get(above)
+      const parameters = parametersOf(blueprint, key)
+      const text = JSON.stringify(parameters)
+      if (leans === undefined && text === usual) continue
+      // Few distinct ones, and a million members: the digest is taken once for each.
+      const words = `${leans ?? ''} ${text}`
+      let digest = made.get(words)
+      if (digest === undefined) {
+        const read = leans === undefined ? parameters : { parameters, leans }
+        const own = { ...plain, parameters: digestOfValue(read) }
+        digest = recipeDigest(own)
+        recipes.set(digest, own)
+        made.set(words, digest)
+      }
+      special.set(name, digest)
+    }
+  }
+  return special
 }
 
 function groupNames(special: ReadonlyMap<ModelName, Digest>): FamilyRecipes['overridden'] {

@@ -42,7 +42,10 @@ export type Keyed = Pick<BlueprintSpec, 'key' | 'pipeline'>
 
 const examplesMax = 3
 
-/** `3,167 leaves`: a level by its key column, where that names it; pairs and deeper have no word of their own. */
+/**
+ * `3,167 leaves`: a level by its key column, where that names it; pairs and deeper have no word of
+ * their own.
+ */
 function levelLabel(key: readonly string[], depth: number, members: number): string {
   if (depth === 0) return countOf(members, 'root')
   const column = depth === 1 ? key[0] : undefined
@@ -64,7 +67,8 @@ function lineOf(group: PlanGroup, blueprint: Keyed | undefined): PlanLine {
     reason,
     because,
     members: members.length,
-    // Of a blueprint that is gone nobody knows the key any more: its deepest level counts as its leaves.
+    // Of a blueprint that is gone nobody knows the key any more: its deepest level counts as its
+    // leaves.
     levels: depths.map(depth => ({
       level: roleOf(depth, key?.length ?? counts.length - 1),
       key: key === undefined ? '' : levelKey(key, depth),
@@ -87,8 +91,9 @@ export function planSummary(
   const trained = plan.groups.filter(group => group.action === 'train')
   const known = trained.every(group => group.expectedSeconds !== undefined)
   const families = countOf(blueprints.size, 'blueprint')
+  const models = countOf(declared, 'model')
   return {
-    headline: `${families}, ${countOf(declared, 'model')} declared, ${formatCount(serving)} serving`,
+    headline: `${families}, ${models} declared, ${formatCount(serving)} serving`,
     groups: plan.groups.map(group => lineOf(group, blueprints.get(group.blueprint))),
     expectedSeconds:
       trained.length > 0 && known

@@ -17,8 +17,8 @@ import { measuredWords, metricWord } from '../gate/index.ts'
 import type { BlueprintSpec } from '../spec/index.ts'
 
 /*
- * The chain from a model's declaration to what answers for it now, from plain recorded data: what `muster why`
- * prints. Every link says what happened, where it is recorded, and with which numbers.
+ * The chain from a model's declaration to what answers for it now, from plain recorded data: what
+ * `muster why` prints. Every link says what happened, where it is recorded, and with which numbers.
  */
 
 export type WhyStep = 'declared' | 'trained' | 'judged' | 'released' | 'reported' | 'next'
@@ -72,7 +72,8 @@ function headlineOf({ model, routes, answeredBy }: ToExplain): string {
   if (routes.length > 0) {
     const places = routes.map(route => {
       const since = route.since === undefined ? '' : ` since ${instant(route.since)}`
-      return `v${route.version} (${shortDigest(route.versionDigest)}) in ${route.environment}${since}`
+      const version = `v${route.version} (${shortDigest(route.versionDigest)})`
+      return `${version} in ${route.environment}${since}`
     })
     return `${name} serves ${places.join(', ')}`
   }
@@ -163,12 +164,11 @@ function nextLink({ model, blueprint, last }: ToExplain): WhyLink | undefined {
   switch (model.state) {
     case 'serving':
       return undefined
-    case 'retired':
-      return link(
-        blueprint === undefined
-          ? 'declare its blueprint again, then: muster plan'
-          : `returns when ${countOf(blueprint.members.atLeast, 'row')} are known, then: muster plan`,
-      )
+    case 'retired': {
+      if (blueprint === undefined) return link('declare its blueprint again, then: muster plan')
+      const least = countOf(blueprint.members.atLeast, 'row')
+      return link(`returns when ${least} are known, then: muster plan`)
+    }
     case 'declared':
       return link('trained by the next plan: muster plan')
     default: {
