@@ -94,7 +94,11 @@ test('one day only: the interval is missing, and the rule says why', () => {
 
 test('has() tells whether a rival or a metric is there', () => {
   const champion = '!has(evidence.vs.champion) || evidence.vs.champion.loss.upper < 0'
-  expect(ask(champion).kind).toBe('holds')
+  expect(ask(champion)).toEqual({ kind: 'holds', saw: 'no champion' })
+  const calibrated = '!has(evidence.candidate.brier) || evidence.candidate.brier < 0.2'
+  expect(ask(calibrated)).toEqual({ kind: 'holds', saw: 'no Brier score' })
+  const root = subject({}, { level: 'root', depth: 0, versus: {} })
+  expect(ask("level == 'root' || evidence.vs.parent.loss.expected < 0", root).saw).toBe('no parent')
   expect(ask('evidence.vs.champion.loss.upper < 0')).toEqual({
     kind: 'missing',
     saw: 'there is no champion to compare with',

@@ -1,7 +1,7 @@
 import { countOf, formatNumber } from '../base/format.ts'
 import type { Difference } from '../fleet/index.ts'
 import type { CompiledRule, RuleResult } from './rule.ts'
-import type { Comparison, RivalName, RuleSubject } from './variables.ts'
+import { type Comparison, type RivalName, type RuleSubject, rivalNames } from './variables.ts'
 
 /*
  * What a rule saw, in words with numbers. Units are unknown here: losses and metrics are given
@@ -88,7 +88,20 @@ function sawOf(rule: CompiledRule, subject: RuleSubject): string {
     const found = readWords(path, subject, rivals.size > 1)
     if (found !== undefined) words.add(found)
   }
-  return words.size > 0 ? [...words].join(', ') : `level ${subject.level}`
+  if (words.size > 0) return [...words].join(', ')
+  const absent = new Set(rule.reads.flatMap(path => absentWords(path, subject) ?? []))
+  return absent.size > 0 ? [...absent].join(', ') : `level ${subject.level}`
+}
+
+/** Of a rule that holds without what it would read: `no champion`, `no calibration error`. */
+function absentWords(path: string, subject: RuleSubject): string | undefined {
+  const [root, first, second, third] = path.split('.')
+  if (root !== 'evidence' || first === undefined) return undefined
+  const rival = first === 'vs' ? second : first
+  if (rivalNames.some(name => name === rival)) {
+    return subject.versus[rival as RivalName] === undefined ? `no ${rival}` : undefined
+  }
+  return third === undefined ? `no ${metricWord(second ?? first)}` : undefined
 }
 
 /** What the rule saw; `note` says what was put in the parent's place when no ancestor was kept. */
