@@ -4,10 +4,11 @@ import { asMusterError, MusterError } from '../base/errors.ts'
 import type { ReceiptId } from '../base/ids.ts'
 import type { Blobs, FamilyRoutes } from '../fleet/index.ts'
 import { openFamilySession } from '../onnx/index.ts'
-import { readPack, versionDigest } from '../registry/index.ts'
+import { versionDigest } from '../registry/index.ts'
 import type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
 import { Batcher, type GraphSession, type WaitingRows } from './batcher.ts'
-import { type Block, type Family, type FamilyFacts, loadFamily } from './family.ts'
+import { type Block, readBlock } from './block.ts'
+import { type Family, type FamilyFacts, loadFamily } from './family.ts'
 import { HeldByDigest } from './held-by-digest.ts'
 import { type ServeLimits, serveLimits } from './limits.ts'
 import type { ServeMetrics } from './metrics.ts'
@@ -289,14 +290,4 @@ function checkFinite(values: Float32Array): void {
       hint: 'the inputs of this row are far outside of what the model was trained on',
     })
   }
-}
-
-/**
- * The parameters of a pack, without the names in its header, which the routes hold already: a view onto the
- * file's bytes, unless the header is more than a twentieth of them and would be kept for nothing.
- */
-function readBlock(bytes: Uint8Array): Block {
-  const { graph, width, rows } = readPack(bytes)
-  const kept = rows.byteLength < rows.buffer.byteLength * 0.95 ? rows.slice() : rows
-  return { graph, width, rows: kept }
 }
