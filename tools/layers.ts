@@ -28,6 +28,19 @@ export const mayImport = {
   ],
   contract: ['base', 'spec', 'fleet'],
   api: ['base', 'spec', 'fleet', 'plan', 'store', 'contract'],
+  control: [
+    'base',
+    'spec',
+    'fleet',
+    'plan',
+    'store',
+    'registry',
+    'onnx',
+    'pipelines',
+    'reconcile',
+    'contract',
+    'api',
+  ],
   cli: ['base', 'spec', 'contract'],
 } as const satisfies Record<string, readonly string[]>
 

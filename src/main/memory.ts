@@ -20,7 +20,9 @@ function processes(): Process[] {
   for (const pid of pids) {
     try {
       // After the name in brackets, which may hold spaces: state, parent, ...; resident pages are field 24.
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')
       found.push({
         pid: Number(pid),
         parent: Number(fields[1]),
@@ -51,11 +53,11 @@ export function treeResidentBytes(root: number, others: readonly number[] = []):
 }
 
 /** Watches the peak of a tree of processes until it is stopped. */
-export class PeakMemory {
+export class PeakMemory implements Disposable {
   #peakBytes = 0
   readonly #timer: NodeJS.Timeout
 
-  constructor(others: () => readonly number[] = () => []) {
+  constructor(others: () => readonly number[]) {
     const look = (): void => {
       this.#peakBytes = Math.max(this.#peakBytes, treeResidentBytes(process.pid, others()))
     }
@@ -68,7 +70,7 @@ export class PeakMemory {
     return this.#peakBytes
   }
 
-  stop(): void {
+  [Symbol.dispose](): void {
     clearInterval(this.#timer)
   }
 }

@@ -4,19 +4,23 @@ import { checkFeatures, type FeatureProblem, takeSnapshot } from '../features/in
 import type { Blobs, Snapshot } from '../fleet/index.ts'
 import { checkRules, gatesOf } from '../gate/index.ts'
 import {
-  type BlueprintSpec,
   type FeatureViewSpec,
   type FleetSpec,
+  type Place,
   readFleet,
   type SourceSpec,
   type SpecFile,
   type SpecProblem,
 } from '../spec/index.ts'
 
-/** A declaration that was refused, with everything that is wrong with it. */
+/** A problem of the declaration itself, or one that its data brings to light; then with the code of that. */
+export type DeclarationProblem = Omit<SpecProblem, 'code'> & { readonly code: string }
+
+/** A declaration that was refused, with everything that is wrong with it in `extra.problems`. */
 export class SpecRefused extends MusterError {
-  readonly problems: readonly SpecProblem[]
-  constructor(problems: readonly SpecProblem[]) {
+  readonly problems: readonly DeclarationProblem[]
+
+  constructor(problems: readonly DeclarationProblem[]) {
     const first = problems[0]
     const rest = problems.length > 1 ? `, and ${problems.length - 1} more` : ''
     super('E_SPEC', `${first?.file}:${first?.line}: ${first?.message}${rest}`, {
@@ -35,25 +39,25 @@ export interface Declared {
 
 /** The spec of `files`; throws SpecRefused with all problems, those of rules among them. */
 export function readDeclared(files: readonly SpecFile[]): FleetSpec {
-  const read = readFleet(files)
-  if (!read.spec) throw new SpecRefused(read.problems)
-  const problems = [...read.spec.blueprints.values()].flatMap(blueprint =>
-    checkRules(gatesOf(blueprint, read.spec.policies)).map(
-      (problem): SpecProblem => ({
-        code: 'E_SPEC_VALUE',
-        ...placeOfGate(read.spec, blueprint, problem.gate.from),
-        message: `gate \`${problem.gate.gate}\` of ${problem.gate.from}: ${problem.detail}`,
-        cure: problem.hint,
-      }),
-    ),
+  const { spec, problems } = readFleet(files)
+  if (!spec) throw new SpecRefused(problems)
+  const faults = [...spec.blueprints.values()].flatMap(blueprint =>
+    checkRules(gatesOf(blueprint, spec.policies)).map((problem): DeclarationProblem => {
+      const place = spec.policies.find(p => p.id === problem.from)?.place ?? blueprint.place
+      return {
+        code: problem.code,
+        ...atLine(place),
+        message: `gate \`${problem.gate}\` of ${problem.from}: ${problem.detail}`,
+        cure: problem.hint ?? '',
+      }
+    }),
   )
-  if (problems.length > 0) throw new SpecRefused(problems)
-  return read.spec
+  if (faults.length > 0) throw new SpecRefused(faults)
+  return spec
 }
 
-function placeOfGate(spec: FleetSpec, blueprint: BlueprintSpec, from: string) {
-  const place = spec.policies.find(policy => policy.id === from)?.place ?? blueprint.place
-  return { file: place.file, line: place.line, column: 1, length: 1 }
+function atLine({ file, line }: Place) {
+  return { file, line, column: 1, length: 1 }
 }
 
 /** Sources that some view of a blueprint reads, directly or through a group. */
@@ -76,19 +80,18 @@ export async function takeDeclared(
     snapshots.set(source.name, await takeSnapshot(source, at))
   }
   const problems = await checkFeatures(spec, snapshots, at.blobs)
-  if (problems.length > 0) throw new SpecRefused(problems.map(asSpecProblem))
+  if (problems.length > 0) throw new SpecRefused(problems.map(asFault))
   return { spec, snapshots }
 }
 
-function asSpecProblem(problem: FeatureProblem): SpecProblem {
+/** `field` of a feature problem opens with its place: `muster.yaml:33 feature hour`. */
+function asFault({ code, field, detail, hint }: FeatureProblem): DeclarationProblem {
+  const match = /^(.*):(\d+) (.*)$/.exec(field)
   return {
-    code: problem.code,
-    file: problem.place.file,
-    line: problem.place.line,
-    column: 1,
-    length: 1,
-    message: `${problem.field}: ${problem.detail}`,
-    cure: problem.hint,
+    code,
+    ...atLine({ file: match?.[1] ?? '', line: Number(match?.[2] ?? 0) }),
+    message: `${match?.[3] ?? field}: ${detail}`,
+    cure: hint ?? '',
   }
 }
 

@@ -23,7 +23,9 @@ import { type Advance, advance } from './advance.ts'
 
 /** What the loop needs of a queue: a step sent twice is one job. */
 export interface StepQueue {
-  send(key: Digest, kind: WorkInput['kind']): Promise<void>
+  send(
+    steps: readonly { readonly key: Digest; readonly kind: WorkInput['kind'] }[],
+  ): Promise<unknown>
 }
 
 export interface LoopParts {
@@ -81,8 +83,9 @@ export class Loop {
       await finishRun(store, run.id, report)
       return
     }
-    for (const { key, input } of asked.steps) {
-      if (steps.get(key)?.state === 'waiting') await queue.send(key, input.kind)
+    const waiting = asked.steps.filter(({ key }) => steps.get(key)?.state === 'waiting')
+    if (waiting.length > 0) {
+      await queue.send(waiting.map(({ key, input }) => ({ key, kind: input.kind })))
     }
   }
 

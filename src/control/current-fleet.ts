@@ -1,0 +1,32 @@
+import { must } from '../base/assert.ts'
+import type { Digest } from '../base/digest.ts'
+import { type BlueprintSpec, type FleetSpec, readFleet } from '../spec/index.ts'
+import { currentSpec, type Sql } from '../store/index.ts'
+
+/** The declaration that the fleet follows, parsed once for each revision. */
+export class CurrentFleet {
+  readonly #sql: Sql
+  #parsed: { readonly digest: Digest; readonly spec: FleetSpec } | undefined
+
+  constructor(sql: Sql) {
+    this.#sql = sql
+  }
+
+  /** Undefined before the first plan was applied. */
+  async spec(): Promise<FleetSpec | undefined> {
+    const revision = await currentSpec(this.#sql)
+    if (!revision) return undefined
+    if (this.#parsed?.digest !== revision.digest) {
+      const { spec } = readFleet(revision.files)
+      this.#parsed = {
+        digest: revision.digest,
+        spec: must(spec, 'a declaration that was adopted is still valid'),
+      }
+    }
+    return this.#parsed.spec
+  }
+
+  async blueprint(name: string): Promise<BlueprintSpec | undefined> {
+    return (await this.spec())?.blueprints.get(name)
+  }
+}

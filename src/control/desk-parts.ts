@@ -1,0 +1,21 @@
+import type { Clock } from '../base/clock.ts'
+import type { Blobs } from '../fleet/index.ts'
+import type { Store } from '../store/index.ts'
+import type { CurrentFleet } from './current-fleet.ts'
+
+/** What the desk answers from; `main/` makes it. */
+export interface DeskParts {
+  readonly store: Store
+  readonly blobs: Blobs
+  readonly clock: Clock
+  readonly fleet: CurrentFleet
+  /** Where declarations and their data are, when a caller does not say. */
+  readonly fleetFolder: string
+  readonly startedAt: Date
+  /** Version of the package. */
+  readonly version: string
+  /** Wakes the loop: something is to be done. */
+  wake(): void
+  /** Resolves when something was recorded: a step, a run, a route. Several changes may come as one. */
+  changed(signal: AbortSignal): Promise<void>
+}

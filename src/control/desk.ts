@@ -1,0 +1,77 @@
+import type { ControlDesk } from '../api/index.ts'
+import type { ModelName, PlanId } from '../base/ids.ts'
+import type {
+  ApplyAnswer,
+  PlanAsk,
+  PlanView,
+  ValidateAnswer,
+  ValidateAsk,
+} from '../contract/index.ts'
+import { apply, propose, readDeclared, SpecRefused, takeDeclared } from '../reconcile/index.ts'
+import { countDocuments } from '../spec/index.ts'
+import type { DeskParts } from './desk-parts.ts'
+import { doctor } from './doctor.ts'
+import { events } from './events.ts'
+import { exportModel } from './export.ts'
+import { modelView } from './model-view.ts'
+import { modelsPage } from './models.ts'
+import { planById, planMembersPage, plansPage, planView } from './plans.ts'
+import { runsPage, runView } from './runs.ts'
+import { summary } from './summary.ts'
+import { why } from './why.ts'
+
+async function plan(ask: PlanAsk, parts: DeskParts): Promise<PlanView> {
+  const proposal = await propose(ask.files, {
+    ...parts,
+    fleetFolder: ask.fleetFolder ?? parts.fleetFolder,
+  })
+  return planView(parts.store, proposal.plan, proposal.declared.spec)
+}
+
+async function applyPlan(
+  id: string,
+  digest: string | undefined,
+  parts: DeskParts,
+): Promise<ApplyAnswer> {
+  const runs = await apply(id as PlanId, digest, parts)
+  parts.wake()
+  return {
+    plan: id,
+    state: runs.length > 0 ? 'adopted' : 'nothing-to-do',
+    runs: runs.map(({ id, blueprint, members }) => ({ id, blueprint, members })),
+  }
+}
+
+async function validate(ask: ValidateAsk, parts: DeskParts): Promise<ValidateAnswer> {
+  const documents = ask.files.reduce((sum, file) => sum + countDocuments(file.text), 0)
+  try {
+    if (ask.fleetFolder === undefined) readDeclared(ask.files)
+    else await takeDeclared(ask.files, { fleetFolder: ask.fleetFolder, blobs: parts.blobs })
+    return { valid: true, documents, problems: [] }
+  } catch (error) {
+    if (!(error instanceof SpecRefused)) throw error
+    return { valid: false, documents, problems: [...error.problems] }
+  }
+}
+
+/** The control API's answers, from what is recorded. */
+export function openDesk(parts: DeskParts): ControlDesk {
+  const { store } = parts
+  return {
+    summary: () => summary(parts),
+    models: ask => modelsPage(store, ask),
+    model: name => modelView(parts, name),
+    why: name => why(parts, name),
+    exportModel: name => exportModel(parts, name as ModelName),
+    runs: ask => runsPage(store, ask),
+    run: id => runView(store, id),
+    plan: ask => plan(ask, parts),
+    plans: ask => plansPage(store, ask),
+    planById: id => planById(store, id),
+    planMembers: (id, ask) => planMembersPage(store, id, ask),
+    apply: (id, digest) => applyPlan(id, digest, parts),
+    validate: ask => validate(ask, parts),
+    doctor: () => doctor(parts),
+    events: ask => events(ask, parts),
+  }
+}

@@ -1,0 +1,154 @@
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { apiRoutes } from '../api/index.ts'
+import { systemClock } from '../base/clock.ts'
+import { MusterError } from '../base/errors.ts'
+import { CurrentFleet, openDesk } from '../control/index.ts'
+import { codeVersion, Loop } from '../reconcile/index.ts'
+import { openBlobs } from '../registry/index.ts'
+import {
+  createStrictApp,
+  metricsRoute,
+  openDataPlane,
+  openServeMetrics,
+  serveRoutes,
+} from '../serve/index.ts'
+import {
+  listen,
+  migrate,
+  openQueue,
+  openStore,
+  ownStateFolder,
+  type Store,
+  startEmbedded,
+} from '../store/index.ts'
+import type { Config } from './config.ts'
+import { openLog } from './log.ts'
+import { packageVersion } from './package-version.ts'
+import { RouteFollower } from './route-follower.ts'
+import { Wake } from './wake.ts'
+import { Workers } from './workers.ts'
+
+/** Declarations of a large fleet, sent as one request. */
+const bodyBytesMax = 32 * 1_048_576
+/** The environment that this server answers for, until roles are set apart. */
+const servedEnvironment = 'prod'
+/** Between two looks of the loop: a burst of notices is one. */
+const loopPauseMs = 50
+
+/** A server that is up: control and serve in this process, work in its children. */
+export interface Server extends AsyncDisposable {
+  readonly url: string
+  readonly store: Store
+  /** Pids that belong to it beside its children: the database's. */
+  readonly pids: readonly number[]
+}
+
+/**
+ * Starts every role on this machine, in the order of their needs, and closes them in reverse. Throws
+ * E_STATE_OWNED, E_STATE_FOLDER, E_DATABASE, E_SCHEMA_NEWER, E_BIND.
+ */
+export async function startServer(config: Config): Promise<Server> {
+  await using stack = new AsyncDisposableStack()
+  stack.use(await ownStateFolder(config.home))
+  const log = openLog(config.home, 'control')
+  const embedded = config.databaseUrl
+    ? undefined
+    : stack.use(
+        await startEmbedded({
+          folder: join(config.home, 'postgres'),
+          clock: systemClock,
+          log: line => log.info(line),
+        }),
+      )
+  const databaseUrl = config.databaseUrl ?? embedded!.url
+  await migrate(databaseUrl)
+  const store = stack.use(await openStore(databaseUrl))
+  const blobs = await openBlobs(join(config.home, 'blobs'))
+  const queue = stack.use(await openQueue(databaseUrl, store, { log: line => log.warn(line) }))
+  await queue.recover()
+  const postmaster = await embedded?.pid()
+
+  const metrics = openServeMetrics()
+  const plane = stack.adopt(
+    openDataPlane({ blobs, clock: systemClock, environment: servedEnvironment, metrics }),
+    open => open.close(),
+  )
+  const wake = new Wake()
+  stack.use(await listen(databaseUrl, () => wake.tell()))
+  const follower = new RouteFollower(store, plane, servedEnvironment, log)
+  const loop = new Loop({ store, blobs, queue, code: codeVersion() })
+  stack.use(keepLooking(wake, log, 'loop', () => loop.activate()))
+  stack.use(keepLooking(wake, log, 'routes', () => follower.follow()))
+  stack.use(new Workers(config.workers, { databaseUrl, home: config.home }, log))
+
+  const app = createStrictApp({ bodyBytesMax, logger: log })
+  serveRoutes(app, plane, { version: packageVersion })
+  metricsRoute(app, metrics)
+  await apiRoutes(app, {
+    desk: openDesk({
+      store,
+      blobs,
+      clock: systemClock,
+      fleet: new CurrentFleet(store),
+      fleetFolder: config.fleetFolder,
+      startedAt: systemClock.now(),
+      version: packageVersion,
+      wake: () => wake.tell(),
+      changed: signal => wake.next(signal),
+    }),
+    version: packageVersion,
+  })
+  const url = await bind(app, config)
+  stack.defer(() => app.close())
+  const up = stack.move()
+  return {
+    url,
+    store,
+    pids: postmaster ? [postmaster] : [],
+    [Symbol.asyncDispose]: () => up.disposeAsync(),
+  }
+}
+
+async function bind(
+  app: ReturnType<typeof createStrictApp>,
+  { host, port }: Config,
+): Promise<string> {
+  try {
+    return await app.listen({ host, port })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    throw new MusterError('E_BIND', `port ${port} of ${host} is taken`, {
+      field: 'MUSTER_PORT',
+      hint: 'another Muster may be up there (muster status); else choose one: MUSTER_PORT=7078',
+    })
+  }
+}
+
+/** Calls `look` at every wake and every few seconds, one at a time, until it is disposed of. */
+function keepLooking(
+  wake: Wake,
+  log: Logger,
+  what: string,
+  look: () => Promise<unknown>,
+): AsyncDisposable {
+  const ending = new AbortController()
+  const running = (async () => {
+    while (!ending.signal.aborted) {
+      const next = wake.next(ending.signal)
+      try {
+        await look()
+      } catch (error) {
+        log.error({ err: error }, `${what}: will be tried again`)
+      }
+      await next
+      await new Promise(resolve => setTimeout(resolve, loopPauseMs))
+    }
+  })()
+  return {
+    async [Symbol.asyncDispose]() {
+      ending.abort()
+      await running
+    },
+  }
+}

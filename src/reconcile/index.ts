@@ -1,0 +1,6 @@
+export { apply } from './apply.ts'
+export { carryOutStep, type WorkerParts } from './carry-out.ts'
+export { codeVersion } from './code-version.ts'
+export { type DeclarationProblem, readDeclared, SpecRefused, takeDeclared } from './declared.ts'
+export { Loop, type LoopParts, type StepQueue } from './loop.ts'
+export { type Proposal, type ProposeAt, propose } from './propose.ts'
