@@ -36,6 +36,13 @@ export {
   targetPlan,
 } from './plans.ts'
 export {
+  type DeadStep,
+  openQueue,
+  type Queue,
+  type QueuedStep,
+  type QueueOptions,
+} from './queue.ts'
+export {
   countRoutes,
   type EnvironmentRecord,
   environments,
