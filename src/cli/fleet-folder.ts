@@ -27,9 +27,9 @@ export async function readFleetFolder(call: Call, given: string | undefined): Pr
     })
   }
   const { files, problems } = await readSpecFiles(path)
-  if (problems.length > 0) return { path, files, problems }
-  const read = readFleet(files)
-  return { path, files, problems: 'problems' in read ? read.problems : [] }
+  // All faults in one run: what is wrong with files, and with what the others declare.
+  const declared = files.length > 0 ? readFleet(files).problems : []
+  return { path, files, problems: [...problems, ...declared] }
 }
 
 /** Prints the problems: as objects, or with place, caret and cure. */
