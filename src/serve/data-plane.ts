@@ -207,6 +207,10 @@ export class DataPlane {
         family.origin.byteLength +
         family.row.byteLength +
         family.version.byteLength +
+        [...new Set(family.origins.map(origin => origin.block))].reduce(
+          (sum, block) => sum + block.nameHashes.byteLength,
+          0,
+        ) +
         family.reasons.reduce((sum, reason) => sum + reason.length, 0),
       parameterBytes: [...new Set(family.origins.map(origin => origin.block))].reduce(
         (sum, block) => sum + block.rows.byteLength,
