@@ -117,6 +117,9 @@ export class FleetReading {
     Environment: new Set(),
   }
 
+  /** Kinds of which a name or version could not be read: what is missing may be that one. */
+  readonly uncertain = new Set<Kind>()
+
   constructor(broken: boolean) {
     this.broken = broken
   }
@@ -144,7 +147,7 @@ export class FleetReading {
         code,
         message: `${saying.message}, which does not exist`,
         cure: saying.cure,
-        ...(this.broken ? { follows: true } : {}),
+        ...(this.broken || this.uncertain.has(to.kind) ? { follows: true } : {}),
       })
       return
     }

@@ -2,6 +2,7 @@ import { nearest } from '../base/nearest.ts'
 import type { SpecDocument } from './document.ts'
 import { isKind, kinds, rootSchema } from './kinds/all.ts'
 import { listed, printable, type SpecProblem } from './problem.ts'
+import { foundOf } from './subject.ts'
 
 /** Documents by their kind; what has no kind that we know is complained of. */
 export function kindComplaint(document: SpecDocument): SpecProblem | undefined {
@@ -17,7 +18,10 @@ export function kindComplaint(document: SpecDocument): SpecProblem | undefined {
   const [near] = typeof kind === 'string' ? nearest(kind, kinds, 1) : []
   return document.problem(['kind'], 'value', {
     code: 'E_SPEC_KIND',
-    message: `there is no kind \`${printable(String(kind))}\``,
+    message:
+      typeof kind === 'string'
+        ? `there is no kind \`${printable(kind)}\``
+        : `\`kind\` is ${foundOf(kind)}`,
     cure: near ? `use \`${near}\`` : `use ${listed(kinds, 'or')}`,
     expected: listed(kinds, 'or'),
   })

@@ -120,11 +120,11 @@ function readKinds(
     return (byKind.get(kind) ?? []).flatMap(document => {
       const { name, version } = document.value
       const versioned = kind === 'FeatureView' || kind === 'Policy'
-      if (typeof name === 'string') {
-        reading.declared[kind].add(versioned ? `${name}@${String(version)}` : name)
-      }
       const { declared, problems } = readDeclared(document, schema, kind)
       reading.problems.push(...problems)
+      if (!declared || declared.damaged.has('name') || declared.damaged.has('version')) {
+        reading.uncertain.add(kind)
+      } else reading.declared[kind].add(versioned ? `${name}@${version}` : `${name}`)
       // The compiler does not see that the schema of `kind` gives the type of `kind`.
       return declared ? [declared as unknown as DeclaredKind<K>] : []
     })

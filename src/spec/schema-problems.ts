@@ -89,12 +89,12 @@ function unknownField(document: SpecDocument, path: Path, key: string): Complain
     const cure = `remove it: \`${key}\` belongs to a later stage of Muster and would do nothing yet`
     return { code, message, cure }
   }
-  const known = fieldsAt(document, path)
-  const [near] = nearest(key, known, 1)
-  if (near) return { code, message, cure: `use \`${near}\`` }
   if (path.length === 0 && kind !== undefined && Object.hasOwn(rootSchema.shape, key)) {
     return { code, message, cure: 'remove it: it stands once, in the root of the fleet' }
   }
+  const known = fieldsAt(document, path)
+  const [near] = nearest(key, known, 1)
+  if (near) return { code, message, cure: `use \`${near}\`` }
   const there = known.length > 0 ? `; there are ${listed(known, 'and')}` : ''
   return { code, message, cure: `remove it${there}` }
 }

@@ -3,7 +3,7 @@ import { nearest } from '../base/nearest.ts'
 import type { DeclaredKind, FleetReading } from './declared.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, ViewFeature } from './fleet-spec.ts'
 import { listed, printable } from './problem.ts'
-import { readTransform, type Transform } from './transform.ts'
+import { readTransform, type Transform, transformNames } from './transform.ts'
 
 /**
  * Features of one view. A family's parameter row has a place for each, and a million rows of a
@@ -181,7 +181,7 @@ function groupComplaint(entry: string, name: string, reading: FleetReading) {
     code,
     message: `feature \`${entry}\` is of group \`${name}\`, which does not exist`,
     cure: 'declare the group, or remove the feature',
-    ...(reading.broken ? { follows: true } : {}),
+    ...(reading.broken || reading.uncertain.has('FeatureGroup') ? { follows: true } : {}),
   }
 }
 
@@ -196,25 +196,38 @@ function readTransforms(
   for (const [index, text] of texts.entries()) {
     const at = ['features', name, 'transform', ...(typeof given === 'string' ? [] : [index])]
     const read = readTransform(text)
-    const wrong = 'wrong' in read ? printable(read.wrong, 200) : misplaced(read.step, steps)
+    const wrong = 'wrong' in read ? unread(text, read.wrong) : misplaced(read.step, steps)
     if (wrong !== undefined) {
       reading.complain(declared, at, 'value', {
         code: 'E_SPEC_TRANSFORM',
-        message: `feature \`${name}\` has a transform that cannot be applied`,
-        cure: wrong,
+        message: `feature \`${name}\`: ${wrong.message}`,
+        cure: wrong.cure,
       })
     } else if ('step' in read && read.step) steps.push(read.step)
   }
   return steps
 }
 
-function misplaced(step: Transform | undefined, before: readonly Transform[]): string | undefined {
+function unread(text: string, wrong: string): { message: string; cure: string } {
+  const form = wrong.split('of the form ')[1]
+  if (form !== undefined) return { message: printable(wrong, 200), cure: `write ${form}` }
+  const word = text.split('(')[0] ?? ''
+  const [near] = nearest(word, transformNames, 1)
+  const cure = near ? `use \`${near}\`` : `use ${listed(transformNames, 'or')}`
+  return { message: `\`${printable(text)}\` is not a transform`, cure }
+}
+
+function misplaced(
+  step: Transform | undefined,
+  before: readonly Transform[],
+): { message: string; cure: string } | undefined {
   if (!step) return undefined
   if (before.some(earlier => earlier.kind === 'cyclic')) {
-    return `\`${step.kind}\` cannot follow \`cyclic\`, which ends in a sine and a cosine`
+    const message = `\`${step.kind}\` cannot follow \`cyclic\`, which ends in a sine and a cosine`
+    return { message, cure: `remove \`${step.kind}\`, or put it first` }
   }
   if (before.some(earlier => earlier.kind === step.kind)) {
-    return `\`${step.kind}\` is applied once: remove one`
+    return { message: `\`${step.kind}\` is applied twice`, cure: 'remove one of them' }
   }
   return undefined
 }
