@@ -20,15 +20,17 @@ export function complain(reading: Reading, from: number, to: number, complaint: 
 }
 
 /**
- * Looks at the tokens before anything recurses: depth, and what we do not read. False when the file
- * must not be parsed at all.
+ * Reads the tokens before anything recurses, and looks at depth and at what we do not read.
+ * Undefined when the file must not be parsed at all.
  */
-export function scanTokens(text: string, reading: Reading): boolean {
+export function scanTokens(text: string, reading: Reading): readonly string[] | undefined {
+  const tokens: string[] = []
   let offset = 0
   let flowDepth = 0
   let indicators = 0
   let isContent = false
   for (const token of new Lexer().lex(text)) {
+    tokens.push(token)
     const type: string | null = isContent ? 'content' : CST.tokenType(token)
     isContent = type === 'scalar'
     if (type === 'doc-mode' || type === 'flow-error-end' || type === 'scalar') continue
@@ -39,13 +41,13 @@ export function scanTokens(text: string, reading: Reading): boolean {
     else if (type === 'seq-item-ind' || type === 'explicit-key-ind') indicators++
     if (flowDepth + indicators > depthMax) {
       complain(reading, offset, offset + 1, tooDeep)
-      return false
+      return undefined
     }
     const refused = refusedToken(type, token)
     if (refused) complain(reading, offset, offset + token.length, refused)
     offset += token.length
   }
-  return true
+  return tokens
 }
 
 export const tooDeep: Complaint = {

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, type Scalar } from 'yaml'
+import { Composer, type Document, isAlias, isMap, isScalar, isSeq, Parser, type Scalar } from 'yaml'
 import { keyText, SpecDocument } from './document.ts'
 import type { SpecFile } from './fleet-spec.ts'
 import { type Complaint, printable, type SpecProblem } from './problem.ts'
@@ -29,36 +29,46 @@ export function parseSpecFile(file: SpecFile): ParsedFile {
     complain(reading, bad.offset, bad.offset + 1, bad.complaint)
     return { documents: [], problems: reading.problems, broken: true }
   }
-  if (!scanTokens(text, reading)) {
-    return { documents: [], problems: reading.problems, broken: true }
-  }
-  const documents = readDocuments(text, reading)
+  const tokens = scanTokens(text, reading)
+  if (!tokens) return { documents: [], problems: reading.problems, broken: true }
+  const documents = readDocuments(tokens, reading)
   if (documents.found.length === 0 && reading.problems.length === 0) {
     complain(reading, 0, 1, nothingDeclared)
   }
   return { documents: documents.found, problems: reading.problems, broken: documents.broken }
 }
 
-function readDocuments(text: string, reading: Reading): { found: SpecDocument[]; broken: boolean } {
+const composing = {
+  version: '1.2',
+  schema: 'core',
+  prettyErrors: false,
+  // Found by us, with both places: the library compares every pair of keys.
+  uniqueKeys: false,
+  logLevel: 'silent',
+} as const
+
+function* syntaxOf(tokens: readonly string[]) {
+  const parser = new Parser()
+  for (const token of tokens) yield* parser.next(token)
+  yield* parser.end()
+}
+
+function readDocuments(
+  tokens: readonly string[],
+  reading: Reading,
+): { found: SpecDocument[]; broken: boolean } {
   const found: SpecDocument[] = []
   let broken = false
-  let parsed: ReturnType<typeof parseAllDocuments>
+  let parsed: readonly Document.Parsed[]
   try {
-    parsed = parseAllDocuments(text, {
-      version: '1.2',
-      schema: 'core',
-      prettyErrors: false,
-      // Found by us, with both places: the library compares every pair of keys.
-      uniqueKeys: false,
-      logLevel: 'silent',
-    })
+    parsed = [...new Composer(composing).compose(syntaxOf(tokens))]
   } catch (error) {
     // Indentation can nest too; the library then runs out of stack, and of nothing else.
     if (!(error instanceof RangeError)) throw error
     complain(reading, 0, 1, tooDeep)
     return { found, broken: true }
   }
-  for (const document of Array.isArray(parsed) ? parsed : []) {
+  for (const document of parsed) {
     const errors = [...document.errors, ...document.warnings].filter(
       // Tags and directives have been complained of, aliases and anchors too.
       ({ code }) => !['TAG_RESOLVE_FAILED', 'BAD_ALIAS', 'BAD_DIRECTIVE'].includes(code),
