@@ -103,13 +103,18 @@ export class Batcher {
   /** Closes the session once nothing waits. */
   close(): void {
     this.#closing = true
-    if (!this.#draining) this.#session.close()
+    if (!this.#draining) this.#end()
   }
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) await this.#call(this.#take())
     this.#draining = false
-    if (this.#closing) this.#session.close()
+    if (this.#closing) this.#end()
+  }
+
+  /** A session that does not close keeps its memory; nobody who asks is harmed, and there is no second way. */
+  #end(): void {
+    Promise.resolve(this.#session.close()).catch(() => undefined)
   }
 
   /** The next jobs that fit one call, in order of arrival; those past their deadline are answered here. */

@@ -295,7 +295,7 @@ describe('C61-C64: the rim', () => {
       `http://localhost:${port + 1}`,
     ]) {
       expectProblem(await infer(body, { origin }), 403, 'E_ORIGIN')
-      for (const method of ['PUT', 'PATCH', 'DELETE']) {
+      for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
         const got = await call('/v2/models/route-delay', { method, headers: { origin } })
         expectProblem(got, 403, 'E_ORIGIN')
       }
