@@ -5,8 +5,8 @@ import { sampleFleet } from './sample-fleet.ts'
 
 /*
  * The catalogue of bad inputs, C1 to C19, as far as it is about declarations. C5 (two documents in
- * a file) is allowed here; C13 and C16 (repositories, schedules) and C14 (cycles) cannot be spelled;
- * C12 is tried in files.test.ts.
+ * a file) is allowed here; C13 and C16 (repositories, schedules) and C14 (cycles) cannot be
+ * spelled; C12 is tried in files.test.ts.
  */
 
 function problems(text: string): readonly SpecProblem[] {
