@@ -12,8 +12,8 @@ import {
 } from '../../src/serve/sample-family.ts'
 
 /*
- * PERFORMANCE.md S5: resident bytes of a model with a million linear members of 16 standardised features (49
- * float32 a row) in one family, and calls checked against what each model must answer.
+ * PERFORMANCE.md S5: resident bytes of a model with a million linear members of 16 standardised
+ * features (49 float32 a row) in one family, and calls checked against what each model must answer.
  *
  *   node bench/serving/memory.ts [members=1000000] [checked calls=100000]
  */
@@ -24,7 +24,10 @@ const inputs = 16
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-/** After collections: the proportional set size of the process, and what of it JavaScript still reaches. */
+/**
+ * After collections: the proportional set size of the process, and what of it JavaScript still
+ * reaches.
+ */
 async function settle(): Promise<{ resident: number; live: number }> {
   for (let i = 0; i < 3; i++) {
     collect()
@@ -70,7 +73,8 @@ console.log(`live a model          ${each(live)}`)
 console.log(`  parameters          ${each(status.parameterBytes)}`)
 console.log(`  names and routes    ${each(status.indexBytes)}`)
 console.log(`  else                ${each(live - status.parameterBytes - status.indexBytes)}`)
-// Node 24 keeps the pages of the heap that the routes' objects passed through, for the next loading.
+// Node 24 keeps the pages of the heap that the routes' objects passed through, for the next
+// loading.
 console.log(`resident a model      ${each(after.resident - before.resident)}`)
 const mebi = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 console.log(`resident in all       ${mebi(after.resident)}, of that live ${mebi(after.live)}`)

@@ -11,9 +11,9 @@ import {
 import { memoryBlobs, sampleFacts, sampleFamily } from '../../src/serve/sample-family.ts'
 
 /*
- * What `throughput.ts` measures, one process each. `ours`: the data plane over HTTP, 10,000 models of 16 features.
- * `ceiling`: a bare node:http server that parses the same body and answers constant bytes of the same length.
- * Prints the port when it listens.
+ * What `throughput.ts` measures, one process each. `ours`: the data plane over HTTP, 10,000 models
+ * of 16 features. `ceiling`: a bare node:http server that parses the same body and answers constant
+ * bytes of the same length. Prints the port when it listens.
  */
 
 const members = 10_000

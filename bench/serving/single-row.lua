@@ -1,4 +1,5 @@
--- One row of 16 features for a model picked at random out of 10,000, as an Open Inference Protocol v2 body.
+-- One row of 16 features for a model picked at random out of 10,000, as an Open Inference
+-- Protocol v2 body.
 local inputs = {}
 for i = 0, 15 do
   inputs[#inputs + 1] = string.format(

@@ -2,9 +2,10 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /*
- * PERFORMANCE.md S2: the data plane's requests per second as a share of a bare node:http server that parses the
- * same body. Server on core 0, wrk on core 1; windows in ABBA order, the median of the ratios of pairs with a
- * bootstrap 95% interval; the A/A interval of the ceiling against itself beside it.
+ * PERFORMANCE.md S2: the data plane's requests per second as a share of a bare node:http server
+ * that parses the same body. Server on core 0, wrk on core 1; windows in ABBA order, the median of
+ * the ratios of pairs with a bootstrap 95% interval; the A/A interval of the ceiling against itself
+ * beside it.
  *
  *   node bench/serving/throughput.ts [pairs=6] [seconds=4] [connections=32]
  */
@@ -64,7 +65,8 @@ function interval(values: readonly number[]): string {
   const medians = Array.from({ length: 2_000 }, () =>
     median(values.map(() => values[Math.floor(Math.random() * values.length)]!)),
   ).sort((a, b) => a - b)
-  return `${median(values).toFixed(3)} (95%: ${medians[50]!.toFixed(3)} to ${medians[1949]!.toFixed(3)})`
+  const [lower, upper] = [medians[50]!.toFixed(3), medians[1949]!.toFixed(3)]
+  return `${median(values).toFixed(3)} (95%: ${lower} to ${upper})`
 }
 
 const [ours, ceiling] = await Promise.all([start('ours'), start('ceiling')])

@@ -1,9 +1,10 @@
 import type { Answer, ModelMetadata } from './answer.ts'
 
 /**
- * An answer in the words of the Open Inference Protocol v2. Written by hand: names were looked up, so they hold no
- * character that JSON escapes, and the numbers are finite, so their plain form is JSON. A float32 is written as
- * the double that it is, so that what a client parses equals it bit for bit.
+ * An answer in the words of the Open Inference Protocol v2. Written by hand: names were looked up,
+ * so they hold no character that JSON escapes, and the numbers are finite, so their plain form is
+ * JSON. A float32 is written as the double that it is, so that what a client parses equals it bit
+ * for bit.
  */
 export function answerJson(answer: Answer): string {
   const { values, because } = answer
@@ -17,7 +18,10 @@ export function answerJson(answer: Answer): string {
   )
 }
 
-/** `versions` are those of the name itself: none while an ancestor answers, which `parameters` then names. */
+/**
+ * `versions` are those of the name itself: none while an ancestor answers, which `parameters` then
+ * names.
+ */
 export function metadataJson(metadata: ModelMetadata): object {
   const { signature, because } = metadata
   return {

@@ -8,7 +8,9 @@ export interface InferRequest {
   readonly model: string
   /** Only this version, when given; then no ancestor answers in its place. */
   readonly version?: string | undefined
-  /** Milliseconds from now in which the answer is of use. Not run when they pass before its turn. */
+  /**
+   * Milliseconds from now in which the answer is of use. Not run when they pass before its turn.
+   */
   readonly deadlineMs?: number | undefined
   /** The parsed JSON body of an Open Inference Protocol v2 `infer` call. */
   readonly body: unknown

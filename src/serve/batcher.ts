@@ -10,8 +10,8 @@ export interface GraphSession {
   /** Numbers in a parameter row. */
   readonly width: number
   /**
-   * `x` is [rows, inputs] and `parameters` [parameterRows, width], row-major; `parameterRows` is `rows` or 1.
-   * Gives one number a row.
+   * `x` is [rows, inputs] and `parameters` [parameterRows, width], row-major; `parameterRows` is
+   * `rows` or 1. Gives one number a row.
    */
   run(
     x: Float32Array,
@@ -47,10 +47,11 @@ interface Waiting {
 }
 
 /**
- * Collects the requests of one turn of the event loop that share a graph, and runs them as one call, whatever
- * their models. It drains by setImmediate and not by a microtask: each socket's request arrives in its own
- * callback of the same poll phase, and microtasks run between those, so they would find one request each. While a
- * call runs, the next batch gathers by itself: under load batches grow, and without load nobody waits.
+ * Collects the requests of one turn of the event loop that share a graph, and runs them as one
+ * call, whatever their models. It drains by setImmediate and not by a microtask: each socket's
+ * request arrives in its own callback of the same poll phase, and microtasks run between those, so
+ * they would find one request each. While a call runs, the next batch gathers by itself: under load
+ * batches grow, and without load nobody waits.
  */
 export class Batcher {
   readonly #session: GraphSession
@@ -80,7 +81,10 @@ export class Batcher {
     return this.#session
   }
 
-  /** One number a row. Throws E_BUSY at the cap, E_DEADLINE_PAST when the job waited past its deadline. */
+  /**
+   * One number a row. Throws E_BUSY at the cap, E_DEADLINE_PAST when the job waited past its
+   * deadline.
+   */
   run(job: Job): Promise<Float32Array> {
     if (this.#total.rows + job.rows > this.#limits.waitingRowsMax) {
       return Promise.reject(
@@ -112,12 +116,18 @@ export class Batcher {
     if (this.#closing) this.#end()
   }
 
-  /** A session that does not close keeps its memory; nobody who asks is harmed, and there is no second way. */
+  /**
+   * A session that does not close keeps its memory; nobody who asks is harmed, and there is no
+   * second way.
+   */
   #end(): void {
     Promise.resolve(this.#session.close()).catch(() => undefined)
   }
 
-  /** The next jobs that fit one call, in order of arrival; those past their deadline are answered here. */
+  /**
+   * The next jobs that fit one call, in order of arrival; those past their deadline are answered
+   * here.
+   */
   #take(): Waiting[] {
     const taken: Waiting[] = []
     let rows = 0
@@ -168,7 +178,10 @@ export class Batcher {
     }
   }
 
-  /** A batch for one version passes its parameters once, without copying; a mixed one stacks them row by row. */
+  /**
+   * A batch for one version passes its parameters once, without copying; a mixed one stacks them
+   * row by row.
+   */
   #answer(taken: readonly Waiting[], rows: number): Promise<Float32Array> {
     const first = taken[0]!.job
     const { block, row, width } = first

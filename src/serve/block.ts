@@ -7,13 +7,17 @@ export interface Block {
   readonly width: number
   /** Row-major, `width` numbers a row. */
   readonly rows: Float32Array
-  /** `nameHash` of the member that each row was made for: 4 bytes instead of its name, to check routes by. */
+  /**
+   * `nameHash` of the member that each row was made for: 4 bytes instead of its name, to check
+   * routes by.
+   */
   readonly nameHashes: Uint32Array
 }
 
 /**
- * Reads a pack without keeping the names in its header, which the routes hold already: a view onto the file's
- * bytes, unless the header is more than a twentieth of them and would be kept for nothing.
+ * Reads a pack without keeping the names in its header, which the routes hold already: a view onto
+ * the file's bytes, unless the header is more than a twentieth of them and would be kept for
+ * nothing.
  */
 export function readBlock(bytes: Uint8Array): Block {
   const { graph, width, names, rows } = readPack(bytes)

@@ -151,7 +151,7 @@ describe('who answers', () => {
     expect(await codeOf(served.infer({ model: 'route-delay.ATL', body: {} }))).toBe('E_NOT_SERVING')
   })
 
-  test('before the routes were read, and while a first generation loads, a name is not unknown yet', async () => {
+  test('before the routes are read, or a first generation is loaded, no name is unknown', async () => {
     const served = plane()
     expect(served.isReady).toBe(false)
     expect(await codeOf(served.infer({ model: 'route-delay', body: {} }))).toBe('E_NOT_SERVING')
@@ -222,7 +222,7 @@ describe('batches', () => {
     expect(answers.map(answer => answer.values[0])).toEqual([1_001, 1_002, 1_003])
   })
 
-  test('past the cap of waiting rows the caller is told to come back, and the rest is answered', async () => {
+  test('past the cap of waiting rows the caller is told to come back', async () => {
     const served = await sample({ limits: { ...serveLimits, waitingRowsMax: 4 } })
     const ask = () => codeOf(served.infer({ model: 'route-delay', body: sampleBody([1, 2]) }))
     expect(await Promise.all([ask(), ask(), ask()])).toEqual(['answered', 'answered', 'E_BUSY'])
@@ -279,7 +279,7 @@ describe('generations', () => {
     expect(served.list()).toEqual([])
   })
 
-  test('what cannot be loaded or is not what the registry recorded leaves the old one answering', async () => {
+  test('what cannot be loaded or is not as recorded leaves the old one answering', async () => {
     const served = await sample()
     const answers = async () =>
       (await served.infer({ model: 'route-delay', body: sampleBody([0]) })).values[0]

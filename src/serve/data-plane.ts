@@ -17,8 +17,9 @@ import { checkVersion, type Resolved, resolve, unknownModel } from './resolve.ts
 import { readInferBody } from './validate.ts'
 
 /*
- * The data plane: a name and values in, a number and a receipt out. It knows no transport; HTTP is at the rim
- * (`http.ts`), others will be. It reads no database: `main/` hands it routes, and it goes on with those it has.
+ * The data plane: a name and values in, a number and a receipt out. It knows no transport; HTTP is
+ * at the rim (`http.ts`), others will be. It reads no database: `main/` hands it routes, and it
+ * goes on with those it has.
  */
 
 export interface DataPlaneOptions {
@@ -42,7 +43,9 @@ export class DataPlane {
   readonly #metrics: ServeMetrics | undefined
   readonly #nextReceipt: () => ReceiptId
   readonly #families = new Map<string, Family>()
-  /** The newest generation taken, kept after a removal: a late writer must not bring a family back. */
+  /**
+   * The newest generation taken, kept after a removal: a late writer must not bring a family back.
+   */
   readonly #generations = new Map<string, number>()
   readonly #loading = new Map<string, number>()
   readonly #batchers: HeldByDigest<Batcher>
@@ -82,9 +85,9 @@ export class DataPlane {
   }
 
   /**
-   * Takes a newer generation of a family's routes: loads and proves what they name while the old one answers,
-   * then swaps between two requests. 'stale' when a newer one was taken meanwhile. When it throws (bytes gone, a
-   * digest that does not match), the old one goes on answering.
+   * Takes a newer generation of a family's routes: loads and proves what they name while the old
+   * one answers, then swaps between two requests. 'stale' when a newer one was taken meanwhile.
+   * When it throws (bytes gone, a digest that does not match), the old one goes on answering.
    */
   async replaceFamily(routes: FamilyRoutes, facts: FamilyFacts): Promise<'applied' | 'stale'> {
     const { blueprint, generation } = routes
@@ -120,12 +123,18 @@ export class DataPlane {
     return 'applied'
   }
 
-  /** To be called once all routes of the environment were handed over: from now on, unknown is unknown. */
+  /**
+   * To be called once all routes of the environment were handed over: from now on, unknown is
+   * unknown.
+   */
   markSynced(): void {
     this.#synced = true
   }
 
-  /** Whether requests may be sent here: the routes were read, and no family loads for the first time. */
+  /**
+   * Whether requests may be sent here: the routes were read, and no family loads for the first
+   * time.
+   */
   get isReady(): boolean {
     if (!this.#synced) return false
     for (const blueprint of this.#loading.keys()) if (!this.#families.has(blueprint)) return false
@@ -133,8 +142,8 @@ export class DataPlane {
   }
 
   /**
-   * Answers one request by exactly one version. Throws E_MODEL_UNKNOWN, E_NAME, E_NOT_FOUND (version),
-   * E_NOT_SERVING, E_BUSY, E_DEADLINE, E_DEADLINE_PAST and what `readInferBody` throws.
+   * Answers one request by exactly one version. Throws E_MODEL_UNKNOWN, E_NAME, E_NOT_FOUND
+   * (version), E_NOT_SERVING, E_BUSY, E_DEADLINE, E_DEADLINE_PAST and what `readInferBody` throws.
    */
   async infer(request: InferRequest): Promise<Answer> {
     const startedMs = this.#clock.monotonicMs()
@@ -154,7 +163,8 @@ export class DataPlane {
     const deadlineMs = this.#deadlineOf(request, startedMs)
     const { family, member, answeredBy, because } = this.#resolve(request.model, request.version)
     const { id, rows, x } = readInferBody(request.body, family.reader, this.limits)
-    // No await up to here since the family was looked up: what is enqueued is of the generation that serves now.
+    // No await up to here since the family was looked up: what is enqueued is of the generation
+    // that serves now.
     const { batcher, block } = family.origins[family.origin[member]!]!
     const values = await batcher.run({
       x,
@@ -286,7 +296,9 @@ export class DataPlane {
   }
 }
 
-/** Finite inputs can still overflow float32 inside the graph; JSON has no form for what comes out. */
+/**
+ * Finite inputs can still overflow float32 inside the graph; JSON has no form for what comes out.
+ */
 function checkFinite(values: Float32Array): void {
   for (let i = 0; i < values.length; i++) {
     if (Number.isFinite(values[i])) continue

@@ -9,12 +9,14 @@ import { NameTable } from './name-table.ts'
 import { type InputReader, inputReader } from './validate.ts'
 
 /*
- * One generation of one family, whole and immutable: the data plane swaps from one to the next between two
- * requests. A member costs its name's tail + 4 bytes and the 10 bytes of three columns, beside the
- * parameters, which stay where the pack has them.
+ * One generation of one family, whole and immutable: the data plane swaps from one to the next
+ * between two requests. A member costs its name's tail + 4 bytes and the 10 bytes of three columns,
+ * beside the parameters, which stay where the pack has them.
  */
 
-/** What a family's routes point into: a graph's batcher and a pack, held while the generation lives. */
+/**
+ * What a family's routes point into: a graph's batcher and a pack, held while the generation lives.
+ */
 export interface Origin {
   readonly graph: Digest
   readonly pack: Digest
@@ -57,9 +59,9 @@ export interface Held {
 const membersPerTurn = 4_096
 
 /**
- * Loads what the routes name, and proves it before anything can be answered by it: each route's row must be
- * one that the pack (verified by its digest) made for that member, and each graph must answer one row. Throws what `Blobs.get`
- * throws, and E_DIGEST_MISMATCH; then nothing is held.
+ * Loads what the routes name, and proves it before anything can be answered by it: each route's row
+ * must be one that the pack (verified by its digest) made for that member, and each graph must
+ * answer one row. Throws what `Blobs.get` throws, and E_DIGEST_MISMATCH; then nothing is held.
  */
 export async function loadFamily(
   routes: FamilyRoutes,

@@ -7,9 +7,9 @@ interface Held<T> {
 }
 
 /**
- * Things opened at most once by digest, however many ask at the same time, and closed when the last holder lets
- * go: graph sessions and packs, which families and generations share. A failed opening is forgotten, so that
- * the next asks anew.
+ * Things opened at most once by digest, however many ask at the same time, and closed when the last
+ * holder lets go: graph sessions and packs, which families and generations share. A failed opening
+ * is forgotten, so that the next asks anew.
  */
 export class HeldByDigest<T> {
   readonly #open: (digest: Digest) => Promise<T>

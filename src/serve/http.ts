@@ -5,8 +5,9 @@ import type { DataPlane } from './data-plane.ts'
 import type { ServeMetrics } from './metrics.ts'
 
 /*
- * The Open Inference Protocol v2 over HTTP, at the rim of the data plane. Bodies have no schema here: the plane
- * checks them once, by hand, and names the input at fault, which a validator in front would only do twice.
+ * The Open Inference Protocol v2 over HTTP, at the rim of the data plane. Bodies have no schema
+ * here: the plane checks them once, by hand, and names the input at fault, which a validator in
+ * front would only do twice.
  */
 
 interface Named {
@@ -55,7 +56,10 @@ export function metricsRoute(app: FastifyInstance, metrics: ServeMetrics): void 
   )
 }
 
-/** Plain callbacks: an async route costs two more turns of the promise queue, on the path that all calls take. */
+/**
+ * Plain callbacks: an async route costs two more turns of the promise queue, on the path that all
+ * calls take.
+ */
 function infer(plane: DataPlane, request: FastifyRequest<Named>, reply: FastifyReply): void {
   const { params, headers, body } = request
   let deadlineMs: number | undefined
@@ -72,15 +76,18 @@ function infer(plane: DataPlane, request: FastifyRequest<Named>, reply: FastifyR
 }
 
 /**
- * Whole milliseconds that the caller will wait, counted from when the body was read: the time of the upload is
- * the caller's own. What is no number is NaN to the plane, which refuses it as E_DEADLINE.
+ * Whole milliseconds that the caller will wait, counted from when the body was read: the time of
+ * the upload is the caller's own. What is no number is NaN to the plane, which refuses it as
+ * E_DEADLINE.
  */
 function readDeadline(header: string | string[] | undefined): number | undefined {
   if (header === undefined) return undefined
   return typeof header === 'string' && /^-?\d{1,15}$/.test(header) ? Number(header) : Number.NaN
 }
 
-/** 405 with Allow for the other verbs of a path, where Fastify would say that there is no such path. */
+/**
+ * 405 with Allow for the other verbs of a path, where Fastify would say that there is no such path.
+ */
 function allowOnly(app: FastifyInstance, path: string, verb: 'GET' | 'POST'): void {
   const others =
     verb === 'GET' ? ['POST', 'PUT', 'PATCH', 'DELETE'] : ['GET', 'PUT', 'PATCH', 'DELETE']

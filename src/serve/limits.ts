@@ -1,22 +1,26 @@
 /** Bounds of the data plane. Every queue has a cap and every request a size. */
 export interface ServeLimits {
   /**
-   * Rows that one request may bring. 4,096: a call of that size takes under a millisecond, so that nobody waits
-   * long behind it; larger jobs are batch inference.
+   * Rows that one request may bring. 4,096: a call of that size takes under a millisecond, so that
+   * nobody waits long behind it; larger jobs are batch inference.
    */
   readonly rowsPerRequestMax: number
   /** Rows of one ONNX call, whatever requests they come from. At least `rowsPerRequestMax`. */
   readonly rowsPerCallMax: number
   /**
-   * Rows that may wait or run at once, over all families. 65,536: sixteen full calls, about 10 ms of work; past
-   * it an answer would come late for its caller anyway, so the caller is told to come back.
+   * Rows that may wait or run at once, over all families. 65,536: sixteen full calls, about 10 ms
+   * of work; past it an answer would come late for its caller anyway, so the caller is told to come
+   * back.
    */
   readonly waitingRowsMax: number
   /** Characters of a model's name: fifteen times the longest of the examples. */
   readonly nameLengthMax: number
   /** Characters of the id that a caller gives a request, since it is echoed. */
   readonly idLengthMax: number
-  /** The longest deadline that a caller may ask for: ten minutes; a longer one is a mistake of units. */
+  /**
+   * The longest deadline that a caller may ask for: ten minutes; a longer one is a mistake of
+   * units.
+   */
   readonly deadlineMaxMs: number
 }
 

@@ -1,7 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ErrorCode } from '../base/errors.ts'
 
-/** How a call ended, as a label: a closed set, for a label per model or per caller would grow without end. */
+/**
+ * How a call ended, as a label: a closed set, for a label per model or per caller would grow
+ * without end.
+ */
 export type Outcome =
   | 'answered'
   | 'refused'
@@ -30,15 +33,19 @@ const outcomes: { readonly [Code in ErrorCode]?: Outcome } = {
   E_INTERNAL: 'failed',
 }
 
-/** Seconds: from the tenth of a millisecond that one small model takes, to where a caller has gone away. */
+/**
+ * Seconds: from the tenth of a millisecond that one small model takes, to where a caller has gone
+ * away.
+ */
 const latencyBuckets = [
   0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5,
 ]
 const rowBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 512, 4_096]
 
 /**
- * Prometheus metrics of the data plane: totals and histograms. Counts are kept in plain fields and handed to
- * prom-client when somebody asks, since its own `inc` with labels costs more than the arithmetic of a model.
+ * Prometheus metrics of the data plane: totals and histograms. Counts are kept in plain fields and
+ * handed to prom-client when somebody asks, since its own `inc` with labels costs more than the
+ * arithmetic of a model.
  */
 export function openServeMetrics(): ServeMetrics {
   const registry = new Registry()

@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.ts'
 
 /**
- * The sorted names of one family, in one block of bytes: the part after the blueprint (`.ATL.LAX`) at one byte a
- * character and four bytes for where it starts. A million names of a Map<string, number> took 80 to 90 bytes
- * each; here it is their length plus 4. Looked up by binary search: 20 comparisons at a million, below 1 us.
+ * The sorted names of one family, in one block of bytes: the part after the blueprint (`.ATL.LAX`)
+ * at one byte a character and four bytes for where it starts. A million names of a Map<string,
+ * number> took 80 to 90 bytes each; here it is their length plus 4. Looked up by binary search: 20
+ * comparisons at a million, below 1 us.
  */
 export class NameTable {
   readonly size: number
@@ -11,7 +12,9 @@ export class NameTable {
   readonly #bytes: Buffer
   readonly #starts: Uint32Array
 
-  /** `names`: sorted by code unit, without doubles, each `blueprint` or beginning with `blueprint.` */
+  /**
+   * `names`: sorted by code unit, without doubles, each `blueprint` or beginning with `blueprint.`
+   */
   constructor(blueprint: string, names: readonly string[]) {
     const skip = blueprint.length
     let length = 0

@@ -1,9 +1,9 @@
 import { errorCodes, MusterError } from '../base/errors.ts'
 
 /**
- * A refusal on the wire: RFC 9457 `application/problem+json`. It carries `error` besides, the one member that
- * Open Inference Protocol v2 gives an error, because v2 clients read that and nothing else; RFC 9457 lets a
- * problem have further members, so one body serves both.
+ * A refusal on the wire: RFC 9457 `application/problem+json`. It carries `error` besides, the one
+ * member that Open Inference Protocol v2 gives an error, because v2 clients read that and nothing
+ * else; RFC 9457 lets a problem have further members, so one body serves both.
  */
 export interface Problem {
   readonly type: string
@@ -20,7 +20,10 @@ export interface Problem {
 
 export const problemType = 'application/problem+json; charset=utf-8'
 
-/** Never the cause, whose text may name files, SQL or hosts; the log has it under the same request id. */
+/**
+ * Never the cause, whose text may name files, SQL or hosts; the log has it under the same request
+ * id.
+ */
 export function problemOf(error: MusterError, requestId: string): Problem {
   const { title, status } = errorCodes[error.code]
   const hint = error.hint === undefined ? {} : { hint: error.hint }

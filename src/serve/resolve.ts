@@ -14,10 +14,16 @@ export interface Resolved {
   readonly because: string | undefined
 }
 
-/** Names that are compared with an unknown one, at most: a refusal costs the same in a fleet of any size. */
+/**
+ * Names that are compared with an unknown one, at most: a refusal costs the same in a fleet of any
+ * size.
+ */
 const candidatesMax = 128
 
-/** Gives undefined when nothing serves from `name` up to the root. Throws E_MODEL_UNKNOWN with nearest names. */
+/**
+ * Gives undefined when nothing serves from `name` up to the root. Throws E_MODEL_UNKNOWN with
+ * nearest names.
+ */
 export function resolve(name: string, families: ReadonlyMap<string, Family>): Resolved | undefined {
   const dot = name.indexOf('.')
   const family = families.get(dot < 0 ? name : name.slice(0, dot))
@@ -39,22 +45,24 @@ export function resolve(name: string, families: ReadonlyMap<string, Family>): Re
   return undefined
 }
 
-/** A caller who asks for a version wants that one: no other may answer. Throws E_NOT_FOUND naming what serves. */
+/**
+ * A caller who asks for a version wants that one: no other may answer. Throws E_NOT_FOUND naming
+ * what serves.
+ */
 export function checkVersion(name: string, version: string, resolved: Resolved): void {
-  const serves = resolved.family.version[resolved.member]!
-  if (resolved.because === undefined && version === String(serves)) return
+  const { answeredBy, because } = resolved
+  const serving = String(resolved.family.version[resolved.member]!)
+  if (because === undefined && version === serving) return
   const shown = printable(version)
-  throw new MusterError(
-    'E_NOT_FOUND',
-    resolved.because === undefined
-      ? `version ${shown} of ${name} does not serve; version ${serves} does`
-      : `version ${shown} of ${name} does not serve; version ${serves} of ${resolved.answeredBy} answers for it`,
-    {
-      field: 'version',
-      hint: `call it without /versions/${shown} for what serves`,
-      extra: { serving: { model: resolved.answeredBy, version: String(serves) } },
-    },
-  )
+  const instead =
+    because === undefined
+      ? `version ${serving} does`
+      : `version ${serving} of ${answeredBy} answers for it`
+  throw new MusterError('E_NOT_FOUND', `version ${shown} of ${name} does not serve; ${instead}`, {
+    field: 'version',
+    hint: `call it without /versions/${shown} for what serves`,
+    extra: { serving: { model: answeredBy, version: serving } },
+  })
 }
 
 function isWellFormed(name: string, keyLength: number): boolean {
@@ -86,7 +94,10 @@ export function unknownModel(
   )
 }
 
-/** A wrong blueprint: the other blueprints, each also with the rest of the name where it has such a member. */
+/**
+ * A wrong blueprint: the other blueprints, each also with the rest of the name where it has such a
+ * member.
+ */
 function elsewhere(name: string, families: ReadonlyMap<string, Family>): readonly string[] {
   const dot = name.indexOf('.')
   const rest = dot < 0 ? '' : name.slice(dot)
@@ -98,7 +109,10 @@ function elsewhere(name: string, families: ReadonlyMap<string, Family>): readonl
   return found
 }
 
-/** A malformed rest: what stands near it in the order of names, and the same from each of its ancestors. */
+/**
+ * A malformed rest: what stands near it in the order of names, and the same from each of its
+ * ancestors.
+ */
 function around(name: string, family: Family): ReadonlySet<string> {
   const found = new Set<string>()
   const { names } = family

@@ -7,8 +7,8 @@ import { versionDigest, writePack } from '../registry/index.ts'
 import type { FamilyFacts } from './family.ts'
 
 /*
- * A small real family, for tests and benches: a real graph, real packs, blobs in memory. A member answers its
- * bias plus the sum of its inputs, so that the bias can say who spoke.
+ * A small real family, for tests and benches: a real graph, real packs, blobs in memory. A member
+ * answers its bias plus the sum of its inputs, so that the bias can say who spoke.
  */
 
 export type SampleBlobs = ReturnType<typeof memoryBlobs>

@@ -11,16 +11,21 @@ import { type ErrorCode, MusterError } from '../base/errors.ts'
 import { fromFramework, problemOf, problemType, retryAfterSeconds } from './problem.ts'
 
 /*
- * The HTTP server that the data plane and the control API stand on, with Fastify's friendly defaults turned off:
- * they drop extra fields, turn 123 into "123" and null into "", parse text/plain (so that any web page may post
- * here without asking), decode ..%2f into parameters and let a request take for ever.
+ * The HTTP server that the data plane and the control API stand on, with Fastify's friendly
+ * defaults turned off: they drop extra fields, turn 123 into "123" and null into "", parse
+ * text/plain (so that any web page may post here without asking), decode ..%2f into parameters and
+ * let a request take for ever.
  *
- * JSON bodies: `__proto__` and `constructor.prototype` are refused. Of a key given twice the last counts, as
- * JSON.parse has it; what must not be ambiguous (declarations) comes as text and is read by the YAML parser.
+ * JSON bodies: `__proto__` and `constructor.prototype` are refused. Of a key given twice the last
+ * counts, as JSON.parse has it; what must not be ambiguous (declarations) comes as text and is read
+ * by the YAML parser.
  */
 
 export interface StrictAppOptions {
-  /** Names beside the loopback ones by which this server is called, as in the Host header, without a port. */
+  /**
+   * Names beside the loopback ones by which this server is called, as in the Host header, without a
+   * port.
+   */
   readonly hosts?: readonly string[]
   /** Pages of other origins that may call, e.g. `https://fleet.example`. */
   readonly origins?: readonly string[]
@@ -84,9 +89,9 @@ function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): 
 type Done = (error?: Error) => void
 
 /**
- * What holds for every request, before any route sees it: the path decodes to plain names; the Host is ours (a
- * web page may point its own domain at 127.0.0.1: DNS rebinding); the Origin, when a browser sends one, is ours,
- * on every verb; no encoded body. X-Forwarded-* is not read.
+ * What holds for every request, before any route sees it: the path decodes to plain names; the Host
+ * is ours (a web page may point its own domain at 127.0.0.1: DNS rebinding); the Origin, when a
+ * browser sends one, is ours, on every verb; no encoded body. X-Forwarded-* is not read.
  */
 function guard(options: StrictAppOptions) {
   const hosts = new Set([...loopback, ...(options.hosts ?? [])].map(host => host.toLowerCase()))
@@ -136,11 +141,15 @@ function isOwnPage(
   origins: ReadonlySet<string>,
 ): boolean {
   if (origin !== undefined) return origins.has(origin) || origin === `http://${host}`
-  // Browsers leave Origin out of plain navigation, which may come from anywhere; it reads, and changes nothing.
+  // Browsers leave Origin out of plain navigation, which may come from anywhere; it reads, and
+  // changes nothing.
   return method === 'GET' || method === 'HEAD' || site === 'same-origin' || site === 'none'
 }
 
-/** Names need no escape but `~`, so an encoded slash, dot, backslash, percent or control is never meant well. */
+/**
+ * Names need no escape but `~`, so an encoded slash, dot, backslash, percent or control is never
+ * meant well.
+ */
 function isPlainPath(url: string): boolean {
   const query = url.indexOf('?')
   const path = query < 0 ? url : url.slice(0, query)

@@ -3,9 +3,10 @@ import type { Signature } from '../fleet/index.ts'
 import type { ServeLimits } from './limits.ts'
 
 /*
- * The body of an Open Inference Protocol v2 `infer` call, to the columns that a graph reads. By hand and not by a
- * schema: ONNX Runtime takes NaN and ignores extra inputs silently (so everything must be refused here), every
- * refusal must name the input, and nothing may be allocated by a shape that the data does not back.
+ * The body of an Open Inference Protocol v2 `infer` call, to the columns that a graph reads. By
+ * hand and not by a schema: ONNX Runtime takes NaN and ignores extra inputs silently (so everything
+ * must be refused here), every refusal must name the input, and nothing may be allocated by a shape
+ * that the data does not back.
  */
 
 /** A signature made ready for look-ups, once per generation of a family. */
@@ -13,7 +14,10 @@ export interface InputReader {
   readonly signature: Signature
   readonly count: number
   readonly columns: ReadonlyMap<string, number>
-  /** For each column, the request it was last seen in: finds doubles without an allocation per request. */
+  /**
+   * For each column, the request it was last seen in: finds doubles without an allocation per
+   * request.
+   */
   readonly seen: Uint32Array
   stamp: number
 }
@@ -32,12 +36,16 @@ export function inputReader(signature: Signature): InputReader {
 }
 
 const members: ReadonlySet<string> = new Set(['id', 'parameters', 'inputs', 'outputs'])
-/** The largest number that rounds to a finite float32: half a step above 3.4028234663852886e38, exclusive. */
+/**
+ * The largest number that rounds to a finite float32: half a step above 3.4028234663852886e38,
+ * exclusive.
+ */
 const float32Limit = 3.4028235677973366e38
 
 /**
- * Reads `body`. Throws E_USAGE, E_TENSOR_* (naming the input), E_FEATURE_VALUE for a value that is not finite,
- * too large for float32, or null where the view does not impute; E_TOO_LARGE above the row limit.
+ * Reads `body`. Throws E_USAGE, E_TENSOR_* (naming the input), E_FEATURE_VALUE for a value that is
+ * not finite, too large for float32, or null where the view does not impute; E_TOO_LARGE above the
+ * row limit.
  */
 export function readInferBody(
   body: unknown,
@@ -99,7 +107,8 @@ function readInputs(
       )
     }
     rows = length
-    // After the length of the data was seen to be what the shape says, so that no shape alone can ask for memory.
+    // After the length of the data was seen to be what the shape says, so that no shape alone can
+    // ask for memory.
     x ??= new Float32Array(rows * count)
     const mayBeMissing = reader.signature.inputs[column]!.mayBeMissing
     fillColumn(name, input.data as readonly unknown[], mayBeMissing, x, column, count)
@@ -142,9 +151,9 @@ function missing(reader: InputReader, stamp: number): MusterError {
 }
 
 /**
- * FP32, and FP64 because a JSON number is one and clients with float64 arrays name it so; both are rounded to
- * float32 as the training data was. Anything else is refused, whole numbers too: a client that declares INT64 for
- * a measure has mapped its columns otherwise than the view does.
+ * FP32, and FP64 because a JSON number is one and clients with float64 arrays name it so; both are
+ * rounded to float32 as the training data was. Anything else is refused, whole numbers too: a
+ * client that declares INT64 for a measure has mapped its columns otherwise than the view does.
  */
 function checkDatatype(name: string, datatype: unknown): void {
   if (datatype === 'FP32' || datatype === 'FP64') return
@@ -208,7 +217,8 @@ function fillColumn(
     // The protocol lets data stand nested as the shape says or flat; for [n, 1] that is [[1], [2]].
     if (Array.isArray(value) && value.length === 1) value = value[0]
     if (typeof value === 'number') {
-      // Not finite, or not in float32: `1e999` is JSON, and JSON.parse makes it Infinity. NaN fails both too.
+      // Not finite, or not in float32: `1e999` is JSON, and JSON.parse makes it Infinity. NaN fails
+      // both too.
       if (!(value < float32Limit && value > -float32Limit)) throw notUsable(name, i, value)
       x[at] = value
     } else if (value === null) {
