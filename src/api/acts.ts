@@ -15,7 +15,10 @@ import { answerPage } from './ask.ts'
 import type { ControlDesk } from './desk.ts'
 import type { ApiScope } from './scope.ts'
 
-/** Of a body that carries declarations: 10,000 overrides are half a megabyte; a thousand documents, some five. */
+/**
+ * Of a body that carries declarations: 10,000 overrides are half a megabyte; a thousand documents,
+ * some five.
+ */
 const declarationsMaxBytes = 32 * 1024 * 1024
 
 const idParams = z.object({ id: z.string().max(200) })
@@ -65,6 +68,11 @@ export function planRoutes(api: ApiScope, desk: ControlDesk): void {
     },
     handler: ({ params }) => desk.planById(params.id),
   })
+  planMembersRoute(api, desk)
+  applyRoute(api, desk)
+}
+
+function planMembersRoute(api: ApiScope, desk: ControlDesk): void {
   api.route({
     method: 'GET',
     url: '/plans/:id/members',
@@ -83,6 +91,9 @@ export function planRoutes(api: ApiScope, desk: ControlDesk): void {
         member => ({ value: null, id: member.name }),
       ),
   })
+}
+
+function applyRoute(api: ApiScope, desk: ControlDesk): void {
   api.route({
     method: 'POST',
     url: '/plans/:id/apply',

@@ -3,8 +3,8 @@ import { readModelName } from '../base/model-name.ts'
 import { type After, limitDefault, type Page, readCursor, writeCursor } from '../contract/index.ts'
 
 /*
- * From the words of a query to what the desk is asked, and back to a page. One item more than shown is asked
- * for: whether it came says whether there is a next page.
+ * From the words of a query to what the desk is asked, and back to a page. One item more than shown
+ * is asked for: whether it came says whether there is a next page.
  */
 
 export interface PageQuery {

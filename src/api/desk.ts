@@ -22,10 +22,11 @@ import type {
 export type { After }
 
 /**
- * What the control API needs of the world; `main/` gives one backed by store and loop. Lists give at most
- * `limit` items in order, beginning after `after`; the api asks for one more than it shows, and makes the cursors.
- * Refusals are `MusterError`s: E_MODEL_UNKNOWN (with the nearest names as the hint), E_NOT_FOUND, E_PLAN_STALE,
- * E_SPEC with `extra.problems` (as `SpecProblem[]`) for declarations, E_SOURCE ...
+ * What the control API needs of the world; `main/` gives one backed by store and loop. Lists give
+ * at most `limit` items in order, beginning after `after`; the api asks for one more than it shows,
+ * and makes the cursors. Refusals are `MusterError`s: E_MODEL_UNKNOWN (with the nearest names as
+ * the hint), E_NOT_FOUND, E_PLAN_STALE, E_SPEC with `extra.problems` (as `SpecProblem[]`) for
+ * declarations, E_SOURCE ...
  */
 export interface ControlDesk {
   summary(): Promise<FleetSummary>
@@ -48,16 +49,19 @@ export interface ControlDesk {
   planById(id: string): Promise<PlanView>
   /** In order of name; `after.id` is a model name. */
   planMembers(id: string, ask: PageAsk): Promise<readonly PlanMember[]>
-  /** Adopts by compare-and-set. E_PLAN_STALE when the world moved, or when `digest` is another plan's. */
+  /**
+   * Adopts by compare-and-set. E_PLAN_STALE when the world moved, or when `digest` is another
+   * plan's.
+   */
   apply(id: string, digest: string | undefined): Promise<ApplyAnswer>
 
   validate(ask: ValidateAsk): Promise<ValidateAnswer>
   doctor(): Promise<DoctorAnswer>
 
   /**
-   * The current state first (runs that wait or run, their steps, routes), then whatever changes, until the signal
-   * is aborted. With a run (which exists): that run and its steps only, whatever its state, and the stream ends
-   * after the event that says done or failed.
+   * The current state first (runs that wait or run, their steps, routes), then whatever changes,
+   * until the signal is aborted. With a run (which exists): that run and its steps only, whatever
+   * its state, and the stream ends after the event that says done or failed.
    */
   events(ask: { run: string | undefined; signal: AbortSignal }): AsyncIterable<ControlEvent>
 }

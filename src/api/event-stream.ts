@@ -4,13 +4,20 @@ import { MusterError } from '../base/errors.ts'
 import type { ControlEvent } from '../contract/index.ts'
 
 /*
- * Server-sent events (WHATWG HTML, section 9.2). Ids count up within a stream, and go on from `Last-Event-ID`.
- * Nothing is replayed: each stream begins with the current state, so a reader that comes back is right at once.
+ * Server-sent events (WHATWG HTML, section 9.2). Ids count up within a stream, and go on from
+ * `Last-Event-ID`. Nothing is replayed: each stream begins with the current state, so a reader that
+ * comes back is right at once.
  */
 
-/** Streams that may be open at once. Each costs a socket and a subscription: 256 is far above people watching. */
+/**
+ * Streams that may be open at once. Each costs a socket and a subscription: 256 is far above people
+ * watching.
+ */
 export const streamsMax = 256
-/** A comment after this long without an event, so that neither end takes the silence for a dead line. */
+/**
+ * A comment after this long without an event, so that neither end takes the silence for a dead
+ * line.
+ */
 export const heartbeatMs = 15_000
 
 export class EventStreams {

@@ -158,7 +158,8 @@ export function runReads(api: ApiScope, desk: ControlDesk, streams: EventStreams
       produces: ['text/event-stream'],
     },
     handler: async (request, reply) => {
-      const { id } = await desk.run(request.params.id) // An unknown run is refused before the stream begins.
+      // An unknown run is refused before the stream begins.
+      const { id } = await desk.run(request.params.id)
       return streams.send(reply, lastEventId(request.headers), signal =>
         desk.events({ run: id, signal }),
       )

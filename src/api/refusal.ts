@@ -3,7 +3,10 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { asMusterError, type ErrorCode, MusterError } from '../base/errors.ts'
 import { problemOf } from '../contract/index.ts'
 
-/* Every refusal leaves as problem+json; what is inside a failure of ours goes to the log and never to the caller. */
+/*
+ * Every refusal leaves as problem+json; what is inside a failure of ours goes to the log and never
+ * to the caller.
+ */
 
 const codeOfPart: Readonly<Record<string, ErrorCode>> = {
   querystring: 'E_QUERY',

@@ -20,8 +20,9 @@ export interface ApiOptions {
 }
 
 /**
- * The control API under /api, in a scope of its own: its validators, errors and documents touch no other route.
- * Event streams are ended before the app closes, so that `app.close()` never waits for a reader.
+ * The control API under /api, in a scope of its own: its validators, errors and documents touch no
+ * other route. Event streams are ended before the app closes, so that `app.close()` never waits for
+ * a reader.
  */
 export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Promise<void> {
   const { desk, version } = options

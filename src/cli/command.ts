@@ -3,7 +3,9 @@ import type { Screen } from './screen.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface OptionFacts {
-  /** As commander spells it: `--limit <n>`. A value in angle brackets is required, a `...` repeats. */
+  /**
+   * As commander spells it: `--limit <n>`. A value in angle brackets is required, a `...` repeats.
+   */
   readonly flags: string
   readonly help: string
 }

@@ -1,9 +1,10 @@
 import type { ArgumentFacts, CommandFacts, OptionFacts } from './command.ts'
 
 /*
- * Every command, once: parsing, help, completion and the nearest-command hint read this table. What a command
- * does is imported when it is called, by a dynamic import: schemas and client take 60 ms to load, and `--help`,
- * completion and usage errors, which need none of it, have a budget of 80 ms.
+ * Every command, once: parsing, help, completion and the nearest-command hint read this table. What
+ * a command does is imported when it is called, by a dynamic import: schemas and client take 60 ms
+ * to load, and `--help`, completion and usage errors, which need none of it, have a budget of 80
+ * ms.
  */
 
 export const everyCommand: readonly OptionFacts[] = [

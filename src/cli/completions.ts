@@ -1,7 +1,9 @@
 import type { CommandFacts } from './command.ts'
 import { commands, optionsOf } from './commands.ts'
 
-/* Completion scripts, written from the table of commands: words only, nothing is asked of a server. */
+/*
+ * Completion scripts, written from the table of commands: words only, nothing is asked of a server.
+ */
 
 function words(command: CommandFacts): string[] {
   return optionsOf(command).flatMap(o => o.flags.split(/, /).map(f => f.split(' ')[0] ?? ''))

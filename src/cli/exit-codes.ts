@@ -1,6 +1,9 @@
 import type { MusterError } from '../base/errors.ts'
 
-/** Exit codes are an interface: scripts branch on them, so each has one meaning and none is ever reused. */
+/**
+ * Exit codes are an interface: scripts branch on them, so each has one meaning and none is ever
+ * reused.
+ */
 export const exitCodes = {
   done: 0,
   failed: 1,
@@ -24,8 +27,8 @@ export const exitMeanings: Readonly<Record<ExitCode, string>> = {
 }
 
 /**
- * What the caller could have asked otherwise is a refusal, what the world did is a failure. A state folder in
- * use is a 409 on the wire, but nobody asked wrongly: it counts as failed.
+ * What the caller could have asked otherwise is a refusal, what the world did is a failure. A state
+ * folder in use is a 409 on the wire, but nobody asked wrongly: it counts as failed.
  */
 export function exitCodeOf(error: MusterError): ExitCode {
   if (error.code === 'E_PLAN_STALE') return exitCodes.outOfDate

@@ -20,8 +20,8 @@ const attemptsMax = 5
 const attemptDelayMs = 1_000
 
 /**
- * Follows runs to their end. Ctrl C stops the watching and says what goes on. A stream that breaks off is opened
- * again: it begins with the current state, so nothing is missed.
+ * Follows runs to their end. Ctrl C stops the watching and says what goes on. A stream that breaks
+ * off is opened again: it begins with the current state, so nothing is missed.
  */
 export async function followRuns(
   call: Call,

@@ -3,7 +3,10 @@ import { commands, groupTitles, optionsOf } from './commands.ts'
 import { exitMeanings } from './exit-codes.ts'
 import { displayWidth, pad } from './text.ts'
 
-/* Help by example. Written from the table of commands, so that it cannot say what a command does not do. */
+/*
+ * Help by example. Written from the table of commands, so that it cannot say what a command does
+ * not do.
+ */
 
 function aligned(pairs: readonly (readonly [string, string])[], widest = 34): string[] {
   const fitting = pairs.map(([left]) => displayWidth(left)).filter(width => width <= widest)

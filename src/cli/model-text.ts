@@ -17,7 +17,8 @@ export function originLines(values: readonly EffectiveValue[]): string[] {
   const nameWidth = Math.max(0, ...values.map(v => v.name.length))
   const valueWidth = Math.max(0, ...values.map(v => v.value.length))
   return values.map(({ name, value, origin, over }) => {
-    const line = `${pad(printable(name), nameWidth)} ${pad(printable(value), valueWidth)}  ${printable(origin)}`
+    const left = `${pad(printable(name), nameWidth)} ${pad(printable(value), valueWidth)}`
+    const line = `${left}  ${printable(origin)}`
     return over === null ? line : `${line}  (over ${printable(over)})`
   })
 }
@@ -40,7 +41,10 @@ function metricsText(version: VersionRow): string {
   return `${words.join(', ')} on ${formatCount(rows)} rows of ${spanWords(evidence.span)}`
 }
 
-/** `against route-late.ATL: better by 0.019 a row (95%: 0.011 to 0.027)`; loss is squared error or log loss. */
+/**
+ * `against route-late.ATL: better by 0.019 a row (95%: 0.011 to 0.027)`; loss is squared error or
+ * log loss.
+ */
 function rivalText(version: VersionRow, which: 'baseline' | 'parent' | 'champion'): string {
   const { baseline, ancestors, champion, task } = version.evidence
   const rival = which === 'baseline' ? baseline : which === 'parent' ? ancestors[0] : champion

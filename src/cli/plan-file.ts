@@ -4,7 +4,10 @@ import { z } from 'zod'
 import { MusterError } from '../base/errors.ts'
 import type { PlanView } from '../contract/index.ts'
 
-/* The document of `plan --out`: it names a plan and what it was, so that `apply` does that one or refuses. */
+/*
+ * The document of `plan --out`: it names a plan and what it was, so that `apply` does that one or
+ * refuses.
+ */
 
 const document = z.object({
   v: z.literal(1),

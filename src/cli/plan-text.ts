@@ -2,7 +2,10 @@ import { aboutDuration, countOf, formatCount, plural } from '../base/format.ts'
 import type { PlanGroupRow, PlanView } from '../contract/index.ts'
 import { pad, printable, shortDigestText, timeWords } from './text.ts'
 
-/* A plan for people: what goes first, also at zero; then what is trained, by reason, then by family. */
+/*
+ * A plan for people: what goes first, also at zero; then what is trained, by reason, then by
+ * family.
+ */
 
 /** `1 root, 229 origins, 3,167 leaves`. */
 export function levelsText(levels: PlanGroupRow['levels']): string {
@@ -73,12 +76,14 @@ export function planLines(plan: PlanView): string[] {
   ]
   const countWidth = Math.max(...lines.map(l => formatCount(l.count).length))
   const textWidth = Math.max(...lines.map(l => l.text.length))
-  const shown = lines.map(l =>
-    `  ${pad(l.verb, 6)}  ${pad(formatCount(l.count), countWidth, 'right')}   ${pad(l.text, textWidth)}   ${l.right}`.trimEnd(),
-  )
+  const shown = lines.map(({ verb, count, text, right }) => {
+    const number = pad(formatCount(count), countWidth, 'right')
+    return `  ${pad(verb, 6)}  ${number}   ${pad(text, textWidth)}   ${right}`.trimEnd()
+  })
   const data = plan.data.map(d => {
     const to = d.to === null ? '' : `, to ${timeWords(d.to)}`
-    return `Data: ${printable(d.source)}, snapshot ${shortDigestText(d.snapshot)} (${countOf(d.rows, 'row')}${to}).`
+    const rows = `(${countOf(d.rows, 'row')}${to})`
+    return `Data: ${printable(d.source)}, snapshot ${shortDigestText(d.snapshot)} ${rows}.`
   })
   const notes = plan.notes.map(note => `Note: ${printable(note)}`)
   return [planHeadline(plan), '', ...shown, '', ...data, ...notes]

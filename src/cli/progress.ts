@@ -2,7 +2,10 @@ import { countOf, formatCount } from '../base/format.ts'
 import type { ControlEvent, RunRow, StepRow } from '../contract/index.ts'
 import { cut, displayWidth, durationWords, pad, printable } from './text.ts'
 
-/* What is known of runs while they are followed, and how it is told: bars on a terminal, lines in a pipe. */
+/*
+ * What is known of runs while they are followed, and how it is told: bars on a terminal, lines in a
+ * pipe.
+ */
 
 export interface Followed {
   readonly runs: Map<string, RunRow>
@@ -61,7 +64,10 @@ export function bar(done: number, total: number, width: number): string {
 const barWidth = 20
 const marks = { waiting: '·', running: '▸', done: '✓', failed: '■' } as const
 
-/** `1.2 of 3.0 million rows` in plain digits: `1,204 of 3,167 members`; nothing when nothing is counted. */
+/**
+ * `1.2 of 3.0 million rows` in plain digits: `1,204 of 3,167 members`; nothing when nothing is
+ * counted.
+ */
 export function countsText(stage: Pick<Stage, 'done' | 'total' | 'unit'>): string {
   if (stage.total === 0) return ''
   return `${formatCount(stage.done)} of ${formatCount(stage.total)} ${printable(stage.unit)}`.trim()
@@ -76,7 +82,8 @@ export function liveLines(followed: Followed, width: number): string[] {
     const now = stages.find(s => s.state === 'running') ?? stages.find(s => s.state === 'waiting')
     const trail = stages.map(s => `${marks[s.state]} ${s.kind}`).join('  ')
     const counts = now ? countsText(now) : ''
-    const line = `${pad(run.blueprint, nameWidth)}  ${bar(now?.done ?? 0, now?.total ?? 0, barWidth)}  ${trail}  ${counts}`
+    const drawn = bar(now?.done ?? 0, now?.total ?? 0, barWidth)
+    const line = `${pad(run.blueprint, nameWidth)}  ${drawn}  ${trail}  ${counts}`
     return cut(line.trimEnd(), width - 1)
   })
 }
@@ -85,7 +92,10 @@ export function ended(run: Pick<RunRow, 'state'>): boolean {
   return run.state === 'done' || run.state === 'failed'
 }
 
-/** What an event adds in a pipe: a line when a stage of a run ends or a run changes its state, else nothing. */
+/**
+ * What an event adds in a pipe: a line when a stage of a run ends or a run changes its state, else
+ * nothing.
+ */
 export function plainLine(followed: Followed, event: ControlEvent): string | undefined {
   if (event.type === 'run') {
     const { run } = event
@@ -105,9 +115,10 @@ export function plainLine(followed: Followed, event: ControlEvent): string | und
   )
   const stage = stagesOf([...others, step]).find(s => s.kind === step.kind)
   if (stage?.state !== 'done') return undefined
-  const counts = countsText(stage)
+  const counted = countsText(stage)
+  const counts = counted ? ` (${counted})` : ''
   const time = stage.seconds === undefined ? '' : ` in ${durationWords(stage.seconds)}`
-  return `run ${step.run}: ${step.blueprint} ${step.kind} done${time}${counts ? ` (${counts})` : ''}`
+  return `run ${step.run}: ${step.blueprint} ${step.kind} done${time}${counts}`
 }
 
 /** `run r-7 finished: route-late: 1,204 serve, 2,190 answered by an ancestor, 3 failed`. */

@@ -10,7 +10,10 @@ import { Screen } from './screen.ts'
 import type { Terminal } from './terminal.ts'
 import { printable } from './text.ts'
 
-/** Carries out `muster <argv>` and gives the exit code. Never throws, and never prints a stack trace. */
+/**
+ * Carries out `muster <argv>` and gives the exit code. Never throws, and never prints a stack
+ * trace.
+ */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
   let code: number = exitCodes.done
   const asked = { json: argv.includes('--json') }
@@ -25,7 +28,8 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     const screen = new Screen(terminal, asked)
     if (!(error instanceof CommanderError)) return sayFailure(error, screen, terminal)
     if (error.exitCode === 0) {
-      // Help and version were printed by commander; without a command there is only the general help.
+      // Help and version were printed by commander; without a command there is only the general
+      // help.
       if (argv.length === 0) screen.data(generalHelp(terminal.version))
       return exitCodes.done
     }
@@ -123,11 +127,7 @@ function refuseEmpty(facts: CommandFacts, given: Given, args: readonly string[])
 
 function usageError(error: CommanderError, argv: readonly string[]): MusterError {
   const facts = commands.find(c => c.name === argv[0])
-  const message =
-    error.message
-      .replace(/^error: /, '')
-      .replaceAll("'", '`')
-      .split('\n')[0] ?? ''
+  const message = error.message.replace(/^error: /, '').replaceAll("'", '`')
   let hint = `see: muster ${facts ? `${facts.name} ` : ''}--help`
   if (error.code === 'commander.unknownCommand') {
     const near = nearest(
@@ -169,7 +169,9 @@ const fileErrors: Readonly<Record<string, string>> = {
   ENOSPC: 'does not fit on the disk',
 }
 
-/** Errors of the file system in words; anything else is a fault of ours, told without its insides. */
+/**
+ * Errors of the file system in words; anything else is a fault of ours, told without its insides.
+ */
 function unforeseen(error: unknown): MusterError {
   const { code, path } = error as { code?: string; path?: string }
   const words = code === undefined ? undefined : fileErrors[code]

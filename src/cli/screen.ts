@@ -8,8 +8,9 @@ type Colours = ReturnType<typeof picocolors.createColors>
 export const jsonVersion = 1
 
 /**
- * The two voices of a command: data goes to standard output, talk to standard error. Colour, cut columns and
- * redrawn lines exist on a terminal only; MUSTER_PLAIN=1 keeps lines as they were written.
+ * The two voices of a command: data goes to standard output, talk to standard error. Colour, cut
+ * columns and redrawn lines exist on a terminal only; MUSTER_PLAIN=1 keeps lines as they were
+ * written.
  */
 export class Screen {
   readonly json: boolean
@@ -65,7 +66,10 @@ export class Screen {
     this.data(JSON.stringify({ v: jsonVersion, ...fields }))
   }
 
-  /** Head and lines on a terminal; tab-separated values in a pipe. `paint` colours a line that is laid out. */
+  /**
+   * Head and lines on a terminal; tab-separated values in a pipe. `paint` colours a line that is
+   * laid out.
+   */
   table(
     columns: readonly Column[],
     rows: readonly (readonly string[])[],

@@ -1,10 +1,10 @@
 import { SeededRandom } from '../base/random.ts'
 
 /*
- * The fleet that `muster init` writes: daily sales of three products in twelve shops over two years, made by a
- * seeded generator, so that everybody's first fleet is the same to the byte. Each shop has its own size and
- * weekend, each product its own week, year and answer to a price cut; some shops are small enough for their
- * leaves not to earn their keep.
+ * The fleet that `muster init` writes: daily sales of three products in twelve shops over two
+ * years, made by a seeded generator, so that everybody's first fleet is the same to the byte. Each
+ * shop has its own size and weekend, each product its own week, year and answer to a price cut;
+ * some shops are small enough for their leaves not to earn their keep.
  */
 
 const shops = [

@@ -12,8 +12,8 @@ const elasticMinWidth = 12
 const gap = '  '
 
 /**
- * Lines of a table. With a width: a head, aligned columns, elastic ones cut to fit. Without: full values parted
- * by tabs and no head, so that `cut -f1` and its kind read data and nothing else.
+ * Lines of a table. With a width: a head, aligned columns, elastic ones cut to fit. Without: full
+ * values parted by tabs and no head, so that `cut -f1` and its kind read data and nothing else.
  */
 export function tableLines(
   columns: readonly Column[],
@@ -29,8 +29,9 @@ export function tableLines(
   )
   const fixed = gap.length * (columns.length - 1)
   let over = widths.reduce((sum, w) => sum + w, fixed) - width
-  for (const [i, column] of columns.entries()) {
-    if (!column.elastic || over <= 0) continue
+  // The last gives way first: what is left tells apart, what is right explains.
+  for (let i = columns.length - 1; i >= 0; i--) {
+    if (!columns[i]?.elastic || over <= 0) continue
     const cutBy = Math.min(over, Math.max(0, (widths[i] ?? 0) - elasticMinWidth))
     widths[i] = (widths[i] ?? 0) - cutBy
     over -= cutBy

@@ -17,7 +17,9 @@ export interface QuickstartOptions extends UpOptions {
   readonly once: boolean
 }
 
-/** All that a command sees of the machine. `main/` fills it in; nothing else reads the environment. */
+/**
+ * All that a command sees of the machine. `main/` fills it in; nothing else reads the environment.
+ */
 export interface Terminal {
   readonly stdout: TextSink
   readonly stderr: TextSink
@@ -28,7 +30,10 @@ export interface Terminal {
   readonly columns: number
   /** Absolute path that relative ones are taken from. */
   readonly cwd: string
-  /** The variables that commands read: MUSTER_PORT, MUSTER_HOME, MUSTER_PLAIN, NO_COLOR, DATABASE_URL. */
+  /**
+   * The variables that commands read: MUSTER_PORT, MUSTER_HOME, MUSTER_PLAIN, NO_COLOR,
+   * DATABASE_URL.
+   */
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborted by Ctrl C. */
   readonly signal: AbortSignal

@@ -1,6 +1,6 @@
 /*
- * Text that may stand on a terminal. Names, reasons and hints come from data and from servers: control
- * characters in them could move the cursor or forge a line, so they are written visibly.
+ * Text that may stand on a terminal. Names, reasons and hints come from data and from servers:
+ * control characters in them could move the cursor or forge a line, so they are written visibly.
  */
 
 // Control characters, bidirectional marks and other invisible ones.
@@ -14,15 +14,30 @@ export function printable(text: string): string {
   })
 }
 
-const wide =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
+// East Asian wide and full-width blocks, and pictographs (Unicode annex 11, its large blocks only).
+const wideBlocks: readonly (readonly [number, number])[] = [
+  [0x1100, 0x115f],
+  [0x2e80, 0xa4cf],
+  [0xac00, 0xd7a3],
+  [0xf900, 0xfaff],
+  [0xfe30, 0xfe6f],
+  [0xff00, 0xff60],
+  [0xffe0, 0xffe6],
+  [0x1f300, 0x1faff],
+  [0x20000, 0x3fffd],
+]
 const combining = /\p{Mark}/u
 
-/** Columns that a text takes on a terminal: two for East Asian wide characters, none for combining marks. */
+/**
+ * Columns that a text takes on a terminal: two for East Asian wide characters, none for combining
+ * marks.
+ */
 export function displayWidth(text: string): number {
   let width = 0
   for (const character of text) {
-    width += wide.test(character) ? 2 : combining.test(character) ? 0 : 1
+    const code = character.codePointAt(0) ?? 0
+    const isWide = code >= 0x1100 && wideBlocks.some(([from, to]) => code >= from && code <= to)
+    width += isWide ? 2 : combining.test(character) ? 0 : 1
   }
   return width
 }

@@ -14,7 +14,10 @@ export interface ClientOptions {
   /** `http://127.0.0.1:7077`. */
   readonly server: string
   readonly signal?: AbortSignal
-  /** After this long without an answer a call is given up. Plans read data, so they take longer than reads. */
+  /**
+   * After this long without an answer a call is given up. Plans read data, so they take longer than
+   * reads.
+   */
   readonly timeoutMs?: number
 }
 
@@ -35,8 +38,9 @@ const planPage = pageOf(planRow)
 const memberPage = pageOf(planMember)
 
 /**
- * The control API, typed, over fetch. Answers are parsed by the schemas of the contract, so a server of another
- * version says so instead of failing somewhere later. Throws MusterErrors only (and AbortError on the signal).
+ * The control API, typed, over fetch. Answers are parsed by the schemas of the contract, so a
+ * server of another version says so instead of failing somewhere later. Throws MusterErrors only
+ * (and AbortError on the signal).
  */
 export class ControlClient {
   readonly server: string
@@ -117,20 +121,26 @@ export class ControlClient {
     }
   }
 
-  /** Any call of the server; refusals come as MusterErrors. For the data plane, which has its own schemas. */
+  /**
+   * Any call of the server; refusals come as MusterErrors. For the data plane, which has its own
+   * schemas.
+   */
   async request(
     method: 'GET' | 'POST',
     path: string,
     how: { body?: unknown; headers?: Record<string, string>; endless?: boolean } = {},
   ): Promise<Response> {
     const { signal, timeoutMs = 600_000 } = this.#options
+    // One signal is passed as it is: what `any` makes may be collected while a stream still listens
+    // to it.
     const limits = how.endless ? [] : [AbortSignal.timeout(timeoutMs)]
+    const signals = [...(signal ? [signal] : []), ...limits]
     let response: Response
     try {
       response = await fetch(`${this.server}${path}`, {
         method,
         redirect: 'error',
-        signal: AbortSignal.any([...(signal ? [signal] : []), ...limits]),
+        signal: signals.length > 1 ? AbortSignal.any(signals) : (signals[0] ?? null),
         headers: {
           ...(how.body === undefined ? {} : { 'content-type': 'application/json' }),
           ...how.headers,

@@ -2,7 +2,10 @@ import { z } from 'zod'
 import type { Evidence, Metrics, Verdict } from '../fleet/index.ts'
 import { count, modelNameText } from './words.ts'
 
-/* Evidence and verdicts as `fleet/` records them: the compiler holds that these schemas give those types. */
+/*
+ * Evidence and verdicts as `fleet/` records them: the compiler holds that these schemas give those
+ * types.
+ */
 
 const measured = z.number().exactOptional()
 

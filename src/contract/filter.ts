@@ -6,10 +6,12 @@ import { type ModelState, modelStates, type Role } from '../fleet/index.ts'
 /*
  * The one filter language of list, API and console:
  *
- *   under:route-late.ATL state:failing blueprint:route-late level:leaf reason:not-worth-keeping rows:<200 text
+ *   under:route-late.ATL state:failing blueprint:route-late level:leaf
+ *   reason:not-worth-keeping rows:<200 text
  *
- * Terms are parted by white space and all must hold; a comma within `state`, `level` and `reason` means "or".
- * A bare word that names a state is that state; any other is text that the name must hold, whatever its case.
+ * Terms are parted by white space and all must hold; a comma within `state`, `level` and `reason`
+ * means "or". A bare word that names a state is that state; any other is text that the name must
+ * hold, whatever its case.
  */
 
 export const filterTerms = {

@@ -4,8 +4,9 @@ import { type Filter, filterMaxLength, matches } from './filter.ts'
 import type { ModelRow } from './models.ts'
 
 /*
- * Lists of the API: at most `limit` items and an opaque cursor. The cursor holds where the page ended (the sort
- * value and the name or id of the last item), so pages neither skip nor repeat when rows come and go.
+ * Lists of the API: at most `limit` items and an opaque cursor. The cursor holds where the page
+ * ended (the sort value and the name or id of the last item), so pages neither skip nor repeat when
+ * rows come and go.
  */
 
 export const limitMax = 1_000
@@ -33,7 +34,9 @@ export const modelsQuery = z.strictObject({
   limit,
   cursor,
 })
-/** Where a page begins: after this sort value (null in lists with one order) and this name or id. */
+/**
+ * Where a page begins: after this sort value (null in lists with one order) and this name or id.
+ */
 export interface After {
   readonly value: string | number | null
   readonly id: string

@@ -17,7 +17,10 @@ export const modelRow = z.object({
 })
 export type ModelRow = z.infer<typeof modelRow>
 
-/** An effective value and where it comes from: `10`, `muster.yaml:52 override *.HNL`, over `3.2, search`. */
+/**
+ * An effective value and where it comes from: `10`, `muster.yaml:52 override *.HNL`, over `3.2,
+ * search`.
+ */
 export const effectiveValue = z.object({
   name: z.string(),
   value: z.string(),

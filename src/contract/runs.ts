@@ -49,8 +49,9 @@ export const runView = runRow.extend({ steps: z.array(stepRow) })
 export type RunView = z.infer<typeof runView>
 
 /**
- * What a stream of events carries. Each event is the newest state of one thing, never a change to it: a reader
- * that missed some, or connects anew, gets the current state of everything first and is right again.
+ * What a stream of events carries. Each event is the newest state of one thing, never a change to
+ * it: a reader that missed some, or connects anew, gets the current state of everything first and
+ * is right again.
  */
 export const controlEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('run'), run: runRow }),

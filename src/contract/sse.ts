@@ -9,8 +9,9 @@ export interface SentEvent {
 const messageMaxLength = 1_000_000
 
 /**
- * Reads server-sent events (WHATWG HTML, section 9.2) from chunks of bytes, wherever these are cut. Comments and
- * messages without data are passed over; an unfinished last message is dropped, as the standard says.
+ * Reads server-sent events (WHATWG HTML, section 9.2) from chunks of bytes, wherever these are cut.
+ * Comments and messages without data are passed over; an unfinished last message is dropped, as the
+ * standard says.
  */
 export async function* readEvents(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<SentEvent> {
   const decoder = new TextDecoder()

@@ -28,7 +28,10 @@ export const blueprintSummary = z.object({
 })
 export type BlueprintSummary = z.infer<typeof blueprintSummary>
 
-/** The whole fleet on one page. `fleet` is null, and lists are empty, before the first plan was applied. */
+/**
+ * The whole fleet on one page. `fleet` is null, and lists are empty, before the first plan was
+ * applied.
+ */
 export const fleetSummary = z.object({
   fleet: z.string().nullable(),
   environments: z.array(

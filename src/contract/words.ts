@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { ModelName } from '../base/ids.ts'
 
 /*
- * The words that all messages of the control API share. Ids and digests are strings, times are ISO 8601 in UTC,
- * units stand in the names, and every decision carries its `because`.
+ * The words that all messages of the control API share. Ids and digests are strings, times are ISO
+ * 8601 in UTC, units stand in the names, and every decision carries its `because`.
  */
 
 export const isoTime = z.iso.datetime().describe('ISO 8601, UTC: 2026-11-21T12:03:41.000Z.')
@@ -11,8 +11,9 @@ export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/)
 export const count = z.int().min(0)
 export const seconds = z.number().min(0)
 /**
- * How a model is named on the wire: its path in the family tree. A plain string that types as a `ModelName`,
- * not a transform: answers are encoded by these schemas too, and a transform goes one way only.
+ * How a model is named on the wire: its path in the family tree. A plain string that types as a
+ * `ModelName`, not a transform: answers are encoded by these schemas too, and a transform goes one
+ * way only.
  */
 export const modelNameText = z
   .string()

@@ -17,8 +17,8 @@ import {
 } from '../../src/contract/index.ts'
 
 /*
- * A control desk that holds a small fleet in memory: what tests of `api/` and `cli/` put behind a real server.
- * The real desk is tested end to end with the rest of Muster.
+ * A control desk that holds a small fleet in memory: what tests of `api/` and `cli/` put behind a
+ * real server. The real desk is tested end to end with the rest of Muster.
  */
 
 const madeAt = '2026-11-21T12:03:41.000Z'

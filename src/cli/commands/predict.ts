@@ -116,7 +116,10 @@ async function readRows(call: Call): Promise<Row[]> {
   throw new MusterError('E_USAGE', 'standard input is not an object of feature: number', { hint })
 }
 
-/** Features that may be missing are sent as null when they are left out; others are asked for by name. */
+/**
+ * Features that may be missing are sent as null when they are left out; others are asked for by
+ * name.
+ */
 function tensors(facts: Metadata, rows: readonly Row[]): object[] {
   const known = new Set(facts.inputs.map(input => input.name))
   for (const feature of rows.flatMap(row => Object.keys(row))) {

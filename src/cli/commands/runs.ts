@@ -77,7 +77,8 @@ export function runLines(run: RunView): string[] {
   const head = ended(run) ? endLine(run) : `run ${run.id} ${run.state}: ${printable(run.blueprint)}`
   const stages = stagesOf(run.steps).map(stage => {
     const time = stage.seconds === undefined ? '' : durationWords(stage.seconds)
-    return `  ${stage.kind.padEnd(8)}${stage.state.padEnd(9)}${time.padStart(11)}  ${countsText(stage)}`
+    const left = `  ${stage.kind.padEnd(8)}${stage.state.padEnd(9)}${time.padStart(11)}`
+    return `${left}  ${countsText(stage)}`
   })
   const levels = run.levels.map(level => {
     const name = level.level === 'segment' ? printable(level.key) : level.level
