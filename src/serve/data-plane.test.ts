@@ -151,7 +151,7 @@ describe('who answers', () => {
     expect(await codeOf(served.infer({ model: 'route-delay.ATL', body: {} }))).toBe('E_NOT_SERVING')
   })
 
-  test('before the routes are read, or a first generation is loaded, no name is unknown', async () => {
+  test('before its routes are read and loaded, no name is unknown', async () => {
     const served = plane()
     expect(served.isReady).toBe(false)
     expect(await codeOf(served.infer({ model: 'route-delay', body: {} }))).toBe('E_NOT_SERVING')
