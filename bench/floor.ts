@@ -112,11 +112,11 @@ interface Data {
 function newton(
   data: Data,
   group: Int32Array,
-  starts: Float64Array[],
+  starts: readonly Float64Array[],
   lean: Float64Array[],
   penalty: number,
   logistic: boolean,
-): Float64Array[] {
+): Float64Array<ArrayBuffer>[] {
   const h = starts.map(() => new Float64Array(width * width))
   const g = starts.map(() => new Float64Array(width))
   const { z, y, train } = data
@@ -159,7 +159,7 @@ function fitLevels(
     const lean = Array.from({ length: count }, (_, m) =>
       depth === 0 ? new Float64Array(width) : levels[depth - 1]![parents[depth]![m]!]!,
     )
-    let beta = lean.map(b => b.slice())
+    let beta: Float64Array[] = lean.map(b => b.slice())
     for (let pass = 0; pass < (logistic ? 4 : 1); pass++) {
       beta = newton(data, group, beta, lean, depth === 0 ? 1 : 300, logistic)
     }

@@ -24,7 +24,9 @@ export function peerPython(): { readonly python: string } | { readonly missing: 
     encoding: 'utf8',
   })
   if (installed.status !== 0) {
-    return { missing: `the Python peers cannot be installed: ${installed.stderr.split('\n').at(-2)}` }
+    return {
+      missing: `the Python peers cannot be installed: ${installed.stderr.split('\n').at(-2)}`,
+    }
   }
   writeFileSync(stampFile, wanted)
   return { python }

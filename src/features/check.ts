@@ -31,8 +31,9 @@ export interface FeatureProblem {
 }
 
 /**
- * Binds every SQL expression of a fleet against its snapshots, and checks types, keys, entities and leakage. All
- * problems at once; none for what follows from a source that is not there. Only damaged blobs are thrown.
+ * Binds every SQL expression of a fleet against its snapshots, and checks types, keys, entities and
+ * leakage. All problems at once; none for what follows from a source that is not there. Only
+ * damaged blobs are thrown.
  */
 export async function checkFeatures(
   spec: FleetSpec,

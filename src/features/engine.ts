@@ -6,15 +6,18 @@ import { sqlError } from './sql-error.ts'
 import { literal } from './sql-text.ts'
 
 /*
- * DuckDB in memory, locked: it may read the files named when it is opened and nothing else, can load no
- * extension, and its configuration cannot be changed again. `allowed_paths` (files), not `allowed_directories`,
- * because the latter still permits COPY TO inside the folder. Every query has a time limit, by interrupt.
+ * DuckDB in memory, locked: it may read the files named when it is opened and nothing else, can
+ * load no extension, and its configuration cannot be changed again. `allowed_paths` (files), not
+ * `allowed_directories`, because the latter still permits COPY TO inside the folder. Every query
+ * has a time limit, by interrupt.
  */
 
 export interface EngineOptions {
   /** Files that may be read: digest-checked blobs. */
   readonly allowedPaths: readonly string[]
-  /** A folder in which to make a folder for what does not fit in memory. Without it nothing spills. */
+  /**
+   * A folder in which to make a folder for what does not fit in memory. Without it nothing spills.
+   */
   readonly tempFolder?: string
   readonly threads?: number
   readonly memoryMb?: number
@@ -27,21 +30,37 @@ export interface Column {
   readonly type: string
 }
 
-/** One column of a chunk: FLOAT, DOUBLE and INTEGER columns arrive as what they are. Nulls are not marked. */
+/**
+ * One column of a chunk: FLOAT, DOUBLE and INTEGER columns arrive as what they are. Nulls are not
+ * marked.
+ */
 export type ChunkColumn = Float32Array | Float64Array | Int32Array
 
-/** Two, because two cores are what the smallest machine has, and an engine is one of several processes. */
+/**
+ * Two, because two cores are what the smallest machine has, and an engine is one of several
+ * processes.
+ */
 const threadsDefault = 2
-/** Beside it the process holds the columns of a frame; together they stay under 1.2 GB for 3,000,000 rows. */
+/**
+ * Beside it the process holds the columns of a frame; together they stay under 1.2 GB for 3,000,000
+ * rows.
+ */
 const memoryMbDefault = 768
-/** Long enough for a scan of a billion rows, short enough to free a worker from a runaway cross join. */
+/**
+ * Long enough for a scan of a billion rows, short enough to free a worker from a runaway cross
+ * join.
+ */
 const timeLimitMsDefault = 600_000
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const tempFolder =
-    options.tempFolder === undefined
-      ? undefined
-      : await mkdtemp(join(options.tempFolder, 'duckdb-'))
+  const { connection, close } = await openLocked(options)
+  return new Engine(connection, options.timeLimitMs ?? timeLimitMsDefault, close)
+}
+
+/** The bare connection behind an engine. Exported so that a test can try the lock without the engine before it. */
+export async function openLocked(options: EngineOptions) {
+  const { tempFolder: parent } = options
+  const tempFolder = parent === undefined ? undefined : await mkdtemp(join(parent, 'duckdb-'))
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(options.threads ?? threadsDefault),
     memory_limit: `${options.memoryMb ?? memoryMbDefault}MB`,
@@ -56,11 +75,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await connection.run(`set allowed_paths = [${options.allowedPaths.map(literal).join(', ')}]`)
   await connection.run('set enable_external_access = false')
   await connection.run('set lock_configuration = true')
-  return new Engine(connection, options.timeLimitMs ?? timeLimitMsDefault, async () => {
+  const close = async () => {
     connection.closeSync()
     instance.closeSync()
     if (tempFolder !== undefined) await rm(tempFolder, { recursive: true, force: true })
-  })
+  }
+  return { connection, close }
 }
 
 export class Engine implements AsyncDisposable {
@@ -82,7 +102,10 @@ export class Engine implements AsyncDisposable {
     })
   }
 
-  /** Gives `take` the columns of one chunk after the other; it must not keep them. Columns hold no nulls. */
+  /**
+   * Gives `take` the columns of one chunk after the other; it must not keep them. Columns hold no
+   * nulls.
+   */
   async stream(
     sql: string,
     take: (columns: readonly ChunkColumn[], rows: number) => void,
@@ -95,7 +118,8 @@ export class Engine implements AsyncDisposable {
         if (!chunk || chunk.rowCount === 0) return
         const columns: ChunkColumn[] = []
         for (let at = 0; at < width; at++) {
-          // `items` is private in the package's types; its public accessors read value by value, 20 times slower.
+          // `items` is private in the package's types; its public accessors read value by value, 20
+          // times slower.
           const vector = chunk.getColumnVector(at) as unknown as { readonly items: ChunkColumn }
           columns.push(vector.items)
         }

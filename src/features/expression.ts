@@ -5,10 +5,11 @@ import { type AstNode, isNode, nodesOf, parseSelect } from './sql-ast.ts'
 import { embedded, quoted } from './sql-text.ts'
 
 /*
- * Declared expressions. The engine's lock keeps an expression from files and networks; here it is kept from
- * everything else but its own row, because a subquery, an aggregate or a window in the place of a feature would
- * read the future, and `now()` would not give the same bytes twice. What an expression is, DuckDB's own parser
- * says (`json_serialize_sql`): it must be one expression in `select (\n...\n)`, made of kinds named below.
+ * Declared expressions. The engine's lock keeps an expression from files and networks; here it is
+ * kept from everything else but its own row, because a subquery, an aggregate or a window in the
+ * place of a feature would read the future, and `now()` would not give the same bytes twice. What
+ * an expression is, DuckDB's own parser says (`json_serialize_sql`): it must be one expression in
+ * `select (\n...\n)`, made of kinds named below.
  */
 
 /** Longer text is not an expression that a person reads. The declaration has the same limit. */
@@ -36,7 +37,9 @@ const reaches: Readonly<Record<string, string>> = {
   POSITIONAL_REFERENCE: 'a column by its position',
 }
 
-/** Functions that depend on the session, or give several rows, whatever the catalogue says of them. */
+/**
+ * Functions that depend on the session, or give several rows, whatever the catalogue says of them.
+ */
 const sessionFunction =
   /^(?:current_|get_current_|txid_|pg_)|setting|variable|serialize|^(?:session_user|user|ago|now|today|get_block_size|unnest|generate_subscripts|regexp_split_to_table|write_log)$/
 
@@ -133,7 +136,10 @@ function refuseReach(node: AstNode): void {
   }
 }
 
-/** Refuses functions that are not of one row; gives the word before the dot of `word.function()`, if any. */
+/**
+ * Refuses functions that are not of one row; gives the word before the dot of `word.function()`, if
+ * any.
+ */
 function checkFunction(node: AstNode, functions: ReadonlySet<string>): string | undefined {
   const name = String(node.function_name).toLowerCase()
   if (node.is_operator !== true && (sessionFunction.test(name) || !functions.has(name))) {
@@ -176,8 +182,8 @@ function lambdaNames(lambda: AstNode, into: Set<string>): void {
 const functionsByEngine = new WeakMap<Engine, ReadonlySet<string>>()
 
 /**
- * Names of functions that give one value for one row, and always the same. `aggregate f` marks aggregates,
- * `known f` every name that DuckDB knows.
+ * Names of functions that give one value for one row, and always the same. `aggregate f` marks
+ * aggregates, `known f` every name that DuckDB knows.
  */
 async function rowFunctions(engine: Engine): Promise<ReadonlySet<string>> {
   const before = functionsByEngine.get(engine)

@@ -10,12 +10,15 @@ export interface FileFacts {
   readonly columns: readonly Column[]
 }
 
-/** More are a mistake, and the footer of a Parquet file with a million columns alone fills the memory. */
+/**
+ * More are a mistake, and the footer of a Parquet file with a million columns alone fills the
+ * memory.
+ */
 const columnsMax = 10_000
 
 /**
- * Reads all of a Parquet file once, so that what cannot be decoded is found here and not in the middle of a run.
- * Throws E_DATA_CORRUPT naming `shown`.
+ * Reads all of a Parquet file once, so that what cannot be decoded is found here and not in the
+ * middle of a run. Throws E_DATA_CORRUPT naming `shown`.
  */
 export async function parquetFacts(
   engine: Engine,
@@ -35,9 +38,10 @@ export async function parquetFacts(
 }
 
 /**
- * Column names and types of a CSV file: the narrowest type of which every value is a spelling, ISO times only, so
- * that no guess decides. `declared` types win. Numbers with leading zeros are text, for they are codes.
- * Throws E_DATA_CORRUPT or E_CSV_LINE naming `shown`, E_DATA_SCHEMA for values that a declared type cannot hold.
+ * Column names and types of a CSV file: the narrowest type of which every value is a spelling, ISO
+ * times only, so that no guess decides. `declared` types win. Numbers with leading zeros are text,
+ * for they are codes. Throws E_DATA_CORRUPT or E_CSV_LINE naming `shown`, E_DATA_SCHEMA for values
+ * that a declared type cannot hold.
  */
 export async function csvFacts(
   engine: Engine,

@@ -3,7 +3,7 @@ import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import type { Blobs, FrameManifest, StepInput, StepProgress } from '../fleet/index.ts'
 import { readExpression } from './expression.ts'
-import { type Asks, fillGroup, type Wanted } from './group-features.ts'
+import { fillGroup } from './group-features.ts'
 import { divideIntoParts, putJson, writeColumns } from './parts.ts'
 import {
   eventTarget,
@@ -11,14 +11,14 @@ import {
   leafSql,
   openSources,
   openSpine,
-  presentRows,
   readByRow,
   rowNumberSql,
   type Spine,
   type Target,
 } from './spine.ts'
 import { microsOf, numberOf, quoted } from './sql-text.ts'
-import { sortByTime } from './time-order.ts'
+import type { Wanted } from './sweep.ts'
+import { presentRows, sortByTime } from './time-order.ts'
 
 export interface StepPlace {
   readonly blobs: Blobs
@@ -30,9 +30,10 @@ export interface StepPlace {
 export type FrameInput = Extract<StepInput, { kind: 'frame' }>
 
 /**
- * Builds the raw features of every row of a view. Gives the digest of the JSON of a `FrameManifest`; the same
- * input gives the same digest. Rows with a null in the key, or without an event time, are left out and counted.
- * An event without an event time, or without a known-at time, is never known and counts in no window.
+ * Builds the raw features of every row of a view. Gives the digest of the JSON of a
+ * `FrameManifest`; the same input gives the same digest. Rows with a null in the key, or without an
+ * event time, are left out and counted. An event without an event time, or without a known-at time,
+ * is never known and counts in no window.
  */
 export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Digest> {
   const { view, key } = input
@@ -75,10 +76,13 @@ export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Dige
   if (groups.length > 0) {
     const byAsOf = presentRows(event.into)
     sortByTime(byAsOf, asOf.into)
-    const asks: Asks = { spine, sourceRows: rowsOf(view.rows), asOfUs: asOf.into, byAsOf }
+    const asking = { relation, rows: rowsOf(view.rows), asks: { asOfUs: asOf.into, byAsOf } }
     for (const [index, { group, wanted }] of groups.entries()) {
-      const source = must(relations.get(group.source), `the frame has source ${group.source}`)
-      await fillGroup(engine, group, source, rowsOf(group.source), asks, wanted, () => {})
+      const source = {
+        relation: must(relations.get(group.source), `the frame has source ${group.source}`),
+        rows: rowsOf(group.source),
+      }
+      await fillGroup(engine, group, source, asking, wanted)
       for (const { name, into } of wanted) features.set(name, into)
       report.stage(2 + index)
     }
@@ -126,7 +130,10 @@ interface Report {
   stage(finished: number): void
 }
 
-/** Progress in rows: every stage goes over all rows once. Said every 100,000 rows, so that people see it move. */
+/**
+ * Progress in rows: every stage goes over all rows once. Said every 100,000 rows, so that people
+ * see it move.
+ */
 function reporter(rows: number, stages: number, at: StepPlace): Report {
   const total = rows * stages
   let done = 0

@@ -1,102 +1,46 @@
-import { setImmediate } from 'node:timers/promises'
-import type { FeatureGroupSpec, WindowFeature, WindowLength } from '../spec/index.ts'
+import type { FeatureGroupSpec } from '../spec/index.ts'
 import type { Engine } from './engine.ts'
 import { type Relation, readExpression } from './expression.ts'
 import { checkGroupSelect } from './group-select.ts'
-import { presentRows, readByRow, rowNumberSql, type Spine, type Target } from './spine.ts'
+import { readByRow, rowNumberSql, type Target } from './spine.ts'
 import { isMoment, microsOf, numberOf, quoted } from './sql-text.ts'
-import { groupRows, sortByTime } from './time-order.ts'
-import { type EntityAsks, type EntityEvents, windowBounds } from './window-bounds.ts'
-import { type StatOutputs, slideWindow } from './window-stats.ts'
-
-/** The rows that ask: as-of time by row number of the view's source, and those in order of it, NaN first. */
-export interface Asks {
-  readonly spine: Spine
-  readonly sourceRows: number
-  readonly asOfUs: Float64Array
-  readonly byAsOf: Int32Array
-}
-
-/** What one feature of a group is to be written into: by row number of the view's source. */
-export interface Wanted {
-  readonly feature: WindowFeature
-  readonly into: Float32Array | Float64Array
-}
+import { type Asks, type Events, orderEvents, sweepEntities, type Wanted } from './sweep.ts'
 
 /** Fills all wanted features of one group. `step` is called after each stretch of work. */
 export async function fillGroup(
   engine: Engine,
   group: FeatureGroupSpec,
-  source: Relation,
-  sourceRows: number,
-  asks: Asks,
+  source: { readonly relation: Relation; readonly rows: number },
+  view: { readonly relation: Relation; readonly rows: number; readonly asks: Asks },
   wanted: readonly Wanted[],
-  step: () => void,
 ): Promise<void> {
-  const rows = await openGroupRows(engine, group, source, sourceRows)
-  const entities = await defineEntities(engine, rows.relation, asks.spine, wanted)
+  const rows = await openGroupRows(engine, group, source.relation, source.rows)
+  const entities = await defineEntities(engine, rows.relation, view.relation, wanted)
   const events = await readEvents(engine, group, rows, entities, wanted)
-  step()
   for (const [at, entity] of entities.entries()) {
-    const askEntities = await readAskEntities(engine, asks, entity)
-    const asksByEntity = groupRows(asks.byAsOf, askEntities, entity.count + 1)
-    const asOfUs = gather(asks.asOfUs, asksByEntity.rows)
-    const byEntity = groupRows(events.order, events.entities[at]!, entity.count + 1)
-    const knownUs = gather(events.knownUs, byEntity.rows)
+    const asking = await readAskEntities(engine, view.relation, view.rows, entity)
     const here = wanted.filter(({ feature }) => sameColumns(feature.by, entity.by))
-    await setImmediate()
-    await fillEntity(
-      { starts: byEntity.starts, knownUs },
-      { ...asksByEntity, asOfUs },
-      of => gather(events.values.get(of)!, byEntity.rows),
-      here,
-    )
-    step()
+    await sweepEntities(events, events.entities[at]!, view.asks, asking, entity.count, here)
   }
-}
-
-async function fillEntity(
-  events: EntityEvents,
-  asks: EntityAsks,
-  valuesOf: (of: string) => Float64Array,
-  wanted: readonly Wanted[],
-): Promise<void> {
-  for (const [of, ofThis] of Map.groupBy(wanted, ({ feature }) => feature.of)) {
-    const values = valuesOf(of)
-    for (const overThis of Map.groupBy(ofThis, w => lengthText(w.feature.over)).values()) {
-      const bounds = windowBounds(events, asks, overThis[0]!.feature.over)
-      const out: StatOutputs = {}
-      for (const { feature, into } of overThis) out[feature.stat] = into
-      slideWindow({ bounds, values, rows: asks.rows }, out)
-      await setImmediate()
-    }
-  }
-}
-
-function lengthText(length: WindowLength): string {
-  return length.kind === 'time' ? `${length.ms} ms` : `${length.rows} rows`
 }
 
 function sameColumns(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((column, at) => column === b[at])
 }
 
-function gather(values: Float64Array, rows: Int32Array): Float64Array {
-  const gathered = new Float64Array(rows.length)
-  for (let at = 0; at < rows.length; at++) gathered[at] = values[rows[at]!]!
-  return gathered
-}
-
 export interface GroupRows {
   readonly relation: Relation
-  /** What stands behind FROM: under the name of the source, so that `flights.delay` is understood. */
+  /**
+   * What stands behind FROM: under the name of the source, so that `flights.delay` is understood.
+   */
   readonly from: string
   readonly rows: number
 }
 
 /**
- * The rows of a group: the source itself, or a table of what its SELECT gives. A SELECT has no order of its own, so
- * its rows are numbered in the order of all their columns: rows that tie there are equal.
+ * The rows of a group: the source itself, or a table of what its SELECT gives. A SELECT has no
+ * order of its own, so its rows are numbered in the order of all their columns: rows that tie there
+ * are equal.
  */
 export async function openGroupRows(
   engine: Engine,
@@ -134,11 +78,14 @@ interface Entities {
   readonly count: number
 }
 
-/** Numbers the entities that the view's rows ask for, from 1, so that no text crosses into JavaScript per row. */
+/**
+ * Numbers the entities that the view's rows ask for, from 1, so that no text crosses into
+ * JavaScript per row.
+ */
 async function defineEntities(
   engine: Engine,
-  relation: Relation,
-  spine: Spine,
+  events: Relation,
+  asking: Relation,
   wanted: readonly Wanted[],
 ): Promise<readonly Entities[]> {
   const found: Entities[] = []
@@ -146,8 +93,8 @@ async function defineEntities(
     if (found.some(({ by }) => sameColumns(by, feature.by))) continue
     const { by } = feature
     for (const column of by) {
-      await readExpression(engine, spine.relation, quoted(column))
-      await readExpression(engine, relation, quoted(column))
+      await readExpression(engine, asking, quoted(column))
+      await readExpression(engine, events, quoted(column))
     }
     const table = `muster entities ${found.length}`
     const names = by.map((_, b) => quoted(`muster by ${b}`))
@@ -156,7 +103,7 @@ async function defineEntities(
       `create or replace temp table ${quoted(table)} as
        select *, row_number() over (order by ${names.join(', ')})::integer as "muster entity"
        from (select distinct ${texts.map((text, b) => `${text} as ${names[b]}`).join(', ')}
-             from ${quoted(spine.relation.name)})
+             from ${quoted(asking.name)})
        where ${names.map(name => `${name} is not null`).join(' and ')}`,
     )
     const [counted] = await engine.rows<{ rows: number }>(
@@ -180,22 +127,13 @@ function entitySql({ table }: Entities): string {
   return `coalesce(${quoted(table)}."muster entity", 0)`
 }
 
-interface Events {
-  /** Event rows by (known at, event time, row number). */
-  readonly order: Int32Array
-  /** By row number, as the others: when the row was known, never before it happened. */
-  readonly knownUs: Float64Array
-  readonly values: ReadonlyMap<string, Float64Array>
-  readonly entities: readonly Int32Array[]
-}
-
 async function readEvents(
   engine: Engine,
   group: FeatureGroupSpec,
   rows: GroupRows,
   entities: readonly Entities[],
   wanted: readonly Wanted[],
-): Promise<Events> {
+): Promise<Events & { readonly entities: readonly Int32Array[] }> {
   const missing = () => new Float64Array(rows.rows).fill(Number.NaN)
   await readExpression(engine, rows.relation, group.eventTime)
   await readExpression(engine, rows.relation, group.knownAt)
@@ -224,19 +162,19 @@ async function readEvents(
     where: `${isMoment(group.eventTime)} and ${isMoment(group.knownAt)}`,
   }
   await readByRow(engine, query, targets)
-  const order = presentRows(knownUs)
-  for (const row of order) knownUs[row] = Math.max(knownUs[row]!, eventUs[row]!)
-  sortByTime(order, eventUs)
-  await setImmediate()
-  sortByTime(order, knownUs)
-  return { order, knownUs, values, entities: ids }
+  return { order: orderEvents(eventUs, knownUs), knownUs, values, entities: ids }
 }
 
-async function readAskEntities(engine: Engine, asks: Asks, entity: Entities): Promise<Int32Array> {
-  const into = new Int32Array(asks.sourceRows)
+async function readAskEntities(
+  engine: Engine,
+  { name }: Relation,
+  rows: number,
+  entity: Entities,
+): Promise<Int32Array> {
+  const into = new Int32Array(rows)
   const query = {
-    number: `${quoted(asks.spine.relation.name)}.${rowNumberSql}`,
-    from: `${quoted(asks.spine.relation.name)} ${joinEntities(asks.spine.relation.name, entity)}`,
+    number: `${quoted(name)}.${rowNumberSql}`,
+    from: `${quoted(name)} ${joinEntities(name, entity)}`,
     where: 'true',
   }
   await readByRow(engine, query, [{ sql: entitySql(entity), into }])

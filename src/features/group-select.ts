@@ -6,8 +6,9 @@ const volatileFunction =
   /^(?:random|uuid.*|gen_random_uuid|setseed|nextval|currval|now|today|ago|get_current_.*|current_.*|txid_.*|transaction_timestamp|session_user|user|write_log|sleep_ms|getvariable|current_setting|json_(?:de)?serialize_.*|json_execute_.*)$/
 
 /**
- * Checks the SELECT of a feature group: one statement that reads the group's source and what it names itself by
- * WITH, and no other table, no table function, no file. Throws E_SQL_STATEMENT or E_SQL_FORBIDDEN.
+ * Checks the SELECT of a feature group: one statement that reads the group's source and what it
+ * names itself by WITH, and no other table, no table function, no file. Throws E_SQL_STATEMENT or
+ * E_SQL_FORBIDDEN.
  */
 export async function checkGroupSelect(engine: Engine, sql: string, source: string): Promise<void> {
   const root = await parseSelect(engine, sql)

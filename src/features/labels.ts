@@ -20,8 +20,9 @@ import { numberOf, quoted } from './sql-text.ts'
 export type LabelInput = Extract<StepInput, { kind: 'label' }>
 
 /**
- * The label of every row of a frame, in its order and parts; NaN where it is null or infinite. Gives the digest of
- * the JSON of a `LabelManifest`. Throws E_DATA_SCHEMA when the label is neither a number nor true/false.
+ * The label of every row of a frame, in its order and parts; NaN where it is null or infinite.
+ * Gives the digest of the JSON of a `LabelManifest`. Throws E_DATA_SCHEMA when the label is neither
+ * a number nor true/false.
  */
 export async function buildLabels(input: LabelInput, place: StepPlace): Promise<Digest> {
   const { view, source } = input

@@ -1,7 +1,8 @@
 /*
- * A row feature is read from the very row that is to be predicted, so it must not read what is known only
- * afterwards. Two declarations tell what that is: the known-at time of a group over the same source, where it
- * depends on more than the event time (`date + to_minutes(delay)`: the delay is not known at `date`), and a label.
+ * A row feature is read from the very row that is to be predicted, so it must not read what is
+ * known only afterwards. Two declarations tell what that is: the known-at time of a group over the
+ * same source, where it depends on more than the event time (`date + to_minutes(delay)`: the delay
+ * is not known at `date`), and a label.
  */
 
 export interface LateColumns {

@@ -20,8 +20,8 @@ export interface Places {
 }
 
 /**
- * The files of a source in order of path. Throws E_SOURCE: none, one that is not there, one that leaves the
- * folder it is in by `..` or by a symbolic link, or one whose format nobody says.
+ * The files of a source in order of path. Throws E_SOURCE: none, one that is not there, one that
+ * leaves the folder it is in by `..` or by a symbolic link, or one whose format nobody says.
  */
 export async function locateFiles(source: SourceSpec, at: Places): Promise<readonly LocatedFile[]> {
   const found =
@@ -60,7 +60,10 @@ interface Found {
   readonly real: string
 }
 
-/** Looks in the node_modules of the fleet's folder and of the folders above it, then in those of Muster. */
+/**
+ * Looks in the node_modules of the fleet's folder and of the folders above it, then in those of
+ * Muster.
+ */
 async function inPackage(
   location: string,
   fleetFolder: string,
@@ -120,7 +123,10 @@ async function inFolders(
   return found
 }
 
-/** The file, or the files of the folder that have a data format. A file outside `allowed` is refused. */
+/**
+ * The file, or the files of the folder that have a data format. A file outside `allowed` is
+ * refused.
+ */
 async function filesAt(
   path: string,
   shown: string,
@@ -168,7 +174,10 @@ async function expand(start: string, segments: readonly string[]): Promise<reado
   return paths
 }
 
-/** Whether `name` is `parts` in this order with anything between them. Linear, unlike a regular expression. */
+/**
+ * Whether `name` is `parts` in this order with anything between them. Linear, unlike a regular
+ * expression.
+ */
 export function matches(name: string, parts: readonly string[]): boolean {
   const first = parts[0] ?? ''
   const last = parts.at(-1) ?? ''

@@ -7,9 +7,10 @@ import { at } from './sql-error.ts'
 import { embedded, isMoment, quoted } from './sql-text.ts'
 
 /**
- * The members that a blueprint declares over the rows of its view. A leaf is declared with `atLeast` rows; a
- * segment with as many of its own, or because a leaf below it is; the root always. Key values are text, in binary
- * order; rows with a null in the key, or without an event time, belong to no member.
+ * The members that a blueprint declares over the rows of its view. A leaf is declared with
+ * `atLeast` rows; a segment with as many of its own, or because a leaf below it is; the root
+ * always. Key values are text, in binary order; rows with a null in the key, or without an event
+ * time, belong to no member.
  */
 export async function countMembers(
   blueprint: BlueprintSpec,
@@ -83,7 +84,7 @@ function parentsOf(
   const parents: { key: readonly string[]; rows: number; declared: boolean }[] = []
   for (const child of children) {
     const last = parents.at(-1)
-    if (last !== undefined && last.key.every((part, k) => part === child.key[k])) {
+    if (last?.key.every((part, k) => part === child.key[k])) {
       last.rows += child.rows
       last.declared ||= child.declared
     } else {

@@ -21,12 +21,18 @@ export interface FrameRows {
   readonly features: readonly Float32Array[]
 }
 
-/** Rows that a part aims at. About 20 MB for a dozen features: a unit of work of a second, not of a minute. */
+/**
+ * Rows that a part aims at. About 20 MB for a dozen features: a unit of work of a second, not of a
+ * minute.
+ */
 export const partRowsAimed = 250_000
 
 type Values = Float32Array | Float64Array
 
-/** An Arrow IPC file of one batch. The arrays are taken as they are: nothing is converted value by value. */
+/**
+ * An Arrow IPC file of one batch. The arrays are taken as they are: nothing is converted value by
+ * value.
+ */
 export function writeColumns(columns: readonly { name: string; values: Values }[]): Uint8Array {
   const fields = columns.map(
     ({ name, values }) =>

@@ -3,7 +3,10 @@ import type { Column, Engine } from './engine.ts'
 import type { Relation } from './expression.ts'
 import { literal, quoted } from './sql-text.ts'
 
-/** The row's number through the files of the snapshot, from 0. With a blank, so that no expression spells it. */
+/**
+ * The row's number through the files of the snapshot, from 0. With a blank, so that no expression
+ * spells it.
+ */
 export const rowNumber = 'muster row'
 
 /** CSV is read in one dialect, RFC 4180, so that what a file means never depends on a guess. */
@@ -75,7 +78,8 @@ function parquetSql(columns: readonly Column[], files: readonly ReadFile[], rowF
     offsets.push(next)
     next += file.rows
   }
-  // A column of the same name hides DuckDB's virtual one; counting the rows then takes one thread, no more.
+  // A column of the same name hides DuckDB's virtual one; counting the rows then takes one thread,
+  // no more.
   const hidden = columns.some(c => /^file_(?:index|row_number)$/i.test(c.name))
   const number = hidden
     ? `row_number() over () - 1 + ${rowFrom}`

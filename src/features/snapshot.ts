@@ -14,8 +14,8 @@ import { at } from './sql-error.ts'
 import { isMoment, microsOf, quoted } from './sql-text.ts'
 
 /*
- * A snapshot copies the bytes first and looks at the copy only: what changes in the meantime changes the next
- * snapshot, never this one.
+ * A snapshot copies the bytes first and looks at the copy only: what changes in the meantime
+ * changes the next snapshot, never this one.
  */
 
 interface StoredFile extends LocatedFile {
@@ -24,8 +24,9 @@ interface StoredFile extends LocatedFile {
 }
 
 /**
- * Copies the files of a source into blobs and says what they hold. Taking it twice gives one snapshot.
- * Throws E_SOURCE, E_DATA_CORRUPT, E_CSV_LINE, E_DATA_SCHEMA, or what the SQL of `eventTime` deserves.
+ * Copies the files of a source into blobs and says what they hold. Taking it twice gives one
+ * snapshot. Throws E_SOURCE, E_DATA_CORRUPT, E_CSV_LINE, E_DATA_SCHEMA, or what the SQL of
+ * `eventTime` deserves.
  */
 export async function takeSnapshot(
   source: SourceSpec,
@@ -45,10 +46,8 @@ export async function takeSnapshot(
   let first: { facts: FileFacts; path: string } | undefined
   for (const { path, format, digest, sizeBytes } of stored) {
     const facts = await factsOf(engine, { path, format, digest }, paths.get(digest)!, declared)
-    if (first === undefined || first.facts.rows === 0) {
-      if (first !== undefined) checkSame(first, { facts, path }, format, source)
-      first = { facts, path }
-    } else checkSame(first, { facts, path }, format, source)
+    if (first !== undefined) checkSame(first, { facts, path }, format, source)
+    if (first === undefined || first.facts.rows === 0) first = { facts, path }
     files.push({ path, format, digest, sizeBytes, rows: facts.rows })
   }
   const columns = first!.facts.columns
@@ -65,7 +64,10 @@ export async function takeSnapshot(
   return { ...whole, id, ...range }
 }
 
-/** Digests of files seen before in this process, by what `stat` says of them, so that nothing is read twice. */
+/**
+ * Digests of files seen before in this process, by what `stat` says of them, so that nothing is
+ * read twice.
+ */
 const digestsSeen = new Map<string, Digest>()
 
 async function storeFile(file: LocatedFile, blobs: Blobs): Promise<StoredFile> {
@@ -195,6 +197,8 @@ function checkDeclared(
   })
 }
 
+const rangesSeen = new Map<string, { fromMs: number | null; toMs: number | null }>()
+
 async function timeRange(
   engine: Engine,
   source: SourceSpec,
@@ -203,17 +207,22 @@ async function timeRange(
 ): Promise<{ fromMs: number | null; toMs: number | null }> {
   const { eventTime } = source
   if (eventTime === undefined || snapshot.rows === 0) return { fromMs: null, toMs: null }
+  const seenAs = JSON.stringify([snapshot.files, snapshot.columns, eventTime])
+  const before = rangesSeen.get(seenAs)
+  if (before !== undefined) return before
   const doing = { doing: `eventTime of source ${source.name}`, field: fieldOf(source) }
   try {
     const relation = await defineSource(engine, { spec: source, snapshot }, paths)
     const { type } = await readExpression(engine, relation, eventTime)
     if (!isTime(type)) throw new MusterError('E_DATA_SCHEMA', `it is ${type}, not a time`)
     const [row] = await engine.rows<{ from: number | null; to: number | null }>(
-      `select min(at) / 1000 as "from", max(at) / 1000 as "to" from
-       (select ${microsOf(eventTime)} as at from ${quoted(source.name)}
+      `select min(us) / 1000 as "from", max(us) / 1000 as "to" from
+       (select ${microsOf(eventTime)} as us from ${quoted(source.name)}
         where ${isMoment(eventTime)})`,
     )
-    return { fromMs: row?.from ?? null, toMs: row?.to ?? null }
+    const range = { fromMs: row?.from ?? null, toMs: row?.to ?? null }
+    rangesSeen.set(seenAs, range)
+    return range
   } catch (error) {
     throw at(error, doing)
   }

@@ -6,12 +6,12 @@ import { type ChunkColumn, type Engine, openEngine } from './engine.ts'
 import { type Relation, readExpression } from './expression.ts'
 import { defineSource, pathsOf, rowNumber } from './relation.ts'
 import { embedded, isMoment, microsOf, quoted } from './sql-text.ts'
-import { groupRows, sortByTime } from './time-order.ts'
+import { groupRows, presentRows, sortByTime } from './time-order.ts'
 
 /*
- * The spine of a frame: which rows of the source are in it, and in which order. Rows are told by their number
- * through the snapshot, so DuckDB may deliver them in any order from any number of threads: they are scattered
- * to their places, and the same snapshot gives the same bytes.
+ * The spine of a frame: which rows of the source are in it, and in which order. Rows are told by
+ * their number through the snapshot, so DuckDB may deliver them in any order from any number of
+ * threads: they are scattered to their places, and the same snapshot gives the same bytes.
  */
 
 export interface Spine {
@@ -20,7 +20,10 @@ export interface Spine {
   readonly viewRows: number
   readonly leafKeys: readonly (readonly string[])[]
   readonly leafRows: readonly number[]
-  /** SQL from which rows of the frame are read, with `"muster leaf"` beside the source's own columns. */
+  /**
+   * SQL from which rows of the frame are read, with `"muster leaf"` beside the source's own
+   * columns.
+   */
   readonly from: string
   readonly where: string
 }
@@ -52,7 +55,10 @@ export async function openSources(
   }
 }
 
-/** Finds the leaves of the view and makes them the table `muster leaves`. Rows without a key or a time are out. */
+/**
+ * Finds the leaves of the view and makes them the table `muster leaves`. Rows without a key or a
+ * time are out.
+ */
 export async function openSpine(
   engine: Engine,
   relation: Relation,
@@ -98,8 +104,8 @@ export interface Target {
 }
 
 /**
- * Reads columns into arrays by row number. The SQL of a target gives the array's own type and no nulls. Infinite
- * numbers become NaN: to a model they are as missing as nulls.
+ * Reads columns into arrays by row number. The SQL of a target gives the array's own type and no
+ * nulls. Infinite numbers become NaN: to a model they are as missing as nulls.
  */
 export async function readByRow(
   engine: Engine,
@@ -157,17 +163,4 @@ export async function frameOrder(
   sortByTime(rows, eventUs)
   await setImmediate()
   return groupRows(rows, leaves, leafCount).rows
-}
-
-/** Row numbers, in order, whose time is a number. */
-export function presentRows(timesUs: Float64Array): Int32Array {
-  let count = 0
-  for (const time of timesUs) if (!Number.isNaN(time)) count++
-  const rows = new Int32Array(count)
-  let next = 0
-  for (let row = 0; row < timesUs.length; row++) {
-    const time = timesUs[row]!
-    if (!Number.isNaN(time)) rows[next++] = row
-  }
-  return rows
 }

@@ -13,7 +13,10 @@ export function isNode(value: unknown): value is AstNode {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The tree of one SELECT. Throws E_SQL_STATEMENT for anything else: another statement, two, none, bad grammar. */
+/**
+ * The tree of one SELECT. Throws E_SQL_STATEMENT for anything else: another statement, two, none,
+ * bad grammar.
+ */
 export async function parseSelect(engine: Engine, sql: string): Promise<AstNode> {
   if (sql.includes('\0')) throw new MusterError('E_SQL_STATEMENT', 'SQL holds no NUL')
   const [row] = await engine.rows<{ tree: string }>(
@@ -37,7 +40,10 @@ export async function parseSelect(engine: Engine, sql: string): Promise<AstNode>
   return tree.statements[0]!.node
 }
 
-/** The node and all nodes below it, in order of the text. Without recursion: depth is the author's choice. */
+/**
+ * The node and all nodes below it, in order of the text. Without recursion: depth is the author's
+ * choice.
+ */
 export function* nodesOf(root: AstNode): Generator<AstNode> {
   const waiting: unknown[] = [root]
   while (waiting.length > 0) {

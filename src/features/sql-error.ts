@@ -12,12 +12,13 @@ const meanings: readonly (readonly [RegExp, ErrorCode])[] = [
 ]
 
 /**
- * What DuckDB threw, as an error of ours: its first line without its class, and without paths of the machine.
- * Errors that are ours already stay as they are.
+ * What DuckDB threw, as an error of ours: its first line without its class, and without paths of
+ * the machine. Errors that are ours already stay as they are.
  */
 export function sqlError(cause: unknown, timeLimitMs: number): MusterError {
   if (cause instanceof MusterError) return cause
-  const message = cause instanceof Error ? cause.message : String(cause)
+  const words = cause instanceof Error ? cause.message : String(cause)
+  const message = words.replace(/^Failed to (?:extract statements|prepare|execute)[^:]*: /, '')
   const code = meanings.find(([form]) => form.test(message))?.[1] ?? 'E_SQL_STATEMENT'
   if (code === 'E_SQL_TIMEOUT') {
     const seconds = timeLimitMs / 1000

@@ -9,8 +9,8 @@ export function quoted(name: string): string {
 }
 
 /**
- * A declared expression as part of a larger one. On lines of its own, so that a comment at its end ends there.
- * Only for expressions that `readExpression` has let through.
+ * A declared expression as part of a larger one. On lines of its own, so that a comment at its end
+ * ends there. Only for expressions that `readExpression` has let through.
  */
 export function embedded(expression: string): string {
   return `(\n${expression}\n)`

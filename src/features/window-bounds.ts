@@ -1,7 +1,10 @@
 import type { WindowLength } from '../spec/index.ts'
 import type { Grouped } from './time-order.ts'
 
-/** Events by entity, in each by (known at, event time, row number). Entity 0 is "none" and has no events. */
+/**
+ * Events by entity, in each by (known at, event time, row number). Entity 0 is "none" and has no
+ * events.
+ */
 export interface EntityEvents {
   readonly starts: Int32Array
   /** In the order of events; each at or after the event's own time. */
@@ -15,8 +18,8 @@ export interface EntityAsks extends Grouped {
 }
 
 /**
- * For every asking row, in the order of the asks, the events that count: positions [from, to). Both grow from row
- * to row inside an entity, and from entity to entity, which the statistics rely on.
+ * For every asking row, in the order of the asks, the events that count: positions [from, to). Both
+ * grow from row to row inside an entity, and from entity to entity, which the statistics rely on.
  */
 export interface Bounds {
   readonly from: Int32Array
@@ -24,8 +27,9 @@ export interface Bounds {
 }
 
 /**
- * An event counts when it was known at the as-of time and, for a length in time, not longer ago than that
- * (`asOf - length < known <= asOf`); for a length in rows, when it is among the last so many that were known.
+ * An event counts when it was known at the as-of time and, for a length in time, not longer ago
+ * than that (`asOf - length < known <= asOf`); for a length in rows, when it is among the last so
+ * many that were known.
  */
 export function windowBounds(events: EntityEvents, asks: EntityAsks, length: WindowLength): Bounds {
   const from = new Int32Array(asks.rows.length)

@@ -2,12 +2,12 @@ import type { WindowStat } from '../spec/index.ts'
 import type { Bounds } from './window-bounds.ts'
 
 /*
- * Statistics of sliding windows. Nothing is ever subtracted: a window is a front, whose suffixes were aggregated
- * when it was last used up, and a back, which grows one value at a time ("two stacks": Tangwongsan, Hirzel,
- * Schneider, "Low-latency sliding-window aggregation in worst-case constant time", DEBS 2017). So sums cannot
- * drift and a value that left leaves no trace, at a constant cost a step; minimum and maximum need no deque.
- * NaN is a missing value, and skipped. Means and deviations of two stretches are merged after Chan, Golub and
- * LeVeque (1979).
+ * Statistics of sliding windows. Nothing is ever subtracted: a window is a front, whose suffixes
+ * were aggregated when it was last used up, and a back, which grows one value at a time ("two
+ * stacks": Tangwongsan, Hirzel, Schneider, "Low-latency sliding-window aggregation in worst-case
+ * constant time", DEBS 2017). So sums cannot drift and a value that left leaves no trace, at a
+ * constant cost a step; minimum and maximum need no deque. NaN is a missing value, and skipped.
+ * Means and deviations of two stretches are merged after Chan, Golub and LeVeque (1979).
  */
 
 /** Where the statistics of one window of one value go, by row. */
@@ -175,7 +175,7 @@ function slideExtreme({ bounds, values, rows }: StatInput, out: Output, sign: 1 
       if (value < back) back = value
     }
     const front = from < middle ? suffix[from]! : Number.POSITIVE_INFINITY
-    const least = front < back ? front : back
+    const least = Math.min(front, back)
     out[rows[ask]!] = least === Number.POSITIVE_INFINITY ? Number.NaN : least * sign
   }
 }

@@ -1,0 +1,54 @@
+import type { Digest } from '../base/digest.ts'
+import type { Blobs, Champions, Evidence } from '../fleet/index.ts'
+import { readPack } from '../registry/index.ts'
+import { getJson } from './json-blob.ts'
+import type { AnsweringModel } from './models-by-level.ts'
+
+/** What serves now, as far as it can be compared with candidates of `graph`. */
+export interface ReadChampions {
+  readonly comparable: readonly AnsweringModel[]
+  /** Why a name that serves is not among them. */
+  readonly absent: ReadonlyMap<string, NonNullable<Evidence['championAbsent']>>
+}
+
+/**
+ * A champion can be compared when its graph is the candidates' own: it then reads the same features through the
+ * same transforms. Another graph means another view or pipeline: what it would need is not in this frame.
+ */
+export async function readChampions(
+  digest: Digest | null,
+  graph: Digest,
+  blobs: Blobs,
+): Promise<ReadChampions> {
+  const comparable: AnsweringModel[] = []
+  const absent = new Map<string, NonNullable<Evidence['championAbsent']>>()
+  if (digest === null) return { comparable, absent }
+  const champions = await getJson<Champions>(digest, blobs)
+  const packs = await readPacks(
+    champions.members.map(member => member.pack),
+    blobs,
+  )
+  for (const { name, graph: own, pack, row } of champions.members) {
+    const packed = packs.get(pack)
+    if (own !== graph) absent.set(name, 'other-view')
+    else if (!packed || row >= packed.names.length) absent.set(name, 'bytes-gone')
+    else {
+      const { rows, width } = packed
+      const parameters = rows.subarray(row * width, (row + 1) * width)
+      comparable.push({ name, graph: own, parameters })
+    }
+  }
+  return { comparable, absent }
+}
+
+/** The packs that are still there, each read once. */
+export async function readPacks(
+  digests: readonly Digest[],
+  blobs: Blobs,
+): Promise<ReadonlyMap<Digest, ReturnType<typeof readPack>>> {
+  const packs = new Map<Digest, ReturnType<typeof readPack>>()
+  for (const digest of new Set(digests)) {
+    if (await blobs.has(digest)) packs.set(digest, readPack(await blobs.get(digest)))
+  }
+  return packs
+}

@@ -1,0 +1,125 @@
+import { must } from '../base/assert.ts'
+import type { ModelName } from '../base/ids.ts'
+import { ancestorsOf } from '../base/model-name.ts'
+import { type FitFailure, fitFailures } from '../fleet/index.ts'
+import type { FamilySession, GraphHead } from '../onnx/index.ts'
+import type { FailedRow, FitResult } from './fit-output.ts'
+import { type DeclaredMember, type LevelScope, noRows } from './fit-scope.ts'
+import type { FitGround, Fitter, HeadFit } from './fitter.ts'
+import { readHead, writeHead } from './head.ts'
+import type { FitParameters } from './open-fitter.ts'
+import { parityErrorMax, parityErrors } from './parity.ts'
+import { type GroupLabels, labelsOf } from './training.ts'
+
+/** A level to fit, and what it is fitted from and checked with. */
+export interface LevelWork {
+  readonly scope: LevelScope
+  readonly ground: FitGround<FitParameters>
+  readonly fitter: Fitter<FitParameters>
+  readonly head: GraphHead
+  readonly session: FamilySession
+  readonly parametersOf: (keyValues: readonly string[]) => FitParameters
+  /** Packed rows of the fitted so far, by name. */
+  readonly packed: ReadonlyMap<ModelName, Float32Array>
+}
+
+interface Candidate {
+  readonly member: DeclaredMember
+  readonly labels: GroupLabels
+  readonly group: number
+  readonly parameters: FitParameters
+  readonly parent: Float64Array | undefined
+}
+
+/** Fits the members of a level and checks each against the graph. One result a member, in their order. */
+export async function fitMembers(work: LevelWork): Promise<readonly FitResult[]> {
+  const { members, level, samples } = work.scope
+  const entries = members.map(member => candidateOf(work, member))
+  const candidates = entries.filter(entry => 'member' in entry)
+  const fits = work.fitter.fitLevel(level, candidates)
+  const heads: (HeadFit | undefined)[] = []
+  let next = 0
+  for (const entry of entries) heads.push('member' in entry ? fits[next++] : undefined)
+  const rows = heads.map(fit => (fit && 'head' in fit ? packedRow(work, fit.head) : undefined))
+  const { features, layout, transforms } = work.ground
+  const errors = await parityErrors(
+    samples,
+    { heads: heads.map(fit => (fit && 'head' in fit ? fit.head : undefined)), rows },
+    { features, head: work.head, layout, transforms },
+    work.session,
+  )
+  return entries.map((entry, m) => {
+    if (!('member' in entry)) return { fit: entry }
+    return resultOf(entry, must(heads[m], 'a candidate was fitted'), rows[m], errors[m]!)
+  })
+}
+
+/** The member as the pipeline takes it, or why it cannot be fitted. */
+function candidateOf(work: LevelWork, member: DeclaredMember): Candidate | FailedRow {
+  const { group, name } = member
+  if (group === undefined) return noRows(name)
+  const labels = labelsOf(work.ground.training.counts, work.scope.level, group)
+  const parameters = work.parametersOf(member.keyValues)
+  if (labels.rows === 0) {
+    const because = labels.dropped > 0 ? `all ${labels.dropped} rows miss a value` : undefined
+    return failure(name, 'no-training-rows', 0, because)
+  }
+  if (labels.rows < parameters.minRows) {
+    const because = `${labels.rows} training rows, and it needs ${parameters.minRows}`
+    return failure(name, 'too-few-rows', labels.rows, because)
+  }
+  if (work.head.kind === 'linear' && labels.low === labels.high) {
+    const because = `the label is ${labels.low} in all ${labels.rows} training rows`
+    return failure(name, 'constant-label', labels.rows, because)
+  }
+  if (member.keyValues.length === 0) return { member, labels, group, parameters, parent: undefined }
+  const ancestor = ancestorsOf(name).find(each => work.packed.has(each))
+  if (ancestor === undefined) return failure(name, 'parent-failed', labels.rows)
+  const row = must(work.packed.get(ancestor), 'the ancestor was fitted')
+  return { member, labels, group, parameters, parent: readHead(work.ground.layout, row) }
+}
+
+function packedRow(work: LevelWork, head: Float64Array): Float32Array {
+  const row = work.ground.transforms.slice()
+  writeHead(work.ground.layout, head, row)
+  return row
+}
+
+function resultOf(
+  candidate: Candidate,
+  fit: HeadFit,
+  parameters: Float32Array | undefined,
+  parityError: number,
+): FitResult {
+  const { labels, member } = candidate
+  if ('failed' in fit) return { fit: failure(member.name, fit.failed, labels.rows) }
+  if (!parameters?.every(Number.isFinite)) {
+    return { fit: failure(member.name, 'not-finite', labels.rows) }
+  }
+  if (!(parityError <= parityErrorMax)) {
+    const because = `fit and graph differ by ${parityError.toExponential(1)}, more than 1e-5`
+    return { fit: failure(member.name, 'parity', labels.rows, because) }
+  }
+  const { head: _, ...chosen } = fit
+  return {
+    fit: {
+      name: member.name,
+      state: 'fitted',
+      trainRows: labels.rows,
+      droppedRows: labels.dropped,
+      ...chosen,
+      parityError,
+      baseline: labels.sum / labels.rows,
+    },
+    parameters,
+  }
+}
+
+function failure(
+  name: ModelName,
+  code: FitFailure,
+  trainRows: number,
+  because: string = fitFailures[code],
+): FailedRow {
+  return { name, state: 'failed', code, because, trainRows }
+}

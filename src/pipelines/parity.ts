@@ -1,0 +1,90 @@
+import { must } from '../base/assert.ts'
+import {
+  cellOf,
+  designMatrix,
+  type FamilySession,
+  type GraphHead,
+  type RowLayout,
+  slotsOfFeature,
+} from '../onnx/index.ts'
+import type { ViewFeature } from '../spec/index.ts'
+import { answerRows } from './answer-rows.ts'
+import type { Samples } from './parity-samples.ts'
+
+/** Largest relative difference of fit and graph that a version may have. */
+export const parityErrorMax = 1e-5
+
+export interface FittedHeads {
+  /** By member of the samples: the fit's own float64 head; undefined for those that have none. */
+  readonly heads: readonly (Float64Array | undefined)[]
+  /** By member: the packed row. */
+  readonly rows: readonly (Float32Array | undefined)[]
+}
+
+export interface Reading {
+  readonly features: readonly ViewFeature[]
+  readonly head: GraphHead
+  readonly layout: RowLayout
+  readonly transforms: Float32Array
+}
+
+/**
+ * The largest |fit - graph| / max(|fit|, 1) of each member over its sampled rows: the fit in float64 with its own
+ * coefficients, the graph in float32 with the packed ones. 0 for a member without a row that can be answered;
+ * NaN, which passes no bound, where the graph gives no number and the fit does.
+ */
+export async function parityErrors(
+  samples: Samples,
+  fitted: FittedHeads,
+  reading: Reading,
+  session: FamilySession,
+): Promise<Float64Array> {
+  const count = samples.member.length
+  const fits = fitAnswers(samples, fitted, reading)
+  const graph = new Float32Array(count).fill(Number.NaN)
+  await answerRows(session, {
+    rows: count,
+    raw: samples.raw,
+    parametersOf: i => fitted.rows[samples.member[i]!],
+    into: graph,
+  })
+  const errors = new Float64Array(fitted.heads.length)
+  for (let i = 0; i < count; i++) {
+    const fit = fits[i]!
+    if (!Number.isFinite(fit)) continue
+    const error = Math.abs(fit - graph[i]!) / Math.max(Math.abs(fit), 1)
+    const m = samples.member[i]!
+    if (!(error <= errors[m]!)) errors[m] = error
+  }
+  return errors
+}
+
+function fitAnswers(samples: Samples, fitted: FittedHeads, reading: Reading): Float64Array {
+  const { features, head, layout, transforms } = reading
+  const count = samples.member.length
+  const answers = new Float64Array(count).fill(Number.NaN)
+  const z = new Float64Array(count * layout.columns)
+  if (head.kind === 'linear') {
+    designMatrix(features, layout, samples.raw, transforms, 0, count, z)
+  }
+  for (let i = 0; i < count; i++) {
+    const own = fitted.heads[samples.member[i]!]
+    if (!own) continue
+    if (head.kind === 'cells') {
+      answers[i] = own[cellOf(seasonOf(samples, i, reading), head.cells)] ?? Number.NaN
+      continue
+    }
+    let sum = own[layout.columns]!
+    for (let j = 0; j < layout.columns; j++) sum += own[j]! * z[i * layout.columns + j]!
+    answers[i] = head.output === 'sigmoid' ? 1 / (1 + Math.exp(-sum)) : sum
+  }
+  return answers
+}
+
+function seasonOf(samples: Samples, i: number, reading: Reading): number {
+  const { head, layout, transforms } = reading
+  if (head.kind !== 'cells' || head.season < 0) return 0
+  const value = must(samples.raw[head.season], 'the season is a feature')[i]!
+  const fill = slotsOfFeature(layout, head.season).fill
+  return Number.isNaN(value) && fill >= 0 ? transforms[fill]! : value
+}

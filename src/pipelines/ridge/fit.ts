@@ -1,0 +1,116 @@
+import type { RidgeParameters } from '../../spec/index.ts'
+import { SymmetricSolver, symmetricTimes } from '../cholesky.ts'
+import {
+  designOf,
+  type FitGround,
+  type Fitter,
+  groupsWithin,
+  type HeadFit,
+  type MemberToFit,
+  slotsFor,
+} from '../fitter.ts'
+import { PenaltyChoice } from '../lean.ts'
+import { addMoments, type MomentShape, momentShape } from '../moments.ts'
+import { sumBlocks } from '../penalty.ts'
+import type { LevelGroups } from '../tree.ts'
+
+/*
+ * Ridge regression (Hoerl and Kennard, 1970) towards the parent instead of zero, in closed form from sufficient
+ * statistics: Z'Z and Z'y of every group of the deepest level, by fold, in one pass over the rows. Statistics of
+ * higher levels are the sums of those below. Nothing is read again for another penalty, fold or level.
+ */
+
+export class RidgeFits implements Fitter<RidgeParameters> {
+  readonly #ground: FitGround<RidgeParameters>
+  readonly #shape: MomentShape
+  readonly #slots: Int32Array
+  /** `folds` blocks a slot. */
+  readonly #table: Float64Array
+  readonly #solver: SymmetricSolver
+  readonly #choice: PenaltyChoice
+
+  constructor(ground: FitGround<RidgeParameters>) {
+    this.#ground = ground
+    this.#shape = momentShape(ground.layout.columns)
+    this.#solver = new SymmetricSolver(this.#shape.size)
+    this.#choice = new PenaltyChoice(this.#shape, ground.training.folds, this.#solver)
+    const { slots, count } = slotsFor(ground.wanted)
+    this.#slots = slots
+    this.#table = new Float64Array(count * ground.training.folds * this.#shape.length)
+    this.#takeMoments()
+  }
+
+  fitLevel(
+    level: LevelGroups,
+    members: readonly MemberToFit<RidgeParameters>[],
+  ): readonly HeadFit[] {
+    const folds = this.#ground.training.folds
+    const blocks = new Float64Array(folds * this.#shape.length)
+    return members.map(member => {
+      this.#sumOf(level, member.group, blocks)
+      return this.#fit(member, blocks)
+    })
+  }
+
+  #fit(member: MemberToFit<RidgeParameters>, blocks: Float64Array): HeadFit {
+    const { size, g, length } = this.#shape
+    const folds = this.#ground.training.folds
+    const parent = member.parent
+    if (parent) moveTo(parent, this.#shape, folds, blocks)
+    const penalised = parent ? size : size - 1
+    const moments = { blocks, at: 0 }
+    const chosen = this.#choice.choose(member.parameters, moments, penalised)
+    const total = sumBlocks(moments, folds, length, new Float64Array(length))
+    const step = total.slice(g, g + size)
+    if (!this.#solver.solve(total, 0, chosen.penalty, penalised, step)) {
+      return { failed: 'singular' }
+    }
+    const head = parent ? step.map((value, i) => parent[i]! + value) : step
+    return { head, ...chosen }
+  }
+
+  #takeMoments(): void {
+    const { training, deepest } = this.#ground
+    for (const part of training.parts) {
+      const z = designOf(this.#ground, part)
+      for (let leaf = part.leafFrom, k = 0; leaf < part.leafTo; leaf++) {
+        const slot = this.#slots[deepest.ofLeaf[leaf]!]!
+        for (let fold = 0; fold < training.folds; fold++, k++) {
+          if (slot < 0) continue
+          const at = (slot * training.folds + fold) * this.#shape.length
+          const [from, to] = [part.foldStart[k]!, part.foldStart[k + 1]!]
+          addMoments(this.#shape, z, part.y, from, to, this.#table, at)
+        }
+      }
+    }
+  }
+
+  /** The statistics of a member: its own at the deepest level, else the sums of those below it. */
+  #sumOf(level: LevelGroups, group: number, out: Float64Array): void {
+    out.fill(0)
+    const within = groupsWithin(this.#ground.deepest, level, group)
+    for (let child = within.from; child < within.to; child++) {
+      const slot = this.#slots[child]!
+      if (slot < 0) continue
+      for (let i = 0, k = slot * out.length; i < out.length; i++)
+        out[i] = out[i]! + this.#table[k++]!
+    }
+  }
+}
+
+/** Turns Z'y into Z'(y - Z parent): the gradient at the parent's coefficients. */
+function moveTo(
+  parent: Float64Array,
+  shape: MomentShape,
+  folds: number,
+  blocks: Float64Array,
+): void {
+  const explained = new Float64Array(shape.size)
+  for (let fold = 0; fold < folds; fold++) {
+    const at = fold * shape.length
+    symmetricTimes(blocks, at, parent, shape.size, explained)
+    for (let i = 0; i < shape.size; i++) {
+      blocks[at + shape.g + i] = blocks[at + shape.g + i]! - explained[i]!
+    }
+  }
+}
