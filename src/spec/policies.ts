@@ -95,33 +95,10 @@ export function readPolicy(
   }
 }
 
-/** Two policies for the same class and environment are a tie, and nobody could say which holds. */
-export function complainOfPolicyTies(
-  declared: readonly DeclaredKind<'Policy'>[],
-  reading: FleetReading,
-): void {
-  const first = new Map<string, DeclaredKind<'Policy'>>()
-  for (const policy of declared) {
-    const { riskClass, environment } = policy.value.appliesTo
-    if (policy.damaged.has('appliesTo')) continue
-    const key = `${riskClass} ${environment ?? ''}`
-    const earlier = first.get(key)
-    if (!earlier) {
-      first.set(key, policy)
-      continue
-    }
-    const id = `${earlier.value.name}@${earlier.value.version}`
-    const { file, line } = earlier.document.place
-    const where = environment === undefined ? '' : ` in ${environment}`
-    reading.complain(policy, ['appliesTo'], 'value', {
-      code: 'E_SPEC_POLICY',
-      message: `policy \`${id}\` (${file}:${line}) applies to risk class ${riskClass}${where} too`,
-      cure: 'keep one of them, or let one apply to an environment',
-    })
-  }
-}
-
 /**
+ * Where several policies apply, all of them must hold, and of one name the newest version speaks:
+ * see `gate/`. So there is nothing to choose between here.
+ *
  * Declared policies, then those that Muster ships for the classes that no declared one covers
  * everywhere.
  */

@@ -27,7 +27,6 @@ export const specProblemCodes = {
   E_SPEC_OWNER_REQUIRED: 'nobody owns it',
   E_SPEC_PARAMETER: 'the parameter does not suit the pipeline',
   E_SPEC_PIPELINE: 'there is no such pipeline',
-  E_SPEC_POLICY: 'two policies apply to the same thing',
   E_SPEC_REFERENCE: 'what is referred to does not exist',
   E_SPEC_RISK_REQUIRED: 'the risk class is missing',
   E_SPEC_ROOT: 'a fleet has exactly one root document',

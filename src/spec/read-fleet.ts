@@ -14,7 +14,7 @@ import type {
 } from './fleet-spec.ts'
 import { readGroup } from './groups.ts'
 import { isKind, type Kind, kindNouns, kindSchemas, rootSchema } from './kinds/all.ts'
-import { complainOfPolicyTies, readPolicy, withBuiltIns } from './policies.ts'
+import { readPolicy, withBuiltIns } from './policies.ts'
 import { inOrder, type SpecProblem } from './problem.ts'
 import { readSource } from './sources.ts'
 import { titleOf } from './subject.ts'
@@ -202,7 +202,6 @@ function readMeaning(
       readBlueprint(blueprint, answerable, { views, environments, reading }),
     )
   }
-  complainOfPolicyTies(declared.Policy, reading)
   const policies = withBuiltIns(
     declared.Policy.map(policy => readPolicy(policy, environments, reading)),
   )
