@@ -18,6 +18,7 @@ function takesFiles(command: CommandFacts): boolean {
 }
 
 function bash(): string {
+  const names = commands.map(c => c.name).join(' ')
   const cases = commands.map(c => {
     const files = takesFiles(c) ? ' files=1' : ''
     return `    ${c.name}) words="${[...choices(c), ...words(c)].join(' ')}"${files} ;;`
@@ -26,7 +27,7 @@ function bash(): string {
 _muster() {
   local current="\${COMP_WORDS[COMP_CWORD]}" words="" files=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${commands.map(c => c.name).join(' ')} help --help --version" -- "$current"))
+    COMPREPLY=($(compgen -W "${names} help --help --version" -- "$current"))
     return
   fi
   case "\${COMP_WORDS[1]}" in

@@ -53,7 +53,7 @@ async function startFleet(): Promise<void> {
 }
 
 describe('list', () => {
-  test('a pipe gets names for `cut -f1`, and the address of the same list on the side', async () => {
+  test('a pipe gets names for `cut -f1`; the address of the list goes aside', async () => {
     const { code, out, err } = await ask('list failing')
     expect(code).toBe(0)
     expect(out.split('\n').map(line => line.split('\t')[0])).toEqual([
