@@ -22,7 +22,7 @@ beforeAll(async () => {
   const inherited = { 'route-delay.ATL.XNA': 'not better than its parent' }
   await plane.replaceFamily(sampleFamily(blobs, biases, { inherited }), sampleFacts())
   plane.markSynced()
-  app = createStrictApp({ requestTimeoutMs: 2_000 })
+  app = createStrictApp({ requestTimeoutMs: 2_000, bodyBytesMax: 8_388_608 })
   serveRoutes(app, plane, { version: '0.1.0' })
   metricsRoute(app, metrics)
   app.get('/breaks', () => {

@@ -38,7 +38,8 @@ export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
       const why = because === undefined ? {} : { because }
       return { name: params.model, ready: true, parameters: { answered_by: answeredBy, ...why } }
     })
-    app.post<Named>(`${path}/infer`, (request, reply) => {
+    const bodyLimit = plane.limits.bodyBytesMax
+    app.post<Named>(`${path}/infer`, { bodyLimit }, (request, reply) => {
       infer(plane, request, reply)
     })
     allowOnly(app, path, 'GET')

@@ -30,5 +30,6 @@ export const serveLimits: ServeLimits = {
   waitingRowsMax: 65_536,
   nameLengthMax: 512,
   idLengthMax: 256,
+  bodyBytesMax: 1_048_576,
   deadlineMaxMs: 600_000,
 }
