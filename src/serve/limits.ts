@@ -17,6 +17,8 @@ export interface ServeLimits {
   readonly nameLengthMax: number
   /** Characters of the id that a caller gives a request, since it is echoed. */
   readonly idLengthMax: number
+  /** Bytes of one request's body: 4,096 rows of 16 features are 650 kB of JSON. */
+  readonly bodyBytesMax: number
   /**
    * The longest deadline that a caller may ask for: ten minutes; a longer one is a mistake of
    * units.
