@@ -43,6 +43,10 @@ const reaches: Readonly<Record<string, string>> = {
 const sessionFunction =
   /^(?:current_|get_current_|txid_|pg_)|setting|variable|serialize|^(?:session_user|user|ago|now|today|get_block_size|unnest|generate_subscripts|regexp_split_to_table|write_log)$/
 
+/** Functions whose result can be of any size; DuckDB's memory limit does not count what texts take. */
+export const growingFunction =
+  /^(?:repeat|lpad|rpad|format|printf|bar|range|generate_series|(?:list|array)_resize)$/
+
 export interface Expression {
   /** Columns of the row that it reads, as the relation spells them. */
   readonly columns: readonly string[]
@@ -142,6 +146,9 @@ function refuseReach(node: AstNode): void {
  */
 function checkFunction(node: AstNode, functions: ReadonlySet<string>): string | undefined {
   const name = String(node.function_name).toLowerCase()
+  if (growingFunction.test(name)) {
+    throw new MusterError('E_SQL_MEMORY', `${name}() can make values of any size`)
+  }
   if (node.is_operator !== true && (sessionFunction.test(name) || !functions.has(name))) {
     const [code, why] = functions.has(`aggregate ${name}`)
       ? (['E_SQL_FORBIDDEN', 'reads many rows, and an expression has one'] as const)

@@ -1,5 +1,6 @@
 import { MusterError } from '../base/errors.ts'
 import type { Engine } from './engine.ts'
+import { growingFunction } from './expression.ts'
 import { nodesOf, parseSelect } from './sql-ast.ts'
 
 const volatileFunction =
@@ -38,6 +39,9 @@ export async function checkGroupSelect(engine: Engine, sql: string, source: stri
       : node.class === 'COLUMN_REF'
         ? String((node.column_names as string[])[0])
         : ''
+    if (growingFunction.test(name.toLowerCase())) {
+      throw new MusterError('E_SQL_MEMORY', `${name} can make values of any size`)
+    }
     if (volatileFunction.test(name.toLowerCase())) {
       throw new MusterError('E_SQL_FORBIDDEN', `${name} does not give the same value twice`)
     }

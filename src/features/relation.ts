@@ -85,7 +85,7 @@ function parquetSql(columns: readonly Column[], files: readonly ReadFile[], rowF
     ? `row_number() over () - 1 + ${rowFrom}`
     : files.length === 1
       ? `file_row_number + ${rowFrom}`
-      : `file_row_number + [${offsets.join(', ')}][file_index + 1]`
+      : `file_row_number + [${offsets.join(', ')}][file_index::bigint + 1]`
   const list = files.map(file => literal(file.path)).join(', ')
   const named = columns.map(c => quoted(c.name)).join(', ')
   return `select (${number})::integer as ${quoted(rowNumber)}, ${named} from read_parquet([${list}])`

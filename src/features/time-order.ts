@@ -4,8 +4,8 @@
  * ties by row number for free.
  */
 
-const digitBits = 16
-const digits = 1 << digitBits
+/** Counting 65,536 digits costs more than it saves below this many rows; then 256 at a time are counted. */
+const wideFromRows = 20_000
 
 /**
  * Sorts `rows` in place by `timesUs[row]`; NaN first; equal times keep their order.
@@ -31,9 +31,10 @@ export function sortByTime(rows: Int32Array, timesUs: Float64Array): void {
   let order = new Uint32Array(rows.length)
   for (let i = 0; i < order.length; i++) order[i] = i
   let spare = new Uint32Array(rows.length)
+  const digitBits = rows.length < wideFromRows ? 8 : 16
   for (let shift = 0; shift < 64 && 2 ** shift <= span; shift += digitBits) {
     const keys = shift < 32 ? lows : highs
-    if (!passByDigit(keys, shift % 32, order, spare)) continue
+    if (!passByDigit(keys, shift % 32, 1 << digitBits, order, spare)) continue
     const filled = spare
     spare = order
     order = filled
@@ -45,7 +46,13 @@ export function sortByTime(rows: Int32Array, timesUs: Float64Array): void {
 /**
  * One stable pass from `order` into `into`; false, with nothing written, when all digits are equal.
  */
-function passByDigit(keys: Uint32Array, shift: number, order: Uint32Array, into: Uint32Array) {
+function passByDigit(
+  keys: Uint32Array,
+  shift: number,
+  digits: number,
+  order: Uint32Array,
+  into: Uint32Array,
+): boolean {
   const counts = new Uint32Array(digits)
   for (let i = 0; i < keys.length; i++) {
     const digit = (keys[i]! >>> shift) & (digits - 1)

@@ -1,0 +1,168 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Blobs, Snapshot } from '../fleet/index.ts'
+import { openBlobs } from '../registry/index.ts'
+import type { FeatureGroupSpec, FleetSpec, SourceSpec } from '../spec/index.ts'
+import { aBlueprint, aFleet, aGroup, aSource, aView, aWindow, writeParquet } from './fixtures.ts'
+import { checkFeatures, countMembers, takeSnapshot } from './index.ts'
+import { memberList } from './members.ts'
+
+let folder: string
+let blobs: Blobs
+let source: SourceSpec
+let snapshot: Snapshot
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'muster-check-'))
+  blobs = await openBlobs(join(folder, 'blobs'))
+  await writeParquet(
+    join(folder, 'trips.parquet'),
+    `select ['A', 'B', null][1 + i % 3] as origin, ['p', 'q'][1 + i % 2] as place, i as miles,
+            timestamp '2001-01-01' + to_hours(i) as happened, (i % 60)::double as delay,
+            happened + to_minutes(i % 60) as known, i * 1.5 as value
+     from range(100) t(i)`,
+  )
+  source = aSource('trips.parquet')
+  snapshot = await takeSnapshot(source, { fleetFolder: folder, blobs })
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const hour = { kind: 'time' as const, ms: 3_600_000 }
+const past = () =>
+  aGroup([aWindow(['origin'], 'mean', hour, 'delay')], {
+    knownAt: 'happened + to_minutes(delay::bigint)',
+  })
+const check = (fleet: FleetSpec, snapshots = new Map([['trips', snapshot]])) =>
+  checkFeatures(fleet, snapshots, blobs)
+const problems = async (fleet: FleetSpec) =>
+  (await check(fleet)).map(p => `${p.code} ${p.field}: ${p.detail}`)
+
+test('a fleet that fits its data has no problems', async () => {
+  const group = past()
+  const view = aView({ hour: 'hour(happened)', miles: 'miles' }, group, {
+    asOf: 'happened - interval 2 hours',
+    where: 'miles >= 0',
+  })
+  const blueprint = aBlueprint({ label: 'delay > 15', key: ['origin', 'place'] })
+  expect(await check(aFleet(source, [group], [view], [blueprint]))).toEqual([])
+})
+
+test('every expression is bound, and all problems are said at once', async () => {
+  const group: FeatureGroupSpec = aGroup(
+    [aWindow(['nobody'], 'mean', hour, 'place'), aWindow(['origin'], 'count', hour, 'origin')],
+    { eventTime: 'miles', knownAt: 'knwon' },
+  )
+  const view = aView({ text: 'origin', gone: 'distance', two: '1; 2', ok: 'miles' }, group, {
+    eventTime: 'place',
+    where: 'miles',
+  })
+  const blueprint = aBlueprint({
+    key: ['orgin'],
+    label: 'place',
+    members: { where: 'x', atLeast: 1 },
+  })
+  expect(await problems(aFleet(source, [group], [view], [blueprint]))).toEqual([
+    'E_DATA_SCHEMA muster.yaml:7 group past eventTime: `miles` is BIGINT, not a time',
+    'E_DATA_SCHEMA muster.yaml:7 group past knownAt: there is no column `knwon`',
+    'E_DATA_SCHEMA muster.yaml:7 group past of: `place` is VARCHAR, not a number or true/false',
+    'E_DATA_SCHEMA muster.yaml:7 group past by: there is no column `nobody`',
+    'E_DATA_SCHEMA muster.yaml:7 view now@1 eventTime: `place` is VARCHAR, not a time',
+    'E_DATA_SCHEMA muster.yaml:7 view now@1 where: `miles` is BIGINT, not true/false',
+    'E_DATA_SCHEMA muster.yaml:7 feature text: `origin` is VARCHAR, not a number or true/false',
+    'E_DATA_SCHEMA muster.yaml:7 feature gone: there is no column `distance`',
+    'E_SQL_STATEMENT muster.yaml:7 feature two: this is not one SQL expression: syntax error at or near ";"',
+    'E_DATA_SCHEMA muster.yaml:7 view now@1 features: there is no column `nobody`',
+    'E_DATA_SCHEMA muster.yaml:7 blueprint trip-time key: there is no column `orgin`',
+    'E_DATA_SCHEMA muster.yaml:7 blueprint trip-time members: there is no column `x`',
+    'E_DATA_SCHEMA muster.yaml:7 blueprint trip-time label: `place` is VARCHAR, not a number or true/false',
+  ])
+  const [first] = await check(aFleet(source, [], [], []), new Map())
+  expect(first).toMatchObject({ code: 'E_SOURCE', field: 'muster.yaml:7 source trips' })
+})
+
+test('a feature that reads what is known only later leaks', async () => {
+  const group = past()
+  const view = aView({ late: 'delay / 60', hidden: 'delay.abs()', hour: 'hour(happened)' }, group)
+  const said = await check(aFleet(source, [group], [view], [aBlueprint()]))
+  expect(said.map(p => [p.code, p.field])).toEqual([
+    ['E_LEAKAGE', 'muster.yaml:7 feature late'],
+    ['E_LEAKAGE', 'muster.yaml:7 feature hidden'],
+  ])
+  expect(said[0]!.detail).toContain('`delay`, which group past declares to be known only later')
+  expect(said[0]!.hint).toContain('use a window of past')
+})
+
+test('a feature that reads the label leaks, but the key and the time may be read', async () => {
+  const view = aView({ same: 'value + 1', hour: 'hour(happened)', known: 'length(origin)' })
+  const label = 'value + hour(happened) + length(origin)'
+  expect(await problems(aFleet(source, [], [view], [aBlueprint({ label })]))).toEqual([
+    'E_LEAKAGE muster.yaml:7 feature same: it reads `value`, which is what trip-time predicts',
+  ])
+})
+
+test('an as-of time after the event leaks, with a count', async () => {
+  const view = aView({ miles: 'miles' }, undefined, {
+    asOf: 'if(miles < 7, happened + interval 1 second, happened)',
+  })
+  expect(await problems(aFleet(source, [], [view], [aBlueprint()]))).toEqual([
+    'E_LEAKAGE muster.yaml:7 view now@1 asOf: the as-of time is later than the event in 7 rows',
+  ])
+})
+
+test('members: leaves with enough rows, segments above them, the root always', async () => {
+  const view = aView({ miles: 'miles' }, undefined, { where: 'miles < 60' })
+  const count = (atLeast: number, where?: string) =>
+    countMembers(
+      aBlueprint({ key: ['origin', 'place'], members: { where, atLeast } }),
+      view,
+      { spec: source, snapshot },
+      blobs,
+    )
+  expect(await count(10)).toEqual({
+    levels: [
+      { keys: [[]], rows: [40] },
+      { keys: [['A'], ['B']], rows: [20, 20] },
+      {
+        keys: [
+          ['A', 'p'],
+          ['A', 'q'],
+          ['B', 'p'],
+          ['B', 'q'],
+        ],
+        rows: [10, 10, 10, 10],
+      },
+    ],
+  })
+  expect((await count(11)).levels.map(level => level.keys.length)).toEqual([1, 2, 0])
+  expect((await count(5, "origin = 'B'")).levels[2]!.keys).toEqual([
+    ['B', 'p'],
+    ['B', 'q'],
+  ])
+  expect((await count(1_000)).levels.map(level => level.keys.length)).toEqual([1, 0, 0])
+  await expect(count(1, 'nothing')).rejects.toMatchObject({
+    code: 'E_DATA_SCHEMA',
+    field: 'muster.yaml:7 blueprint trip-time',
+  })
+})
+
+test('a segment with too few rows of its own stands where a leaf below it stands', () => {
+  const leaves = [
+    { key: ['a', 'x', '1'], rows: 3 },
+    { key: ['a', 'y', '1'], rows: 5 },
+    { key: ['b', 'x', '1'], rows: 2 },
+    { key: ['b', 'x', '2'], rows: 4 },
+  ]
+  const { levels } = memberList(leaves, 3, 5)
+  expect(levels.map(level => level.keys)).toEqual([
+    [[]],
+    [['a'], ['b']],
+    [
+      ['a', 'y'],
+      ['b', 'x'],
+    ],
+    [['a', 'y', '1']],
+  ])
+  expect(memberList([], 2, 5).levels.map(level => level.rows)).toEqual([[0], [], []])
+})
