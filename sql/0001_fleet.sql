@@ -75,6 +75,7 @@ create table model (
 );
 create index model_by_rows on model (rows desc, name);
 create index model_by_state on model (state, name);
+create index model_by_parent on model (parent, name);
 
 create table recipe (
   digest text primary key,

@@ -197,7 +197,7 @@ class Server {
       const all = { ...settings, ...this.#parts.settings, port: String(this.#port) }
       const words = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])
       const command = [programs.postgres, '-D', place.data, ...words]
-      const watchdog = this.#watch(fd => startWatched(command, user, fd))
+      const watchdog = this.#watch(fd => startWatched(place.data, command, user, fd))
       if (await this.#comesUp(watchdog, end)) {
         if (hasEnded(watchdog)) void this.#recover()
         else watchdog.child.once('exit', () => void this.#recover())

@@ -16,11 +16,11 @@ export {
   type ModelPage,
   type ModelSort,
   modelsOf,
-  nearestModels,
   readModel,
   readModels,
   readRecipes,
 } from './models.ts'
+export { nearestModels } from './nearest-models.ts'
 export { type Listener, listen, type Notice } from './notices.ts'
 export {
   listPlanMembers,

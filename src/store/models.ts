@@ -1,5 +1,4 @@
 import type { Digest } from '../base/digest.ts'
-import type { ModelName } from '../base/ids.ts'
 import type { ModelRecord, ModelState, Recipe, Role } from '../fleet/index.ts'
 import { json, type Sql } from './sql.ts'
 
@@ -147,8 +146,7 @@ export async function modelsOf(sql: Sql, blueprint: string): Promise<readonly Mo
 export async function countChildren(sql: Sql, name: string): Promise<number> {
   const row = await sql.one<{ models: number }>(
     `select count(*) as "models" from model m
-     where m.name >= $1 || '.' and m.name < $1 || '/' and m.parent = $1
-       and m.state <> 'retired'`,
+     where m.parent = $1 and m.state <> 'retired'`,
     [name],
   )
   return row?.models ?? 0
@@ -159,37 +157,6 @@ export async function families(
   sql: Sql,
 ): Promise<readonly { readonly blueprint: string; readonly keyLength: number }[]> {
   return sql.all(`select blueprint, key_length as "keyLength" from family order by blueprint`)
-}
-
-/**
- * At most 1,000 names to choose the nearest from (base/nearest.ts): those that begin as `name`
- * does, as far as any do, then the roots. Names are written from the left, so an error is more
- * often at the end.
- */
-export async function nearestModels(sql: Sql, name: string): Promise<readonly ModelName[]> {
-  const rows = await sql.all<{ name: ModelName }>(
-    `with wanted as (select left($1, n) as prefix, n from generate_series(1, length($1)) as n),
-     longest as (
-       select w.prefix, w.n from wanted w
-       where exists (
-         select from model m
-         where m.name >= w.prefix and m.name < w.prefix || '~~~~' and m.state <> 'retired'
-       )
-       order by w.n desc limit 3
-     ),
-     candidates as (
-       (select m.name from longest l cross join lateral (
-          select m.name from model m
-          where m.name >= l.prefix and m.name < l.prefix || '~~~~' and m.state <> 'retired'
-          order by m.name limit 300
-        ) m)
-       union
-       (select f.blueprint from family f limit 100)
-     )
-     select name from candidates limit 1000`,
-    [name],
-  )
-  return rows.map(row => row.name)
 }
 
 export async function putRecipes(sql: Sql, recipes: ReadonlyMap<Digest, Recipe>): Promise<void> {

@@ -9,23 +9,40 @@ import type { ServerUser } from './server-user.ts'
  */
 
 /**
- * The shell is the server's parent: until it has waited, no one else can have the server's pid. The
- * one that listens is a second shell, which goes on when the first is killed.
+ * `finish FOLDER PID`: a fast shutdown, and after fifteen seconds, when a statement does not let
+ * go, an immediate one, which costs a recovery at the next start. Only of the server of the folder:
+ * its pid may have become someone else's.
  */
-const parent = `
+const finish = `
+ours() {
+  what=$(tr '\\0' ' ' 2>/dev/null <"/proc/$2/cmdline" || ps -o command= -p "$2")
+  case "$what" in *"$1"*) true;; *) false;; esac
+}
+finish() {
+  ours "$1" "$2" && kill -INT "$2"
+  seconds=0
+  while [ "$seconds" -lt 15 ] && ours "$1" "$2"; do sleep 1; seconds=$((seconds + 1)); done
+  ours "$1" "$2" && kill -QUIT "$2"
+}`
+
+/**
+ * The shell is the server's parent, and ends with it. The one that listens is a second shell, which
+ * goes on when the first is killed.
+ */
+const parent = `${finish}
 exec 3<&0
+folder=$1; shift
 "$@" 3<&- </dev/null & server=$!
-( while read -r _ <&3; do :; done; kill -INT "$server" ) 2>/dev/null & listener=$!
+( while read -r _ <&3; do :; done; finish "$folder" "$server" ) 2>/dev/null & listener=$!
 exec 3<&-
 wait "$server"; code=$?
 kill "$listener" 2>/dev/null
 exit "$code"`
 
-/** For a server that someone else started: it must still be the server of this folder. */
-const guard = `
+/** For a server that someone else started. */
+const guard = `${finish}
 while read -r _; do :; done
-what=$(tr '\\0' ' ' 2>/dev/null <"/proc/$2/cmdline" || ps -o command= -p "$2")
-case "$what" in *"$1"*) kill -INT "$2";; esac`
+finish "$1" "$2" 2>/dev/null`
 
 export interface Watchdog {
   /** Ends when the server has ended. For a guarded server: when the guard has. */
@@ -36,11 +53,12 @@ export interface Watchdog {
 
 /** Starts the server with its watchdog. `log` is an open file for what the server says. */
 export function startWatched(
+  dataFolder: string,
   command: readonly string[],
   user: ServerUser | undefined,
   log: number,
 ): Watchdog {
-  return watch(['-c', parent, 'sh', ...command], user, log)
+  return watch(['-c', parent, 'sh', dataFolder, ...command], user, log)
 }
 
 /** Puts a watchdog beside a server that runs already. */
