@@ -36,7 +36,7 @@ const begin: readonly CommandFacts[] = [
     arguments: [{ ...folder, help: 'a new or empty folder (default: here)' }],
     options: [],
     examples: [
-      { call: 'muster init shop', does: 'a fleet of 36 sales models in ./shop' },
+      { call: 'muster init shop', does: 'a fleet of 40 sales models in ./shop' },
       { call: 'cd shop && muster apply', does: 'train, judge and serve them' },
     ],
     notes: ['Nothing that exists is overwritten.'],

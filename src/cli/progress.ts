@@ -99,8 +99,9 @@ export function ended(run: Pick<RunRow, 'state'>): boolean {
 export function plainLine(followed: Followed, event: ControlEvent): string | undefined {
   if (event.type === 'run') {
     const { run } = event
-    if (followed.runs.get(run.id)?.state === run.state) return undefined
-    if (run.state === 'running') {
+    const known = followed.runs.get(run.id)
+    if (known?.state === run.state) return undefined
+    if (!known && !ended(run)) {
       return `run ${run.id} started: ${run.blueprint}, ${countOf(run.members, 'model')}`
     }
     return ended(run) ? endLine(run) : undefined

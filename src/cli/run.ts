@@ -148,7 +148,10 @@ function usageError(error: CommanderError, argv: readonly string[]): MusterError
 
 /** One line that says what is wrong, one with the cure. As an object too, when objects are read. */
 function sayFailure(error: unknown, screen: Screen, terminal: Terminal): ExitCode {
-  if (terminal.signal.aborted) return exitCodes.interrupted
+  if (terminal.signal.aborted) {
+    screen.say('Interrupted. What the server was asked for goes on: muster status')
+    return exitCodes.interrupted
+  }
   const known = error instanceof MusterError ? error : unforeseen(error)
   if (screen.json) {
     const { code, field, hint, extra } = known

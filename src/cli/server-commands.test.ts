@@ -299,6 +299,13 @@ describe('the fleet', () => {
     expect((await ask('runs r-8')).code).toBe(2)
   })
 
+  test('doctor without a server looks at the folder and says the cure', async () => {
+    const { code, out } = await say(['doctor', '--server', 'http://127.0.0.1:1'], { cwd: folder })
+    expect(code).toBe(1)
+    expect(out).toContain('ok\tstate\t.muster will be made by muster up')
+    expect(out).toMatch(/^fault\tserver\t.*\tstart one: muster up/m)
+  })
+
   test('doctor finds the server', async () => {
     const { out } = await ask('doctor')
     expect(out).toContain(`ok\tserver\t${server.url} answers`)

@@ -1,10 +1,11 @@
 import { SeededRandom } from '../base/random.ts'
 
 /*
- * The fleet that `muster init` writes: daily sales of three products in twelve shops over two
- * years, made by a seeded generator, so that everybody's first fleet is the same to the byte. Each
- * shop has its own size and weekend, each product its own week, year and answer to a price cut;
- * some shops are small enough for their leaves not to earn their keep.
+ * The fleet that `muster init` writes: daily sales of three products in twelve shops over two years,
+ * made by a seeded generator, so that everybody's first fleet is the same to the byte. Each product
+ * has its own week, year and answer to a price cut. Seven shops are alike: a model of their own
+ * teaches nothing that the product's does not, so a first fleet also shows what pruning is. The
+ * other five have a size and a weekend of their own.
  */
 
 const shops = [
@@ -22,6 +23,8 @@ const shops = [
   'lyon',
 ] as const
 const products = ['bread', 'coffee', 'juice'] as const
+/** The first shops are of one chain, and alike. */
+const shopsOfTheChain = 7
 const firstDay = Date.UTC(2023, 0, 1)
 const days = 731 // 2023 and 2024.
 const dayMs = 86_400_000
@@ -45,9 +48,10 @@ const habits: Readonly<Record<(typeof products)[number], Habit>> = {
 /** `day,shop,product,price,promotion,units`: one row a day, shop and product, in that order. */
 export function salesCsv(seed = 7): string {
   const random = new SeededRandom(seed)
-  const sizes = shops.map(() => 0.5 + 1.5 * random.unit())
-  const tastes = shops.map(() => products.map(() => 0.7 + 0.6 * random.unit()))
-  const weekends = shops.map(() => 0.5 + random.unit())
+  const own = shops.map((_, s) => s >= shopsOfTheChain)
+  const sizes = own.map(is => (is ? 0.5 + 1.5 * random.unit() : 1))
+  const tastes = own.map(is => products.map(() => (is ? 0.7 + 0.6 * random.unit() : 1)))
+  const weekends = own.map(is => (is ? 2.5 * random.unit() - 0.5 : 1))
   const lines = ['day,shop,product,price,promotion,units']
   for (let day = 0; day < days; day++) {
     const date = new Date(firstDay + day * dayMs)
@@ -93,8 +97,8 @@ name: recent
 source: sales
 knownAt: day + interval 1 day # a day's sales are known when the day is over
 windows: # declared, so that they can be checked for leaks
-  - { by: [shop, product], of: units, stats: [mean], over: [7d, 28d] }
-  - { by: [shop], of: units, stats: [mean], over: [7d] }
+  - { by: [product, shop], of: units, stats: [mean], over: [7d, 28d] }
+  - { by: [product], of: units, stats: [mean], over: [7d] }
 ---
 kind: FeatureView
 name: day-ahead
@@ -111,8 +115,8 @@ features:
 kind: Blueprint
 name: units-sold
 purpose: Units that a shop will sell of a product in a day, to order the right amount
-key: [shop, product] # units-sold, units-sold.lyon, units-sold.lyon.bread
-members: { atLeast: 100 } # rows that a shop or product needs for a model of its own
+key: [product, shop] # units-sold, units-sold.bread, units-sold.bread.lyon
+members: { atLeast: 100 } # rows that a member needs for a model of its own
 view: day-ahead@1
 label: units
 labelUnit: units

@@ -31,8 +31,9 @@ export const act: Act = async call => {
   for (const { name, text } of files) {
     screen.say(`wrote ${given ? `${given}/` : ''}${name} (${bytesWords(Buffer.byteLength(text))})`)
   }
-  const enter = given === undefined ? '' : `cd ${given} && `
-  screen.say('A fleet of 49 models: 1 root, 12 shops, 36 products of a shop.')
+  const word = given !== undefined && /^[\w./-]+$/.test(given) ? given : `'${given}'`
+  const enter = given === undefined ? '' : `cd ${word} && `
+  screen.say('A fleet of 40 models: 1 root, 3 products, 36 shops of a product.')
   screen.say(`Next: muster up (in another terminal), then: ${enter}muster plan`)
   return exitCodes.done
 }
