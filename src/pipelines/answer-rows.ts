@@ -1,8 +1,8 @@
 import type { FamilySession } from '../onnx/index.ts'
 
 /*
- * Answers for many rows, each by its own member, from one family session: the way in which everything here is
- * scored, so that evidence speaks of exactly what would serve.
+ * Answers for many rows, each by its own member, from one family session: the way in which
+ * everything here is scored, so that evidence speaks of exactly what would serve.
  */
 
 /** Rows a call: parameters of 50 numbers a row make 1.6 MB, which stays in the cache. */

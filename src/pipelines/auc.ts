@@ -1,7 +1,8 @@
 /**
- * The area under the ROC curve: the chance that a row of class 1 has a higher score than one of class 0, ties
- * counting half (Hanley and McNeil, 1982). Undefined with one class only. Classes are sorted apart, because a
- * typed array sorts natively while pairs would need a comparison in JavaScript.
+ * The area under the ROC curve: the chance that a row of class 1 has a higher score than one of
+ * class 0, ties counting half (Hanley and McNeil, 1982). Undefined with one class only. Classes
+ * are sorted apart, because a typed array sorts natively while pairs would need a comparison in
+ * JavaScript.
  */
 export function areaUnderCurve(y: Float64Array, scores: Float32Array): number | undefined {
   let ones = 0

@@ -6,8 +6,9 @@ import { judgeStep } from './judge.ts'
 import { reportStep } from './report.ts'
 
 /**
- * Carries out one step and gives the digest of what it leaves behind (see `StepInput`). The same input gives the
- * same digest, on any machine, however often; what one member lacks is a row in the output, never an error.
+ * Carries out one step and gives the digest of what it leaves behind (see `StepInput`). The same
+ * input gives the same digest, on any machine, however often; what one member lacks is a row in
+ * the output, never an error.
  */
 export function carryOut(input: StepInput, at: StepAt): Promise<Digest> {
   switch (input.kind) {

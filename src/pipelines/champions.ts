@@ -12,8 +12,9 @@ export interface ReadChampions {
 }
 
 /**
- * A champion can be compared when its graph is the candidates' own: it then reads the same features through the
- * same transforms. Another graph means another view or pipeline: what it would need is not in this frame.
+ * A champion can be compared when its graph is the candidates' own: it then reads the same
+ * features through the same transforms. Another graph means another view or pipeline: what it
+ * would need is not in this frame.
  */
 export async function readChampions(
   digest: Digest | null,

@@ -1,7 +1,7 @@
 /*
- * Small dense symmetric systems, by Cholesky's factorisation (Golub and Van Loan, Matrix Computations, 4.2).
- * A symmetric matrix is packed: its upper triangle row by row, so that entry (i, j), j >= i, stands at
- * i * size - i * (i - 1) / 2 + (j - i).
+ * Small dense symmetric systems, by Cholesky's factorisation (Golub and Van Loan, Matrix
+ * Computations, 4.2). A symmetric matrix is packed: its upper triangle row by row, so that entry
+ * (i, j), j >= i, stands at i * size - i * (i - 1) / 2 + (j - i).
  */
 
 /** Entries of the packed upper triangle of a symmetric `size` x `size` matrix. */
@@ -9,7 +9,10 @@ export function packedLength(size: number): number {
   return (size * (size + 1)) / 2
 }
 
-/** A pivot this small against its own diagonal is what rounding leaves of a column that depends on others. */
+/**
+ * A pivot this small against its own diagonal is what rounding leaves of a column that depends on
+ * others.
+ */
 const pivotShareMin = 1e-13
 
 /** Solves systems of one size; holds the scratch, so that thousands of solves allocate nothing. */
@@ -24,9 +27,9 @@ export class SymmetricSolver {
   }
 
   /**
-   * Solves (A + penalty I) x = b; the first `penalised` diagonal entries take the penalty. A is packed and starts
-   * at `a[from]`; `x` holds b on entry and the solution on return. False, with x spoilt, when A is singular or
-   * holds a number that is not finite.
+   * Solves (A + penalty I) x = b; the first `penalised` diagonal entries take the penalty. A is
+   * packed and starts at `a[from]`; `x` holds b on entry and the solution on return. False, with x
+   * spoilt, when A is singular or holds a number that is not finite.
    */
   solve(
     a: Float64Array,

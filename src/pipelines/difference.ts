@@ -2,9 +2,9 @@ import type { Difference } from '../fleet/index.ts'
 import { studentT95 } from './student-t.ts'
 
 /*
- * The mean paired difference of the loss a row, with an interval that is robust to dependence of rows within a day
- * (Liang and Zeger, 1986): days are the clusters. With n rows in G days, d_g the sum of differences of day g and
- * n_g its rows, mean = sum d_g / n and
+ * The mean paired difference of the loss a row, with an interval that is robust to dependence of
+ * rows within a day (Liang and Zeger, 1986): days are the clusters. With n rows in G days, d_g the
+ * sum of differences of day g and n_g its rows, mean = sum d_g / n and
  *
  *   variance = G / (G - 1) * sum (d_g - n_g mean)^2 / n^2
  *

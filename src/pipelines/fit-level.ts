@@ -29,9 +29,13 @@ interface Candidate {
   readonly group: number
   readonly parameters: FitParameters
   readonly parent: Float64Array | undefined
+  readonly leansOn: string
 }
 
-/** Fits the members of a level and checks each against the graph. One result a member, in their order. */
+/**
+ * Fits the members of a level and checks each against the graph. One result a member, in their
+ * order.
+ */
 export async function fitMembers(work: LevelWork): Promise<readonly FitResult[]> {
   const { members, level, samples } = work.scope
   const entries = members.map(member => candidateOf(work, member))
@@ -44,7 +48,11 @@ export async function fitMembers(work: LevelWork): Promise<readonly FitResult[]>
   const { features, layout, transforms } = work.ground
   const errors = await parityErrors(
     samples,
-    { heads: heads.map(fit => (fit && 'head' in fit ? fit.head : undefined)), rows },
+    {
+      heads: heads.map(fit => (fit && 'head' in fit ? fit.head : undefined)),
+      rows,
+      scales: entries.map(entry => scaleOf(work, entry)),
+    },
     { features, head: work.head, layout, transforms },
     work.session,
   )
@@ -72,11 +80,18 @@ function candidateOf(work: LevelWork, member: DeclaredMember): Candidate | Faile
     const because = `the label is ${labels.low} in all ${labels.rows} training rows`
     return failure(name, 'constant-label', labels.rows, because)
   }
-  if (member.keyValues.length === 0) return { member, labels, group, parameters, parent: undefined }
+  const common = { member, labels, group, parameters }
+  if (member.keyValues.length === 0) return { ...common, parent: undefined, leansOn: '' }
   const ancestor = ancestorsOf(name).find(each => work.packed.has(each))
   if (ancestor === undefined) return failure(name, 'parent-failed', labels.rows)
   const row = must(work.packed.get(ancestor), 'the ancestor was fitted')
-  return { member, labels, group, parameters, parent: readHead(work.ground.layout, row) }
+  return { ...common, parent: readHead(work.ground.layout, row), leansOn: ancestor }
+}
+
+/** What a difference between fit and graph is measured against. */
+function scaleOf(work: LevelWork, entry: Candidate | FailedRow): number {
+  if (!('member' in entry)) return 0
+  return work.head.output === 'sigmoid' ? 1 : entry.labels.deviation
 }
 
 function packedRow(work: LevelWork, head: Float64Array): Float32Array {

@@ -41,7 +41,10 @@ export interface DeclaredFrame {
   readonly levels: readonly LevelGroups[]
 }
 
-/** The trunk: every level but the leaves, from all parts. All groups count, for they make up their ancestors. */
+/**
+ * The trunk: every level but the leaves, from all parts. All groups count, for they make up their
+ * ancestors.
+ */
 export function trunkScope(frame: DeclaredFrame): FitScope {
   const leafDepth = frame.levels.length - 1
   const deepest = must(frame.levels[leafDepth - 1], 'a key has a column')

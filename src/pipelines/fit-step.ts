@@ -24,9 +24,9 @@ import { readTraining } from './training.ts'
 import { levelGroups } from './tree.ts'
 
 /*
- * The two fit steps. `trunk` reads all parts and fits every level but the leaves, top down; `leaves` reads one part
- * and fits its leaves, leaning on what the trunk has packed: on the packed float32 rows, so that an outside peer
- * can repeat a fit from what is stored.
+ * The two fit steps. `trunk` reads all parts and fits every level but the leaves, top down;
+ * `leaves` reads one part and fits its leaves, leaning on what the trunk has packed: on the packed
+ * float32 rows, so that an outside peer can repeat a fit from what is stored.
  */
 
 export type FitInput = StepInput & { readonly kind: 'trunk' | 'leaves' }

@@ -9,17 +9,18 @@ import type { Transform, ViewFeature } from '../spec/index.ts'
 import type { TrainingPart } from './training.ts'
 
 /*
- * The numbers inside the transforms: fills (training means), centers and scales. They are fitted once, on the
- * training rows of the root, in the declared order of steps, and copied into the row of every member, so that all
- * members share coordinates and a child's coefficients can be compared with its parent's.
+ * The numbers inside the transforms: fills (training means), centers and scales. They are fitted
+ * once, on the training rows of the root, in the declared order of steps, and copied into the row
+ * of every member, so that all members share coordinates and a child's coefficients can be
+ * compared with its parent's.
  */
 
 /** Values that are transformed at once: what fits the cache. */
 const blockRows = 8_192
 
 /**
- * A deviation below this share of the mean is what float32 leaves of a constant: such a column gets scale 0, and so
- * is out of the model, rather than noise blown up to a feature.
+ * A deviation below this share of the mean is what float32 leaves of a constant: such a column
+ * gets scale 0, and so is out of the model, rather than noise blown up to a feature.
  */
 const constantShare = 1e-6
 
@@ -72,8 +73,9 @@ function fitStep(
 }
 
 /**
- * Mean and population deviation of a column after `before`, over its values that are not missing; 0 and 0 without
- * any. Sums are taken from the first value, so that a far-off mean costs no digits.
+ * Mean and population deviation of a column after `before`, over its values that are not missing;
+ * 0 and 0 without any. Sums are taken from the first value, so that a far-off mean costs no
+ * digits.
  */
 function meanAndDeviation(
   before: readonly Transform[],

@@ -23,8 +23,13 @@ export interface FitGround<Parameters> {
 export interface MemberToFit<Parameters> {
   readonly group: number
   readonly parameters: Parameters
-  /** The head of the nearest fitted ancestor as it stands in its packed row; undefined for the root. */
+  /**
+   * The head of the nearest fitted ancestor as it stands in its packed row; undefined for the
+   * root.
+   */
   readonly parent: Float64Array | undefined
+  /** The name of that ancestor; empty for the root. */
+  readonly leansOn: string
 }
 
 /** `head`: weights and bias, or cells, in float64, in the order of the row layout. */

@@ -3,7 +3,10 @@ import type { Signature } from '../fleet/index.ts'
 import type { GraphHead, RowLayout } from '../onnx/index.ts'
 import { builtInPipelines, type PipelineChoice, type ViewFeature } from '../spec/index.ts'
 
-/** What a pipeline puts after the transforms. Throws E_SPEC when there is no such pipeline or season. */
+/**
+ * What a pipeline puts after the transforms. Throws E_SPEC when there is no such pipeline or
+ * season.
+ */
 export function graphHead(pipeline: PipelineChoice, features: readonly ViewFeature[]): GraphHead {
   switch (pipeline.id) {
     case 'ridge@1':

@@ -16,8 +16,8 @@ import { type SpanRows, scoreSpan } from './span-rows.ts'
 import { type LevelGroups, levelGroups } from './tree.ts'
 
 /*
- * Evidence: every fitted member on its rows of the judging span, against its fitted ancestors, the champion and
- * the naive baseline, all on the same rows, all by the packed bytes through ONNX.
+ * Evidence: every fitted member on its rows of the judging span, against its fitted ancestors, the
+ * champion and the naive baseline, all on the same rows, all by the packed bytes through ONNX.
  */
 
 /** What members are judged on. */

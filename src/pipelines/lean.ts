@@ -7,10 +7,11 @@ import { bestPenalty, type FoldMoments, PenaltyScores } from './penalty.ts'
  *
  *   loss(beta) + penalty / c * |beta - parent|^2
  *
- * over all its coefficients, the intercept included, where the loss is the sum over rows of the squared error
- * (c = 1) or of the log loss (c = 2). So without rows it is its parent, and with many it is itself. These are the
- * conventions of scikit-learn: `penalty` is `alpha` of Ridge fitted to y - z'parent on [z, 1] without another
- * intercept, and 1 / C of LogisticRegression. The root leans on zero, and its intercept leans on nothing.
+ * over all its coefficients, the intercept included, where the loss is the sum over rows of the
+ * squared error (c = 1) or of the log loss (c = 2). So without rows it is its parent, and with
+ * many it is itself. These are the conventions of scikit-learn: `penalty` is `alpha` of Ridge
+ * fitted to y - z'parent on [z, 1] without another intercept, and 1 / C of LogisticRegression. The
+ * root leans on zero, and its intercept leans on nothing.
  */
 
 /** The parameters that choose a penalty. */
@@ -25,6 +26,27 @@ export interface ChosenPenalty {
   readonly penaltyFrom: string
 }
 
+export interface PenaltyRequest {
+  readonly parameters: LeaningParameters
+  /** The ancestor: members that share it are siblings. */
+  readonly leansOn: string
+  /** Leading coefficients that lean. */
+  readonly penalised: number
+  /** Moments by fold at the ancestor's coefficients. Read at once: the arrays may be used again. */
+  readonly moments: () => FoldMoments
+}
+
+/**
+ * Chooses a penalty for each member of a level: the best on the folds of the member and its
+ * siblings together.
+ *
+ * One member's few weeks say little about how far it should go, and what they say is the season
+ * they were in; its siblings answer the same question. Measured on the flights, fitted on January
+ * to April, RMSE of all routes in May: 24.92 by each member's own folds of alternating days, 24.82
+ * by its own blocks of days in order, 24.54 by blocks with its siblings (all routes as one: 24.53;
+ * their origins: 24.81). Siblings are those fitted in the same step, so an origin that is split
+ * over two parts chooses twice.
+ */
 export class PenaltyChoice {
   readonly #scores: PenaltyScores
 
@@ -32,16 +54,34 @@ export class PenaltyChoice {
     this.#scores = new PenaltyScores(shape, folds, solver)
   }
 
-  /** `moments` at the parent's coefficients; `penalised`: leading coefficients that lean. */
-  choose(parameters: LeaningParameters, moments: FoldMoments, penalised: number): ChosenPenalty {
-    if (parameters.penalty !== undefined) {
-      return { penalty: parameters.penalty, penaltyFrom: 'declared' }
+  /** In the order of `requests`. */
+  choose(requests: readonly PenaltyRequest[]): readonly ChosenPenalty[] {
+    const sums = new Map<string, { members: number; readonly scores: Float64Array }>()
+    for (const request of requests) {
+      const { penalty, penalties } = request.parameters
+      if (penalty !== undefined) continue
+      const scores = this.#scores.of(request.moments(), penalties, request.penalised)
+      const sum = sums.get(siblingsOf(request))
+      if (!sum) sums.set(siblingsOf(request), { members: 1, scores })
+      else {
+        sum.members++
+        for (let p = 0; p < scores.length; p++) sum.scores[p] = sum.scores[p]! + scores[p]!
+      }
     }
-    const { penalties, folds } = parameters
-    const scores = this.#scores.of(moments, penalties, penalised)
-    return {
-      penalty: bestPenalty(penalties, scores),
-      penaltyFrom: `best of ${penalties.length}, ${folds} folds`,
-    }
+    return requests.map(request => {
+      const { penalty, penalties, folds } = request.parameters
+      const sum = sums.get(siblingsOf(request))
+      if (penalty !== undefined || !sum) return { penalty: penalty ?? 0, penaltyFrom: 'declared' }
+      const others = sum.members > 1 ? `, with ${sum.members - 1} siblings` : ''
+      return {
+        penalty: bestPenalty(penalties, sum.scores),
+        penaltyFrom: `best of ${penalties.length}, ${folds} folds${others}`,
+      }
+    })
   }
+}
+
+/** Scores add up only over the same candidates. */
+function siblingsOf(request: PenaltyRequest): string {
+  return `${request.leansOn} ${request.parameters.penalties.join(' ')}`
 }

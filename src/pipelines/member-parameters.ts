@@ -7,9 +7,9 @@ import type { FitParameters } from './open-fitter.ts'
 type Declared = Pick<FamilySpec, 'pipeline' | 'overrides'>
 
 /**
- * The parameters of each member: the family's, with the overrides that match it. Read once for each different
- * set, of which there are few. Throws E_SPEC when a member asks for folds of its own: the statistics of a parent
- * are the sums of its children's, fold by fold, so all share them.
+ * The parameters of each member: the family's, with the overrides that match it. Read once for
+ * each different set, of which there are few. Throws E_SPEC when a member asks for folds of its
+ * own: the statistics of a parent are the sums of its children's, fold by fold, so all share them.
  */
 export function memberParameters(
   family: Declared,

@@ -4,8 +4,8 @@ import { areaUnderCurve } from './auc.ts'
 export type Task = 'regression' | 'classification'
 
 /**
- * How near to 0 or 1 a probability counts in the log loss: the resolution of float32, in which answers are given.
- * One certain and wrong answer then costs 15.9, not infinity.
+ * How near to 0 or 1 a probability counts in the log loss: the resolution of float32, in which
+ * answers are given. One certain and wrong answer then costs 15.9, not infinity.
  */
 const probabilityEdge = 2 ** -23
 
@@ -19,8 +19,8 @@ export function rowLoss(task: Task, y: number, answer: number): number {
 }
 
 /**
- * Metrics of answers to labels, row by row; both have the same length, and no NaN. Those that cannot be computed
- * (no rows, one class only, constant label for R2) are left out.
+ * Metrics of answers to labels, row by row; both have the same length, and no NaN. Those that
+ * cannot be computed (no rows, one class only, constant label for R2) are left out.
  */
 export function metricsOf(task: Task, y: Float64Array, answers: Float32Array): Metrics {
   if (y.length === 0) return { rows: 0 }

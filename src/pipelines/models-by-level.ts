@@ -34,7 +34,10 @@ export class OpenGraphs implements AsyncDisposable {
   }
 }
 
-/** Sets of models by level and graph, for `scoreSpan`. Models of which the frame has no row are left out. */
+/**
+ * Sets of models by level and graph, for `scoreSpan`. Models of which the frame has no row are
+ * left out.
+ */
 export async function modelsByLevel(
   models: Iterable<AnsweringModel>,
   levels: readonly LevelGroups[],

@@ -7,8 +7,8 @@ import { packedLength } from './cholesky.ts'
  *   g   Z'e, the intercept last
  *   loss   one number
  *
- * Four rows go at once, so that an entry of h is loaded and stored once for four products: measured at two to
- * three times the speed of row after row.
+ * Four rows go at once, so that an entry of h is loaded and stored once for four products:
+ * measured at two to three times the speed of row after row.
  */
 
 export interface MomentShape {
@@ -59,8 +59,9 @@ export function addMoments(
 }
 
 /**
- * Adds rows [from, to) under a logistic model: with p = 1 / (1 + exp(-(z'b + b0))), h += Z' diag(p (1 - p)) Z,
- * g += Z'(y - p), loss += the log loss. `beta` starts at `betaAt`, the intercept last; y is 0 or 1.
+ * Adds rows [from, to) under a logistic model: with p = 1 / (1 + exp(-(z'b + b0))), h += Z' diag(p
+ * (1 - p)) Z, g += Z'(y - p), loss += the log loss. `beta` starts at `betaAt`, the intercept last;
+ * y is 0 or 1.
  */
 export function addLogisticMoments(
   shape: MomentShape,

@@ -1,6 +1,7 @@
 /*
- * Rows on which fit and graph are compared: up to eight of every member, evenly spaced over all its rows in the
- * order of the frame, so over its time, training and later. The choice is arithmetic, the same on every run.
+ * Rows on which fit and graph are compared: up to eight of every member, evenly spaced over all
+ * its rows in the order of the frame, so over its time, training and later. The choice is
+ * arithmetic, the same on every run.
  */
 
 export const samplesPerMember = 8
@@ -15,7 +16,10 @@ export interface Samples {
   readonly raw: readonly Float32Array[]
 }
 
-/** `ranges[m]`: first row of member m in the frame, and one past its last; undefined when it has none. */
+/**
+ * `ranges[m]`: first row of member m in the frame, and one past its last; undefined when it has
+ * none.
+ */
 export function chooseSamples(
   ranges: readonly ({ readonly from: number; readonly to: number } | undefined)[],
   features: number,

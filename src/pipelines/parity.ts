@@ -19,6 +19,8 @@ export interface FittedHeads {
   readonly heads: readonly (Float64Array | undefined)[]
   /** By member: the packed row. */
   readonly rows: readonly (Float32Array | undefined)[]
+  /** By member: the size of answer against which a difference counts: see `parityErrors`. */
+  readonly scales: readonly number[]
 }
 
 export interface Reading {
@@ -29,9 +31,12 @@ export interface Reading {
 }
 
 /**
- * The largest |fit - graph| / max(|fit|, 1) of each member over its sampled rows: the fit in float64 with its own
- * coefficients, the graph in float32 with the packed ones. 0 for a member without a row that can be answered;
- * NaN, which passes no bound, where the graph gives no number and the fit does.
+ * The largest |fit - graph| / max(|fit|, scale) of each member over its sampled rows: the fit in
+ * float64 with its own coefficients, the graph in float32 with the packed ones. The scale keeps
+ * answers near zero from being held to more than float32 has: 1 for a probability, the deviation
+ * of the member's labels for a number, which, unlike 1, means the same in minutes and in seconds.
+ * 0 for a member without a row that can be answered; NaN, which passes no bound, where the fit
+ * gives a number and the graph none.
  */
 export async function parityErrors(
   samples: Samples,
@@ -52,8 +57,9 @@ export async function parityErrors(
   for (let i = 0; i < count; i++) {
     const fit = fits[i]!
     if (!Number.isFinite(fit)) continue
-    const error = Math.abs(fit - graph[i]!) / Math.max(Math.abs(fit), 1)
     const m = samples.member[i]!
+    const away = Math.abs(fit - graph[i]!)
+    const error = away === 0 ? 0 : away / Math.max(Math.abs(fit), fitted.scales[m]!)
     if (!(error <= errors[m]!)) errors[m] = error
   }
   return errors

@@ -20,8 +20,8 @@ import { type SpanRows, scoreSpan } from './span-rows.ts'
 import { type LevelGroups, levelGroups } from './tree.ts'
 
 /*
- * Quality on the reporting span: of what would really answer, and beside it of the root alone, of each level had
- * the gate kept everything, and of the naive baseline.
+ * Quality on the reporting span: of what would really answer, and beside it of the root alone, of
+ * each level had the gate kept everything, and of the naive baseline.
  */
 
 export async function reportStep(

@@ -7,9 +7,9 @@ import { answerRows } from './answer-rows.ts'
 import type { LevelGroups } from './tree.ts'
 
 /*
- * The rows of a span with what every model answers for them. A row is scored once by each model that could answer
- * it (its leaf, its segments, the root; champions apart), not once a comparison. Rows without a label are left out.
- * At 500,000 rows and three levels that is 12 MB.
+ * The rows of a span with what every model answers for them. A row is scored once by each model
+ * that could answer it (its leaf, its segments, the root; champions apart), not once a comparison.
+ * Rows without a label are left out. At 500,000 rows and three levels that is 12 MB.
  */
 
 const dayMs = 86_400_000

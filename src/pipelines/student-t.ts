@@ -1,6 +1,7 @@
 /*
- * Quantiles of Student's t with whole degrees of freedom. The probability of |T| <= t is a finite sum (Abramowitz
- * and Stegun, 26.7.3 and 26.7.4); its inverse is found by bisection, once for each number of degrees.
+ * Quantiles of Student's t with whole degrees of freedom. The probability of |T| <= t is a finite
+ * sum (Abramowitz and Stegun, 26.7.3 and 26.7.4); its inverse is found by bisection, once for each
+ * number of degrees.
  */
 
 const found = new Map<number, number>()
@@ -25,7 +26,8 @@ export function centralProbability(t: number, degrees: number): number {
   const angle = Math.atan(t / Math.sqrt(degrees))
   const cosine2 = Math.cos(angle) ** 2
   const odd = degrees % 2 === 1
-  // Terms run over the even, or odd, numbers below the degrees; each is the one before times cos^2 (k - 1) / k.
+  // Terms run over the even, or odd, numbers below the degrees; each is the one before times cos^2
+  // (k - 1) / k.
   let term = odd ? Math.cos(angle) : 1
   let sum = degrees === 1 ? 0 : term
   for (let k = odd ? 3 : 2; k <= degrees - 2; k += 2) {

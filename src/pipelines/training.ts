@@ -6,9 +6,10 @@ import { type Samples, takeSamples } from './parity-samples.ts'
 import type { LevelGroups } from './tree.ts'
 
 /*
- * The rows that a fit reads, compact in memory: raw features in float32 and the label, part by part, sorted by
- * leaf and, within a leaf, by fold. At 2,000,000 rows of 13 features that is 120 MB. All parts are held at once
- * by the trunk alone, whose root needs all rows; leaves come one part at a time.
+ * The rows that a fit reads, compact in memory: raw features in float32 and the label, part by
+ * part, sorted by leaf and, within a leaf, by fold. At 2,000,000 rows of 13 features that is 120
+ * MB. All parts are held at once by the trunk alone, whose root needs all rows; leaves come one
+ * part at a time.
  */
 
 const dayMs = 86_400_000
@@ -29,6 +30,8 @@ export interface LeafCounts {
   readonly rows: Int32Array
   readonly dropped: Int32Array
   readonly sum: Float64Array
+  /** Of squared labels. */
+  readonly squares: Float64Array
   readonly low: Float64Array
   readonly high: Float64Array
 }
@@ -55,11 +58,12 @@ export interface TrainingRequest {
 }
 
 /**
- * Reads the training rows of some parts. Rows whose label is missing, or that miss a feature that is not imputed
- * or hold an infinite one, are dropped and counted by leaf.
+ * Reads the training rows of some parts. Rows whose label is missing, or that miss a feature that
+ * is not imputed or hold an infinite one, are dropped and counted by leaf.
  *
- * Folds are whole days (UTC): the rank of a day among the days of training rows that the step reads, modulo
- * `folds`. By rank and not by date, so that yearly or weekly data fill all folds.
+ * Folds are blocks of whole days (UTC) in order of time: fold 0 has the first days among those of
+ * the training rows that the step reads. By rank and not by date, so that yearly or weekly data
+ * fill all folds.
  */
 export async function readTraining(request: TrainingRequest): Promise<Training> {
   const leaves = request.manifest.leafRows.length
@@ -67,6 +71,7 @@ export async function readTraining(request: TrainingRequest): Promise<Training> 
     rows: new Int32Array(leaves),
     dropped: new Int32Array(leaves),
     sum: new Float64Array(leaves),
+    squares: new Float64Array(leaves),
     low: new Float64Array(leaves).fill(Number.POSITIVE_INFINITY),
     high: new Float64Array(leaves).fill(Number.NEGATIVE_INFINITY),
   }
@@ -144,7 +149,9 @@ function gather(column: Float32Array, rows: Int32Array): Float32Array {
   return out
 }
 
-/** 1 where the label is a finite number and every feature in use is finite, or missing and imputed. */
+/**
+ * 1 where the label is a finite number and every feature in use is finite, or missing and imputed.
+ */
 export function usableRows(
   features: readonly Float32Array[],
   label: Float64Array,
@@ -172,17 +179,20 @@ function countLabels(
 ): void {
   for (let l = 0; l + 1 < leafStart.length; l++) {
     let sum = 0
+    let squares = 0
     let low = Number.POSITIVE_INFINITY
     let high = Number.NEGATIVE_INFINITY
     for (let r = leafStart[l]!; r < leafStart[l + 1]!; r++) {
       const value = y[r]!
       sum += value
+      squares += value * value
       if (value < low) low = value
       if (value > high) high = value
     }
     const leaf = leafFrom + l
     counts.rows[leaf] = leafStart[l + 1]! - leafStart[l]!
     counts.sum[leaf] = sum
+    counts.squares[leaf] = squares
     counts.low[leaf] = low
     counts.high[leaf] = high
   }
@@ -201,6 +211,11 @@ export function dayRanks(days: readonly Int32Array[]): ReadonlyMap<number, numbe
   return new Map([...seen].sort((a, b) => a - b).map((day, rank) => [day, rank]))
 }
 
+/** Blocks of days that differ by one at most. */
+export function foldOf(rank: number, days: number, folds: number): number {
+  return Math.floor((rank * folds) / days)
+}
+
 /** Sorts the rows of each leaf by fold; within a fold they keep their order. */
 function orderByFold(
   part: PickedRows,
@@ -213,7 +228,7 @@ function orderByFold(
   for (let r = 0, day = Number.NaN, now = 0; r < rows; r++) {
     if (part.day[r] !== day) {
       day = part.day[r]!
-      now = must(ranks.get(day), 'every day has a rank') % folds
+      now = foldOf(must(ranks.get(day), 'every day has a rank'), ranks.size, folds)
     }
     fold[r] = now
   }
@@ -251,6 +266,8 @@ export interface GroupLabels {
   readonly rows: number
   readonly dropped: number
   readonly sum: number
+  /** Population standard deviation. */
+  readonly deviation: number
   readonly low: number
   readonly high: number
 }
@@ -259,14 +276,17 @@ export function labelsOf(counts: LeafCounts, level: LevelGroups, group: number):
   let rows = 0
   let dropped = 0
   let sum = 0
+  let squares = 0
   let low = Number.POSITIVE_INFINITY
   let high = Number.NEGATIVE_INFINITY
   for (let leaf = level.leafStart[group]!; leaf < level.leafStart[group + 1]!; leaf++) {
     rows += counts.rows[leaf]!
     dropped += counts.dropped[leaf]!
     sum += counts.sum[leaf]!
+    squares += counts.squares[leaf]!
     low = Math.min(low, counts.low[leaf]!)
     high = Math.max(high, counts.high[leaf]!)
   }
-  return { rows, dropped, sum, low, high }
+  const variance = rows === 0 ? 0 : squares / rows - (sum / rows) ** 2
+  return { rows, dropped, sum, deviation: Math.sqrt(Math.max(0, variance)), low, high }
 }

@@ -1,7 +1,7 @@
 /*
- * The family tree over the leaves of a frame. Leaves are sorted by their key, so the members of every level are
- * contiguous ranges of leaves, and so of rows. A group is such a range, whether or not a member is declared for
- * it: rows of undeclared leaves count for their ancestors.
+ * The family tree over the leaves of a frame. Leaves are sorted by their key, so the members of
+ * every level are contiguous ranges of leaves, and so of rows. A group is such a range, whether or
+ * not a member is declared for it: rows of undeclared leaves count for their ancestors.
  */
 
 export interface LevelGroups {
@@ -14,7 +14,10 @@ export interface LevelGroups {
   readonly find: (keyValues: readonly string[]) => number | undefined
 }
 
-/** `levels[depth]`: 0 is the root, the last has one group a leaf. `leafKeys[k][leaf]` as in a `FrameManifest`. */
+/**
+ * `levels[depth]`: 0 is the root, the last has one group a leaf. `leafKeys[k][leaf]` as in a
+ * `FrameManifest`.
+ */
 export function levelGroups(
   leafKeys: readonly (readonly string[])[],
   leaves: number,
@@ -46,7 +49,9 @@ export function groupCount(level: LevelGroups): number {
   return level.leafStart.length - 1
 }
 
-/** Prefix sums of the rows of leaves: first row of each leaf in the frame, and one past the last. */
+/**
+ * Prefix sums of the rows of leaves: first row of each leaf in the frame, and one past the last.
+ */
 export function rowStarts(leafRows: readonly number[]): Float64Array {
   const starts = new Float64Array(leafRows.length + 1)
   leafRows.forEach((rows, leaf) => {

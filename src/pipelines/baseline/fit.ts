@@ -11,10 +11,11 @@ import {
 import type { LevelGroups } from '../tree.ts'
 
 /*
- * The mean or a quantile of the label by season: a seasonal naive forecast pooled over the past (Hyndman and
- * Athanasopoulos, Forecasting: Principles and Practice, 5.2), where each season's value is drawn towards the
- * parent's by `priorRows` rows, as a posterior mean under a normal prior is. The root's seasons are drawn towards
- * its statistic over all seasons. Quantiles are those of Hyndman and Fan (1996), type 7.
+ * The mean or a quantile of the label by season: a seasonal naive forecast pooled over the past
+ * (Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 5.2), where each season's
+ * value is drawn towards the parent's by `priorRows` rows, as a posterior mean under a normal
+ * prior is. The root's seasons are drawn towards its statistic over all seasons. Quantiles are
+ * those of Hyndman and Fan (1996), type 7.
  */
 
 export class BaselineFits implements Fitter<BaselineParameters> {

@@ -1,3 +1,4 @@
+import { must } from '../../base/assert.ts'
 import type { LogisticParameters } from '../../spec/index.ts'
 import { SymmetricSolver } from '../cholesky.ts'
 import {
@@ -10,17 +11,18 @@ import {
 } from '../fitter.ts'
 import { PenaltyChoice } from '../lean.ts'
 import { addLogisticMoments, type MomentShape, momentShape } from '../moments.ts'
-import { sumBlocks } from '../penalty.ts'
+import { type FoldMoments, sumBlocks } from '../penalty.ts'
 import { labelsOf, type TrainingPart } from '../training.ts'
 import type { LevelGroups } from '../tree.ts'
 import { Newton } from './newton.ts'
 
 /*
- * Logistic regression towards the parent, by iteratively reweighted least squares (Newton's method; Green, 1984),
- * all members of a level in each pass over the rows. A member starts at its parent's coefficients, so the first
- * pass gives, by fold, both the first Newton step and what the choice of the penalty needs: gradient and Hessian
- * there. The choice is therefore made on the quadratic expansion at the parent, which is exact where a member is
- * near its parent, and that is where the choice matters.
+ * Logistic regression towards the parent, by iteratively reweighted least squares (Newton's
+ * method; Green, 1984), all members of a level in each pass over the rows. A member starts at its
+ * parent's coefficients, so the first pass gives, by fold, both the first Newton step and what the
+ * choice of the penalty needs: gradient and Hessian there. The choice is therefore made on the
+ * quadratic expansion at the parent, which is exact where a member is near its parent, and that is
+ * where the choice matters.
  */
 
 interface PartDesign {
@@ -56,18 +58,30 @@ export class LogisticFits implements Fitter<LogisticParameters> {
     const blocks = new Float64Array(members.length * folds * length)
     this.#firstPass(level, members, beta, blocks)
     const state = new Float64Array(members.length * length)
+    const momentsOf = (m: number): FoldMoments => ({ blocks, at: m * folds * length })
+    const penalised = (member: MemberToFit<LogisticParameters>): number =>
+      member.parent ? size : size - 1
+    const chosen = this.#choice.choose(
+      members.map((member, m) => ({
+        parameters: member.parameters,
+        leansOn: member.leansOn,
+        penalised: penalised(member),
+        moments: () => momentsOf(m),
+      })),
+    )
     const newtons = members.map((member, m) => {
-      const moments = { blocks, at: m * folds * length }
-      const penalised = member.parent ? size : size - 1
-      const chosen = this.#choice.choose(member.parameters, moments, penalised)
-      sumBlocks(moments, folds, length, state.subarray(m * length, (m + 1) * length))
+      sumBlocks(momentsOf(m), folds, length, state.subarray(m * length, (m + 1) * length))
       const views = {
         beta: beta.subarray(m * size, (m + 1) * size),
         block: state.subarray(m * length, (m + 1) * length),
         parent: member.parent ?? new Float64Array(size),
       }
       const { rows } = this.#labelsOf(level, member.group)
-      return new Newton(this.#shape, this.#solver, views, { ...chosen, penalised, rows })
+      return new Newton(this.#shape, this.#solver, views, {
+        ...must(chosen[m], 'each member has its penalty'),
+        penalised: penalised(member),
+        rows,
+      })
     })
     this.#settle(level, members, newtons, beta, state)
     return newtons.map(newton => newton.outcome())

@@ -4,17 +4,17 @@ import type { ChosenPenalty } from '../lean.ts'
 import type { MomentShape } from '../moments.ts'
 
 /*
- * The Newton iteration of one member, driven from outside: each pass over the rows leaves loss, gradient and
- * Hessian at `beta` in `block`, and `take` moves `beta` on. A step after which the penalised loss is higher is
- * halved, and tried again in the next pass.
+ * The Newton iteration of one member, driven from outside: each pass over the rows leaves loss,
+ * gradient and Hessian at `beta` in `block`, and `take` moves `beta` on. A step after which the
+ * penalised loss is higher is halved, and tried again in the next pass.
  */
 
 /** Loss may rise by this share from rounding alone. */
 const lossSlack = 1e-12
 
 /**
- * Largest gradient entry a row at which one more step is the last, without another pass: Newton's error is squared
- * in each step, so after it the gradient is about 1e-10 a row.
+ * Largest gradient entry a row at which one more step is the last, without another pass: Newton's
+ * error is squared in each step, so after it the gradient is about 1e-10 a row.
  */
 const gradientARowMax = 1e-5
 

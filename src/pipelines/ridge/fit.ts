@@ -1,3 +1,4 @@
+import { must } from '../../base/assert.ts'
 import type { RidgeParameters } from '../../spec/index.ts'
 import { SymmetricSolver, symmetricTimes } from '../cholesky.ts'
 import {
@@ -9,15 +10,16 @@ import {
   type MemberToFit,
   slotsFor,
 } from '../fitter.ts'
-import { PenaltyChoice } from '../lean.ts'
+import { type ChosenPenalty, PenaltyChoice } from '../lean.ts'
 import { addMoments, type MomentShape, momentShape } from '../moments.ts'
-import { sumBlocks } from '../penalty.ts'
+import { type FoldMoments, sumBlocks } from '../penalty.ts'
 import type { LevelGroups } from '../tree.ts'
 
 /*
- * Ridge regression (Hoerl and Kennard, 1970) towards the parent instead of zero, in closed form from sufficient
- * statistics: Z'Z and Z'y of every group of the deepest level, by fold, in one pass over the rows. Statistics of
- * higher levels are the sums of those below. Nothing is read again for another penalty, fold or level.
+ * Ridge regression (Hoerl and Kennard, 1970) towards the parent instead of zero, in closed form
+ * from sufficient statistics: Z'Z and Z'y of every group of the deepest level, by fold, in one
+ * pass over the rows. Statistics of higher levels are the sums of those below. Nothing is read
+ * again for another penalty, fold or level.
  */
 
 export class RidgeFits implements Fitter<RidgeParameters> {
@@ -44,29 +46,44 @@ export class RidgeFits implements Fitter<RidgeParameters> {
     level: LevelGroups,
     members: readonly MemberToFit<RidgeParameters>[],
   ): readonly HeadFit[] {
-    const folds = this.#ground.training.folds
-    const blocks = new Float64Array(folds * this.#shape.length)
-    return members.map(member => {
-      this.#sumOf(level, member.group, blocks)
-      return this.#fit(member, blocks)
-    })
+    const { size } = this.#shape
+    const blocks = new Float64Array(this.#ground.training.folds * this.#shape.length)
+    const momentsOf = (member: MemberToFit<RidgeParameters>) => () =>
+      this.#momentsAtParent(level, member, blocks)
+    const chosen = this.#choice.choose(
+      members.map(member => ({
+        parameters: member.parameters,
+        leansOn: member.leansOn,
+        penalised: member.parent ? size : size - 1,
+        moments: momentsOf(member),
+      })),
+    )
+    return members.map((member, m) =>
+      this.#fit(member, momentsOf(member)(), must(chosen[m], 'each member has its penalty')),
+    )
   }
 
-  #fit(member: MemberToFit<RidgeParameters>, blocks: Float64Array): HeadFit {
+  #fit(member: MemberToFit<RidgeParameters>, moments: FoldMoments, chosen: ChosenPenalty): HeadFit {
     const { size, g, length } = this.#shape
-    const folds = this.#ground.training.folds
-    const parent = member.parent
-    if (parent) moveTo(parent, this.#shape, folds, blocks)
-    const penalised = parent ? size : size - 1
-    const moments = { blocks, at: 0 }
-    const chosen = this.#choice.choose(member.parameters, moments, penalised)
-    const total = sumBlocks(moments, folds, length, new Float64Array(length))
+    const { parent } = member
+    const total = new Float64Array(length)
+    sumBlocks(moments, this.#ground.training.folds, length, total)
     const step = total.slice(g, g + size)
-    if (!this.#solver.solve(total, 0, chosen.penalty, penalised, step)) {
+    if (!this.#solver.solve(total, 0, chosen.penalty, parent ? size : size - 1, step)) {
       return { failed: 'singular' }
     }
     const head = parent ? step.map((value, i) => parent[i]! + value) : step
     return { head, ...chosen }
+  }
+
+  #momentsAtParent(
+    level: LevelGroups,
+    member: MemberToFit<RidgeParameters>,
+    blocks: Float64Array,
+  ): FoldMoments {
+    this.#sumOf(level, member.group, blocks)
+    if (member.parent) moveTo(member.parent, this.#shape, this.#ground.training.folds, blocks)
+    return { blocks, at: 0 }
   }
 
   #takeMoments(): void {
