@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { say } from '../../test/control/terminal.ts'
+import { whyWithout } from '../../test/debian.ts'
+import { skipBecause } from '../../test/strict.ts'
 import { commands } from './commands.ts'
 import { completions } from './completions.ts'
 
@@ -175,9 +177,12 @@ printf '%s\\n' "\${COMPREPLY[@]}"`
     for (const { name } of commands) expect(out).toContain(name)
   })
 
-  test.each(['zsh', 'fish'])('%s reads its script without a complaint', shell => {
-    if (spawnSync(shell, ['--version']).error) return
-    const found = spawnSync(shell, ['-n'], { input: completions[shell]?.(), encoding: 'utf8' })
+  test.for(['zsh', 'fish'])('%s reads its script without a complaint', (shell, context) => {
+    const missing = whyWithout(shell)
+    if (missing) skipBecause(context, missing)
+    const script = join(folder, `completion.${shell}`)
+    writeFileSync(script, completions[shell]?.() ?? '')
+    const found = spawnSync(shell, ['-n', script], { encoding: 'utf8' })
     expect(found.stderr).toBe('')
   })
 })

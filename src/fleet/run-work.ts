@@ -42,8 +42,6 @@ export interface RunWork {
   }[]
   /** The recipes themselves, by digest. */
   readonly recipes: Readonly<Record<Digest, Recipe>>
-  /** The generation of this family's routes, by environment, that `champions` was read at. */
-  readonly seen: Readonly<Record<string, number>>
 }
 
 /** The last step but the report: verdicts, versions, routes; one transaction. Leaves an `Answerers`. */

@@ -28,6 +28,7 @@ export class RouteFollower {
   }
 
   async follow(): Promise<void> {
+    let whole = true
     for (const { environment, blueprint, generation } of await familyGenerations(this.#store)) {
       if (environment !== this.#environment) continue
       if ((this.#has.get(blueprint) ?? 0) >= generation) continue
@@ -35,16 +36,19 @@ export class RouteFollower {
         await this.#take(blueprint)
         this.#has.set(blueprint, generation)
       } catch (error) {
+        whole = false
         this.#log.error({ err: error, blueprint }, 'routes were not taken; the old ones answer on')
       }
     }
-    this.#plane.markSynced()
+    // Until every family was taken once, a name that is not known may be one of the fleet's.
+    if (whole) this.#plane.markSynced()
   }
 
   async #take(blueprint: string): Promise<void> {
     const routes = await familyRoutes(this.#store, this.#environment, blueprint)
     if (!routes) return
-    if (routes.routes.length === 0) {
+    // Without routes its names still are the fleet's (503, not 404), unless nothing is declared any more.
+    if (routes.routes.length === 0 && routes.inherited.length === 0) {
       this.#plane.removeFamily(blueprint, routes.generation)
       return
     }

@@ -136,7 +136,6 @@ async function workOf(
   const routes = await familyRoutes(store, judgedIn, blueprint.name)
   const sealed = await latestSealedRun(store, blueprint.name)
   const before = sealed && (await readRunWork(store, sealed.id))
-  const seen = (await familyGenerations(store)).filter(f => f.blueprint === blueprint.name)
   return runWorkOf(
     declared,
     blueprint,
@@ -145,7 +144,6 @@ async function workOf(
       routes: routes?.routes ?? [],
       servingView: before?.lineage.viewDigest,
       recipes: recipesOf(blueprint, declared.spec, declared.snapshots, members),
-      seen: Object.fromEntries(seen.map(f => [f.environment, f.generation])),
     },
     blobs,
   )

@@ -24,8 +24,6 @@ export interface PlannedFamily {
   /** View digest of what serves now; undefined when nothing does. */
   readonly servingView: Digest | undefined
   readonly recipes: FamilyRecipes
-  /** By environment. */
-  readonly seen: Readonly<Record<string, number>>
 }
 
 /** Fixes everything that carrying out a blueprint needs: after this, execution has no choices left. */
@@ -91,7 +89,6 @@ export async function runWorkOf(
     recipe: planned.recipes.base,
     recipeOverrides: planned.recipes.overridden,
     recipes: Object.fromEntries(planned.recipes.recipes),
-    seen: planned.seen,
   }
 }
 

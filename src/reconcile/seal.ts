@@ -79,7 +79,6 @@ export async function seal(
   const sealing = await sealRun(store, {
     run: input.run,
     environments: work.environments,
-    seen: work.seen,
     lineages: [lineage],
     recipes: new Map(Object.entries(work.recipes) as [Digest, (typeof work.recipes)[Digest]][]),
     members,

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { whyWithout } from '../../test/debian.ts'
 import { skipBecause } from '../../test/strict.ts'
 import type { Digest } from '../base/digest.ts'
 import { SeededRandom } from '../base/random.ts'
@@ -84,8 +85,9 @@ test('four processes that write the same and other blobs do not disturb each oth
 
 /** Why system calls cannot be intercepted here, or undefined. */
 function whyNoStrace(): string | undefined {
+  const missing = whyWithout('strace')
+  if (missing) return missing
   const tried = spawnSync('strace', ['-f', '-e', 'trace=fsync', 'true'], { encoding: 'utf8' })
-  if (tried.error) return 'strace is not installed'
   return tried.status === 0 ? undefined : 'this machine refuses ptrace'
 }
 

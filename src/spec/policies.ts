@@ -31,7 +31,7 @@ const shipped: Readonly<Record<RiskClass, Readonly<Record<string, string>>>> = {
    * root, because an interval needs two days of judging, and yearly data have one.
    */
   low: {
-    'better-than-baseline': 'evidence.vs.baseline.loss.mean < 0',
+    'better-than-baseline': 'evidence.vs.baseline.loss.expected < 0',
     'worth-keeping': worthKeeping('evidence.vs.parent.loss.expected < 0'),
     // Not surely worse: what was trained on newer data may take over at equal quality.
     'not-worse-than-champion': unlessFirst(

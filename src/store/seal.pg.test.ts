@@ -82,18 +82,6 @@ test('of seals at once, one writes', async () => {
   expect(await generations(store)).toEqual({ prod: 1 })
 })
 
-test('a seal judged against older routes changes nothing', async () => {
-  const { run, names } = await adoptFleet(store, members(3))
-  const outcome = await sealRun(store, { ...sealOf(run, names), seen: { prod: 4 } })
-  expect(outcome).toEqual({
-    state: 'stale',
-    because: 'the routes of delay in prod are at generation 0, it was judged at 4',
-  })
-  expect(await versionDigests(store)).toEqual([])
-  expect((await readRun(store, run))?.sealedAt).toBeUndefined()
-  expect((await sealRun(store, { ...sealOf(run, names), seen: {} })).state).toBe('sealed')
-})
-
 test('a finished run counts as history, and finishing it again changes nothing', async () => {
   const { run, names } = await adoptFleet(store, members(2))
   await sealRun(store, sealOf(run, names))

@@ -46,11 +46,6 @@ export interface SealedMember {
 export interface RunSeal {
   readonly run: RunId
   readonly environments: readonly string[]
-  /**
-   * The generation of this family's routes, by environment, that the champions were read at (0 or
-   * absent: none). Undefined: not compared.
-   */
-  readonly seen?: Readonly<Record<string, number>> | undefined
   readonly lineages: readonly Lineage[]
   readonly recipes: ReadonlyMap<Digest, Recipe>
   readonly members: readonly SealedMember[]
@@ -62,24 +57,17 @@ export type Sealing =
   | { readonly state: 'sealed' }
   /** The run was sealed before; nothing was written. */
   | { readonly state: 'already' }
-  /** The fleet follows another plan, or the routes moved; nothing was written. */
+  /** The fleet follows another plan, or the run was given up; nothing was written. */
   | { readonly state: 'stale'; readonly because: string }
-
-/** Undoes the transaction; never leaves this file. */
-class StaleSeal extends Error {}
 
 /**
  * Records what a run made: versions, verdicts, states, and routes of the next generation, in one
  * transaction. Said again, it changes nothing: a sealed run is known, equal bytes keep their
- * version's number, and a run of a plan that is no longer the target is fenced off.
+ * version's number, and a run of a plan that is no longer the target is fenced off. Only runs of the
+ * target move routes, one a family, so its champions are still the ones that it was judged against.
  */
 export async function sealRun(store: Transactions, seal: RunSeal): Promise<Sealing> {
-  try {
-    return await store.transaction(sql => sealIn(sql, seal))
-  } catch (error) {
-    if (error instanceof StaleSeal) return { state: 'stale', because: error.message }
-    throw error
-  }
+  return store.transaction(sql => sealIn(sql, seal))
 }
 
 async function sealIn(sql: Sql, seal: RunSeal): Promise<Sealing> {
@@ -151,9 +139,9 @@ async function putVersions(
      select g.model,
        coalesce((select max(v.number) from version v where v.model = g.model), 0) + 1,
        g.digest, $2, $3, g.graph, g.pack, g.row, g.lineage, g.fit, g.evidence, g.verdict
-     from jsonb_to_recordset($1) as g (
+     from json_to_recordset($1) as g (
        model text, digest text, graph text, pack text, row int, lineage text,
-       fit jsonb, evidence jsonb, verdict jsonb
+       fit json, evidence json, verdict json
      )
      on conflict (model, digest) do nothing
      returning model`,
@@ -176,8 +164,8 @@ async function putJudgements(
   await sql.run(
     `insert into judgement (model, run, version, fit, evidence, verdict)
      select g.model, $2, g.version, g.fit, g.evidence, g.verdict
-     from jsonb_to_recordset($1) as g (
-       model text, version text, fit jsonb, evidence jsonb, verdict jsonb
+     from json_to_recordset($1) as g (
+       model text, version text, fit json, evidence json, verdict json
      )
      on conflict (model) do update set
        run = excluded.run, version = excluded.version, fit = excluded.fit,
@@ -209,18 +197,6 @@ async function moveRoutes(
   environment: string,
   blueprint: string,
 ): Promise<void> {
-  const before = await sql.one<{ generation: number }>(
-    `select generation from family_generation
-     where environment = $1 and blueprint = $2 for update`,
-    [environment, blueprint],
-  )
-  const now = before?.generation ?? 0
-  if (seal.seen && now !== (seal.seen[environment] ?? 0)) {
-    throw new StaleSeal(
-      `the routes of ${blueprint} in ${environment} are at generation ${now}, ` +
-        `it was judged at ${seal.seen[environment] ?? 0}`,
-    )
-  }
   const generation = await nextGeneration(sql, environment, blueprint)
   const removed = seal.members.filter(m => m.route === 'remove').map(m => m.name)
   await sql.run('delete from route where environment = $1 and model = any ($2)', [
