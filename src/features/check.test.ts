@@ -90,7 +90,7 @@ test('a feature that reads what is known only later leaks', async () => {
     ['E_LEAKAGE', 'muster.yaml:7 feature late'],
     ['E_LEAKAGE', 'muster.yaml:7 feature hidden'],
   ])
-  expect(said[0]!.detail).toContain('`delay`, which group past declares to be known only later')
+  expect(said[0]!.detail).toContain('`delay`, known only later by group past')
   expect(said[0]!.hint).toContain('use a window of past')
 })
 

@@ -57,7 +57,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   return new Engine(connection, options.timeLimitMs ?? timeLimitMsDefault, close)
 }
 
-/** The bare connection behind an engine. Exported so that a test can try the lock without the engine before it. */
+/**
+ * The bare connection behind an engine. Exported so that a test can try the lock without the engine
+ * before it.
+ */
 export async function openLocked(options: EngineOptions) {
   const { tempFolder: parent } = options
   const tempFolder = parent === undefined ? undefined : await mkdtemp(join(parent, 'duckdb-'))

@@ -37,13 +37,16 @@ const reaches: Readonly<Record<string, string>> = {
   POSITIONAL_REFERENCE: 'a column by its position',
 }
 
-/**
- * Functions that depend on the session, or give several rows, whatever the catalogue says of them.
- */
-const sessionFunction =
-  /^(?:current_|get_current_|txid_|pg_)|setting|variable|serialize|^(?:session_user|user|ago|now|today|get_block_size|unnest|generate_subscripts|regexp_split_to_table|write_log)$/
+/** Functions of the session, or that give several rows, whatever the catalogue says of them. */
+const sessionFunction = new RegExp(
+  '^(?:current_|get_current_|txid_|pg_)|setting|variable|serialize' +
+    '|^(?:session_user|user|ago|now|today|get_block_size|write_log)$' +
+    '|^(?:unnest|generate_subscripts|regexp_split_to_table)$',
+)
 
-/** Functions whose result can be of any size; DuckDB's memory limit does not count what texts take. */
+/**
+ * Functions whose result can be of any size; DuckDB's memory limit does not count what texts take.
+ */
 export const growingFunction =
   /^(?:repeat|lpad|rpad|format|printf|bar|range|generate_series|(?:list|array)_resize)$/
 

@@ -134,9 +134,17 @@ export function aFleet(
 
 /** Writes what a SELECT gives into a Parquet file, by a DuckDB that may. */
 export async function writeParquet(path: string, select: string): Promise<void> {
+  await copyOut(path, select, 'format parquet, row_group_size 2048')
+}
+
+export async function writeCsv(path: string, select: string): Promise<void> {
+  await copyOut(path, select, 'format csv, header')
+}
+
+async function copyOut(path: string, select: string, options: string): Promise<void> {
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()
-  await connection.run(`copy (${select}) to '${path}' (format parquet, row_group_size 2048)`)
+  await connection.run(`copy (${select}) to '${path}' (${options})`)
   connection.closeSync()
   instance.closeSync()
 }

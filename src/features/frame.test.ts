@@ -6,7 +6,7 @@ import { SeededRandom } from '../base/random.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, WindowLength } from '../spec/index.ts'
-import { aGroup, aSource, aView, aWindow, writeParquet } from './fixtures.ts'
+import { aGroup, aSource, aView, aWindow, writeCsv, writeParquet } from './fixtures.ts'
 import {
   buildFrame,
   buildLabels,
@@ -196,6 +196,20 @@ test('the same snapshot gives the same bytes, whatever the threads and the files
   expect((await build('whole.parquet', 4)).digest).toBe(one.digest)
   expect((await build(['half-1.parquet', 'half-2.parquet'], 3)).digest).toBe(one.digest)
   expect((await build('half-*.parquet', 2)).digest).toBe(one.digest)
+  // Other formats, and columns that hide DuckDB's own row numbers: the same rows, so the same
+  // bytes.
+  const csv = (path: string, from: number, to: number) =>
+    writeCsv(join(folder, path), `${select} from range(${from}, ${to}) t(i)`)
+  await csv('first.csv', 0, 7_000)
+  await csv('second.csv', 7_000, 30_000)
+  const mixed = ['first.csv', 'second.csv', 'zhalf-2.parquet']
+  await writeParquet(join(folder, 'zhalf-2.parquet'), `${select} from range(30000, 60000) t(i)`)
+  expect((await build(mixed, 2)).digest).toBe(one.digest)
+  await writeParquet(
+    join(folder, 'hiding.parquet'),
+    `select *, 5 as file_row_number from (${select} from range(60000) t(i))`,
+  )
+  expect((await build('hiding.parquet', 4)).digest).toBe(one.digest)
   // The events through a SELECT of the group: the same rows, so the same features.
   const selected = { ...group, sql: 'select * from trips where true' }
   const again = await frameOf(aSource('whole.parquet'), view, [selected], ['origin', 'place'])
@@ -239,6 +253,32 @@ test('parts are whole leaves of about the size that is aimed at', () => {
     { leafFrom: 3, leafTo: 4, rowFrom: 12, rows: 30 },
     { leafFrom: 4, leafTo: 6, rowFrom: 42, rows: 2 },
   ])
+})
+
+test('parts keep their order when one takes longer to store than the next', async () => {
+  await writeParquet(
+    join(folder, 'large.parquet'),
+    `select ['A', 'B', 'C'][1 + i % 3] as origin, i as value,
+            timestamp '2001-01-01' + to_seconds(i) as happened from range(780000) t(i)`,
+  )
+  let puts = 0
+  const slowFirst: Blobs = {
+    scratch: blobs.scratch,
+    put: async bytes => {
+      if (puts++ === 0) await new Promise(done => setTimeout(done, 50))
+      return blobs.put(bytes)
+    },
+    putFile: path => blobs.putFile(path),
+    get: digest => blobs.get(digest),
+    path: digest => blobs.path(digest),
+    has: digest => blobs.has(digest),
+  }
+  const source = aSource('large.parquet')
+  const { digest, manifest, data } = await frameOf(source, aView({ v: 'value' }), [], ['origin'])
+  expect(manifest.parts.map(part => part.rowFrom)).toEqual([0, 260_000, 520_000])
+  const input = { view: aView({ v: 'value' }), groups: [], sources: [data], key: ['origin'] }
+  const slow = await buildFrame({ kind: 'frame', ...input }, { blobs: slowFirst, progress })
+  expect(slow).toBe(digest)
 })
 
 test('a frame without rows, and one with a value that cannot be computed', async () => {

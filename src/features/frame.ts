@@ -165,6 +165,7 @@ interface FilledFrame {
 async function writeFrame(frame: FilledFrame, blobs: Blobs, report: Report): Promise<Digest> {
   const { order, spine, columns, eventUs, input } = frame
   const parts: FrameManifest['parts'][number][] = []
+  let pending: Promise<void> = Promise.resolve()
   for (const part of divideIntoParts(spine.leafRows)) {
     const rows = order.subarray(part.rowFrom, part.rowFrom + part.rows)
     const eventMs = new Float64Array(part.rows)
@@ -175,10 +176,16 @@ async function writeFrame(frame: FilledFrame, blobs: Blobs, report: Report): Pro
       return { name, values: into }
     })
     const bytes = writeColumns([{ name: 'event_ms', values: eventMs }, ...gathered])
-    parts.push({ ...part, digest: await blobs.put(bytes) })
-    report.rows(part.rows)
+    // While one part becomes durable the next is gathered; one after the other, for order is
+    // meaning.
+    await pending
+    pending = blobs.put(bytes).then(digest => {
+      parts.push({ ...part, digest })
+      report.rows(part.rows)
+    })
     await setImmediate()
   }
+  await pending
   const manifest: FrameManifest = {
     view: input.view.id,
     key: input.key,

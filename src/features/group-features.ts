@@ -3,7 +3,7 @@ import type { Engine } from './engine.ts'
 import { type Relation, readExpression } from './expression.ts'
 import { checkGroupSelect } from './group-select.ts'
 import { readByRow, rowNumberSql, type Target } from './spine.ts'
-import { isMoment, microsOf, numberOf, quoted } from './sql-text.ts'
+import { microsOf, numberOf, quoted } from './sql-text.ts'
 import { type Asks, type Events, orderEvents, sweepEntities, type Wanted } from './sweep.ts'
 
 /** Fills all wanted features of one group. `step` is called after each stretch of work. */
@@ -17,10 +17,12 @@ export async function fillGroup(
   const rows = await openGroupRows(engine, group, source.relation, source.rows)
   const entities = await defineEntities(engine, rows.relation, view.relation, wanted)
   const events = await readEvents(engine, group, rows, entities, wanted)
+  // Rows of the view that are the group's own rows were numbered with them.
+  const own = group.sql === undefined && group.source === view.relation.name
+  const asking = own ? events.entities : await readAskEntities(engine, view, entities)
   for (const [at, entity] of entities.entries()) {
-    const asking = await readAskEntities(engine, view.relation, view.rows, entity)
     const here = wanted.filter(({ feature }) => sameColumns(feature.by, entity.by))
-    await sweepEntities(events, events.entities[at]!, view.asks, asking, entity.count, here)
+    await sweepEntities(events, events.entities[at]!, view.asks, asking[at]!, entity.count, here)
   }
 }
 
@@ -159,7 +161,7 @@ async function readEvents(
   const query = {
     number: `${quoted(group.source)}.${rowNumberSql}`,
     from: `${rows.from} ${joins.join(' ')}`,
-    where: `${isMoment(group.eventTime)} and ${isMoment(group.knownAt)}`,
+    where: 'true', // A row without a moment gets NaN, and is never known.
   }
   await readByRow(engine, query, targets)
   return { order: orderEvents(eventUs, knownUs), knownUs, values, entities: ids }
@@ -167,16 +169,18 @@ async function readEvents(
 
 async function readAskEntities(
   engine: Engine,
-  { name }: Relation,
-  rows: number,
-  entity: Entities,
-): Promise<Int32Array> {
-  const into = new Int32Array(rows)
+  view: { readonly relation: Relation; readonly rows: number },
+  entities: readonly Entities[],
+): Promise<readonly Int32Array[]> {
+  const { name } = view.relation
+  const ids = entities.map(() => new Int32Array(view.rows))
+  const joins = entities.map(entity => joinEntities(name, entity))
   const query = {
     number: `${quoted(name)}.${rowNumberSql}`,
-    from: `${quoted(name)} ${joinEntities(name, entity)}`,
+    from: `${quoted(name)} ${joins.join(' ')}`,
     where: 'true',
   }
-  await readByRow(engine, query, [{ sql: entitySql(entity), into }])
-  return into
+  const targets = entities.map((entity, at) => ({ sql: entitySql(entity), into: ids[at]! }))
+  await readByRow(engine, query, targets)
+  return ids
 }

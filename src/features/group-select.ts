@@ -3,8 +3,11 @@ import type { Engine } from './engine.ts'
 import { growingFunction } from './expression.ts'
 import { nodesOf, parseSelect } from './sql-ast.ts'
 
-const volatileFunction =
-  /^(?:random|uuid.*|gen_random_uuid|setseed|nextval|currval|now|today|ago|get_current_.*|current_.*|txid_.*|transaction_timestamp|session_user|user|write_log|sleep_ms|getvariable|current_setting|json_(?:de)?serialize_.*|json_execute_.*)$/
+const volatileFunction = new RegExp(
+  '^(?:random|uuid.*|gen_random_uuid|setseed|nextval|currval|now|today|ago|current_.*' +
+    '|get_current_.*|txid_.*|transaction_timestamp|session_user|user|write_log|sleep_ms' +
+    '|getvariable|json_(?:de)?serialize_.*|json_execute_.*)$',
+)
 
 /**
  * Checks the SELECT of a feature group: one statement that reads the group's source and what it

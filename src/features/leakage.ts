@@ -38,7 +38,7 @@ export function leaksOf(view: {
       if (group !== undefined) {
         leaks.push({
           feature,
-          detail: `it reads \`${column}\`, which group ${group.group} declares to be known only later`,
+          detail: `it reads \`${column}\`, known only later by group ${group.group}`,
           hint: `use a window of ${group.group} over \`${column}\`, which keeps to what was known`,
         })
       } else if (label !== undefined) {

@@ -10,7 +10,10 @@ import { literal, quoted } from './sql-text.ts'
 export const rowNumber = 'muster row'
 
 /** CSV is read in one dialect, RFC 4180, so that what a file means never depends on a guess. */
-export const csvDialect = `header = true, delim = ',', quote = '"', escape = '"', nullstr = '', auto_detect = false, parallel = false, max_line_size = 2000000`
+export const csvDialect = [
+  "header = true, delim = ',', quote = '\"', escape = '\"', nullstr = ''",
+  'auto_detect = false, parallel = false, max_line_size = 2000000',
+].join(', ')
 
 /** Paths of the verified files of a snapshot, by digest. */
 export async function pathsOf(
@@ -88,7 +91,8 @@ function parquetSql(columns: readonly Column[], files: readonly ReadFile[], rowF
       : `file_row_number + [${offsets.join(', ')}][file_index::bigint + 1]`
   const list = files.map(file => literal(file.path)).join(', ')
   const named = columns.map(c => quoted(c.name)).join(', ')
-  return `select (${number})::integer as ${quoted(rowNumber)}, ${named} from read_parquet([${list}])`
+  const rowSql = `(${number})::integer as ${quoted(rowNumber)}`
+  return `select ${rowSql}, ${named} from read_parquet([${list}])`
 }
 
 function csvSql(columns: readonly Column[], files: readonly ReadFile[], rowFrom: number) {

@@ -59,7 +59,7 @@ const write = (path: string, text: string | Uint8Array) => {
   return path
 }
 
-test('a folder is its data files, in order of path, and taking it twice gives one snapshot', async () => {
+test('a folder is its data files in order, and taking it twice gives one snapshot', async () => {
   const snapshot = await take(aSource('data'))
   expect(snapshot.files.map(f => [f.path, f.rows])).toEqual([
     ['data/a.parquet', 10],

@@ -6,8 +6,8 @@ import { orderEvents, sweepEntities } from './sweep.ts'
 import { presentRows, sortByTime } from './time-order.ts'
 
 /*
- * The oracle: what the declaration says, read row by row from all events, in plain TypeScript. It shares nothing
- * with the sweep: neither order, nor windows, nor sums.
+ * The oracle: what the declaration says, read row by row from all events, in plain TypeScript. It
+ * shares nothing with the sweep: neither order, nor windows, nor sums.
  */
 
 interface Event {
@@ -54,7 +54,9 @@ interface Case {
   readonly entities: number
 }
 
-/** Few distinct moments, so that ties are common; late, early, missing and lonely rows on purpose. */
+/**
+ * Few distinct moments, so that ties are common; late, early, missing and lonely rows on purpose.
+ */
 function aCase(random: SeededRandom): Case {
   const entities = 1 + random.below(4)
   const moments = 1 + random.below(random.unit() < 0.5 ? 8 : 200)

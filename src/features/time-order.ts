@@ -4,7 +4,10 @@
  * ties by row number for free.
  */
 
-/** Counting 65,536 digits costs more than it saves below this many rows; then 256 at a time are counted. */
+/**
+ * Counting 65,536 digits costs more than it saves below this many rows; then 256 at a time are
+ * counted.
+ */
 const wideFromRows = 20_000
 
 /**
