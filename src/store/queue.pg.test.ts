@@ -158,7 +158,7 @@ test('a step that kills its workers is given up after four of them', async () =>
   })
 }, 60_000)
 
-test('after the whole platform was killed, jobs are queued anew and no retry is used up', async () => {
+test('after the whole platform was killed, jobs are queued anew at no cost', async () => {
   const all = await steps(2)
   await queue.send(all)
   for (let i = 0; i < 6; i++) {

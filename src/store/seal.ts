@@ -63,8 +63,8 @@ export type Sealing =
 /**
  * Records what a run made: versions, verdicts, states, and routes of the next generation, in one
  * transaction. Said again, it changes nothing: a sealed run is known, equal bytes keep their
- * version's number, and a run of a plan that is no longer the target is fenced off. Only runs of the
- * target move routes, one a family, so its champions are still the ones that it was judged against.
+ * version's number, and a run of a plan that is no longer the target is fenced off. Only runs of
+ * the target move routes, one a family, so its champions are still those it was judged against.
  */
 export async function sealRun(store: Transactions, seal: RunSeal): Promise<Sealing> {
   return store.transaction(sql => sealIn(sql, seal))

@@ -1,7 +1,7 @@
 import { asMusterError } from '../../src/base/errors.ts'
 import { ownStateFolder } from '../../src/store/index.ts'
 
-/* Tries to own a folder: prints `owned` and holds it until its standard input ends, or prints the code. */
+/* Tries to own a folder: prints `owned` and holds it while its input is open, or the code. */
 
 try {
   const own = await ownStateFolder(process.argv[2]!)
