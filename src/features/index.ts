@@ -9,5 +9,6 @@ export {
   readLabelPart,
   readManifest,
   readPart,
+  writeColumns,
 } from './parts.ts'
 export { takeSnapshot } from './snapshot.ts'
