@@ -29,6 +29,14 @@ test('a second owner is refused with the pid of the first and what to do', async
   expect(again).toBeDefined()
 })
 
+test('what is no folder that can be used is refused with the cure', async () => {
+  await writeFile(home, 'a file')
+  await expect(ownStateFolder(home)).rejects.toMatchObject({
+    code: 'E_STATE_FOLDER',
+    hint: expect.stringContaining('MUSTER_HOME'),
+  })
+})
+
 test('what a killed owner held is taken over', async () => {
   await (await ownStateFolder(home)).release()
   const child = startChild('own-folder', home)

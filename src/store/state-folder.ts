@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, constants, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MusterError } from '../base/errors.ts'
@@ -31,6 +31,7 @@ const triesMax = 50
 /** Owns the state folder, making it when it is not there. Throws E_STATE_OWNED, E_STATE_FOLDER. */
 export async function ownStateFolder(home: string): Promise<Ownership> {
   await makeFolder(home)
+  await access(home, constants.R_OK | constants.W_OK | constants.X_OK).catch(refuseFolder)
   const word = randomBytes(6).toString('hex')
   const own = `owner.${process.pid}.${startOf(process.pid) ?? 0}.${word}`
   const claim = join(home, `${own}.claim`)
@@ -81,14 +82,14 @@ async function claimsIn(home: string): Promise<readonly (Claim & { readonly aliv
 }
 
 async function write(file: string): Promise<void> {
-  try {
-    await writeFile(file, '', { flag: 'wx' })
-  } catch (cause) {
-    throw new MusterError('E_STATE_FOLDER', 'the state folder cannot be written to', {
-      hint: 'make it writable for this user, or name another by MUSTER_HOME',
-      cause,
-    })
-  }
+  await writeFile(file, '', { flag: 'wx' }).catch(refuseFolder)
+}
+
+function refuseFolder(cause: unknown): never {
+  throw new MusterError('E_STATE_FOLDER', 'the state folder cannot be read and written', {
+    hint: 'make it readable and writable for this user, or name another by MUSTER_HOME',
+    cause,
+  })
 }
 
 function refuseIfConfirmed(others: readonly Claim[]): void {
