@@ -1,6 +1,6 @@
 /**
- * Solves a x = b by Gauss's elimination with pivots, on a full matrix. For tests only: slow, and nothing in common
- * with what is tested.
+ * Solves a x = b by Gauss's elimination with pivots, on a full matrix. For tests only: slow, and
+ * nothing in common with what is tested.
  */
 export function denseSolve(a: number[][], b: readonly number[]): number[] {
   const m = a.map((row, i) => [...row, b[i]!])

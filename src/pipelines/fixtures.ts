@@ -121,7 +121,10 @@ export async function aFamily(
   }
 }
 
-/** Rows of leaves `a.x`, `a.y`, ... whose label is linear in two features, leaf by leaf a little different. */
+/**
+ * Rows of leaves `a.x`, `a.y`, ... whose label is linear in two features, leaf by leaf a little
+ * different.
+ */
 export function linearLeaves(
   keys: readonly (readonly string[])[],
   rowsEach: number,
@@ -140,7 +143,10 @@ export function linearLeaves(
   }))
 }
 
-/** A ground to fit on without any file: rows already in design coordinates, one part, by leaf and fold. */
+/**
+ * A ground to fit on without any file: rows already in design coordinates, one part, by leaf and
+ * fold.
+ */
 export function aGround<Parameters>(
   leaves: readonly { key: readonly string[]; folds: readonly (readonly HandRow[])[] }[],
   parameters: Parameters,
