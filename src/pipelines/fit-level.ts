@@ -29,7 +29,6 @@ interface Candidate {
   readonly group: number
   readonly parameters: FitParameters
   readonly parent: Float64Array | undefined
-  readonly leansOn: string
 }
 
 /**
@@ -81,11 +80,11 @@ function candidateOf(work: LevelWork, member: DeclaredMember): Candidate | Faile
     return failure(name, 'constant-label', labels.rows, because)
   }
   const common = { member, labels, group, parameters }
-  if (member.keyValues.length === 0) return { ...common, parent: undefined, leansOn: '' }
+  if (member.keyValues.length === 0) return { ...common, parent: undefined }
   const ancestor = ancestorsOf(name).find(each => work.packed.has(each))
   if (ancestor === undefined) return failure(name, 'parent-failed', labels.rows)
   const row = must(work.packed.get(ancestor), 'the ancestor was fitted')
-  return { ...common, parent: readHead(work.ground.layout, row), leansOn: ancestor }
+  return { ...common, parent: readHead(work.ground.layout, row) }
 }
 
 /** What a difference between fit and graph is measured against. */

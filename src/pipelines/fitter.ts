@@ -28,8 +28,6 @@ export interface MemberToFit<Parameters> {
    * root.
    */
   readonly parent: Float64Array | undefined
-  /** The name of that ancestor; empty for the root. */
-  readonly leansOn: string
 }
 
 /** `head`: weights and bias, or cells, in float64, in the order of the row layout. */

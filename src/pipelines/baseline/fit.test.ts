@@ -28,7 +28,7 @@ function groundFor(parameters: BaselineParameters): FitGround<BaselineParameters
 
 function headOf(parameters: BaselineParameters, depth: number, parent?: Float64Array): number[] {
   const fits = new BaselineFits(groundFor(parameters), 0)
-  const member = { group: 0, parameters, parent, leansOn: parent ? 'p' : '' }
+  const member = { group: 0, parameters, parent }
   const [fit] = fits.fitLevel(levels[depth]!, [member])
   return fit && 'head' in fit ? [...fit.head] : []
 }

@@ -49,13 +49,13 @@ function plainNewton(rows: readonly HandRow[], penalty: number, from?: Float64Ar
 function fitAll(penalty: number, maxPasses = 25) {
   const own = { ...parameters, penalty, maxPasses }
   const fits = new LogisticFits(aGround(leaves, own, 1))
-  const lean = { parameters: own, parent, leansOn: 'p' }
+  const lean = { parameters: own, parent }
   return {
     leaves: fits.fitLevel(levels[1]!, [
       { group: 0, ...lean },
       { group: 1, ...lean },
     ]),
-    root: fits.fitLevel(levels[0]!, [{ group: 0, ...lean, parent: undefined, leansOn: '' }]),
+    root: fits.fitLevel(levels[0]!, [{ group: 0, ...lean, parent: undefined }]),
   }
 }
 
@@ -87,7 +87,7 @@ test('a start from which a whole step overshoots is reached by halves', () => {
   const far = Float64Array.of(12, 12, -12)
   const own = { ...parameters, penalty: 1e-3 }
   const fits = new LogisticFits(aGround(leaves, own, 1))
-  const member = { group: 0, parameters: own, parent: far, leansOn: 'p' }
+  const member = { group: 0, parameters: own, parent: far }
   const [fit] = fits.fitLevel(levels[1]!, [member])
   expect('head' in fit! && fit.head.every(Number.isFinite)).toBe(true)
 })

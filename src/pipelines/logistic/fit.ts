@@ -64,7 +64,6 @@ export class LogisticFits implements Fitter<LogisticParameters> {
     const chosen = this.#choice.choose(
       members.map((member, m) => ({
         parameters: member.parameters,
-        leansOn: member.leansOn,
         penalised: penalised(member),
         moments: () => momentsOf(m),
       })),

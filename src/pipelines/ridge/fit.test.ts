@@ -57,7 +57,7 @@ function expectNear(found: readonly number[], wanted: readonly number[]): void {
 function fitLeaf(group: number, penalty: number): number[] {
   const own = { ...parameters, penalty }
   const fits = new RidgeFits(aGround(leaves, own, 2))
-  const member = { group, parameters: own, parent, leansOn: 'p' }
+  const member = { group, parameters: own, parent }
   return headOf(fits.fitLevel(levels[2]!, [member])[0])
 }
 
@@ -74,14 +74,12 @@ test('a huge penalty gives the parent, a tiny one the own least squares', () => 
 test('a parent is fitted from the sums of its children', () => {
   const own = { ...parameters, penalty: 2 }
   const fits = new RidgeFits(aGround(leaves, own, 1))
-  const root = fits.fitLevel(levels[0]!, [
-    { group: 0, parameters: own, parent: undefined, leansOn: '' },
-  ])
+  const root = fits.fitLevel(levels[0]!, [{ group: 0, parameters: own, parent: undefined }])
   const all = leaves.flatMap(leaf => leaf.folds.flat())
   expectNear(headOf(root[0]), plainRidge(all, 2))
   const segments = fits.fitLevel(
     levels[1]!,
-    [0, 1].map(group => ({ group, parameters: own, parent, leansOn: 'p' })),
+    [0, 1].map(group => ({ group, parameters: own, parent })),
   )
   const a = leaves.slice(0, 2).flatMap(leaf => leaf.folds.flat())
   expectNear(headOf(segments[0]), plainRidge(a, 2, parent))
@@ -91,13 +89,13 @@ test('a parent is fitted from the sums of its children', () => {
 test('without rows a member is its parent', () => {
   const empty = [{ key: ['a', 'x'], folds: [[], []] }, ...leaves.slice(1)]
   const fits = new RidgeFits(aGround(empty, parameters, 2))
-  const [fit] = fits.fitLevel(levels[2]!, [{ group: 0, parameters, parent, leansOn: 'p' }])
+  const [fit] = fits.fitLevel(levels[2]!, [{ group: 0, parameters, parent }])
   expectNear(headOf(fit), [...parent])
 })
 
 test('the chosen penalty is the one that predicts the later fold best from the earlier', () => {
   const fits = new RidgeFits(aGround(leaves, parameters, 2))
-  const [fit] = fits.fitLevel(levels[2]!, [{ group: 1, parameters, parent, leansOn: 'p' }])
+  const [fit] = fits.fitLevel(levels[2]!, [{ group: 1, parameters, parent }])
   const [before, after] = leaves[1]!.folds
   const losses = parameters.penalties.map(penalty => {
     const head = plainRidge(before!, penalty, parent)
@@ -109,10 +107,10 @@ test('the chosen penalty is the one that predicts the later fold best from the e
   expect(fit).toMatchObject({ penalty: best, penaltyFrom: 'best of 4, 2 folds' })
 })
 
-test('siblings choose together', () => {
+test('the members of a level choose together', () => {
   const fits = new RidgeFits(aGround(leaves, parameters, 2))
-  const members = [0, 1, 2].map(group => ({ group, parameters, parent, leansOn: 'p' }))
+  const members = [0, 1, 2].map(group => ({ group, parameters, parent }))
   const chosen = fits.fitLevel(levels[2]!, members)
   expect(new Set(chosen.map(fit => ('head' in fit ? fit.penalty : 0))).size).toBe(1)
-  expect(chosen[0]).toMatchObject({ penaltyFrom: 'best of 4, 2 folds, with 2 siblings' })
+  expect(chosen[0]).toMatchObject({ penaltyFrom: 'best of 4, 2 folds, with 2 others' })
 })

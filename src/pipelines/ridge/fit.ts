@@ -53,7 +53,6 @@ export class RidgeFits implements Fitter<RidgeParameters> {
     const chosen = this.#choice.choose(
       members.map(member => ({
         parameters: member.parameters,
-        leansOn: member.leansOn,
         penalised: member.parent ? size : size - 1,
         moments: momentsOf(member),
       })),
