@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Digest } from '../../src/base/digest.ts'
+import { SeededRandom } from '../../src/base/random.ts'
 import { openDataPlane } from '../../src/serve/index.ts'
 import {
   memoryBlobs,
@@ -10,6 +11,8 @@ import {
   sampleFacts,
   sampleFamily,
 } from '../../src/serve/sample-family.ts'
+import { conditions, tell } from '../conditions.ts'
+import { round } from '../ratio.ts'
 
 /*
  * PERFORMANCE.md S5: resident bytes of a model with a million linear members of 16 standardised
@@ -59,40 +62,61 @@ async function load(count: number, blueprint: string) {
   return { plane, seconds: (performance.now() - started) / 1_000 }
 }
 
+if (!existsSync('/proc/self/smaps_rollup')) {
+  console.error('this reads /proc/self/smaps_rollup, which Linux has from 4.14 on')
+  process.exit(1)
+}
+const conditionsBefore = conditions()
 const small = await load(0, 'bench')
 const before = await settle()
 const { plane, seconds } = await load(members, 'bench')
 const after = await settle()
 small.plane.close()
 
-const status = plane.list()[0]!
-const each = (bytes: number) => `${(bytes / members).toFixed(1)} B`
-console.log(`${members} members, ${inputs} features, loaded and proved in ${seconds.toFixed(1)} s`)
-const live = after.live - before.live
-console.log(`live a model          ${each(live)}`)
-console.log(`  parameters          ${each(status.parameterBytes)}`)
-console.log(`  names and routes    ${each(status.indexBytes)}`)
-console.log(`  else                ${each(live - status.parameterBytes - status.indexBytes)}`)
-// Node 24 keeps the pages of the heap that the routes' objects passed through, for the next
-// loading.
-console.log(`resident a model      ${each(after.resident - before.resident)}`)
-const mebi = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
-console.log(`resident in all       ${mebi(after.resident)}, of that live ${mebi(after.live)}`)
-console.log(
-  `peak while loading    ${mebi(process.resourceUsage().maxRSS * 1_024)}, the bench's own objects included`,
-)
-
 let wrong = 0
+const random = new SeededRandom(5)
 const checkedAt = performance.now()
 for (let done = 0; done < calls; done += 256) {
-  const chosen = Array.from({ length: 256 }, () => Math.floor(Math.random() * members))
+  const chosen = Array.from({ length: 256 }, () => random.below(members))
   const answers = await Promise.all(
     chosen.map(member => plane.infer({ model: nameOf(member), body: sampleBody([0], inputs) })),
   )
   for (const [i, answer] of answers.entries()) if (answer.values[0] !== chosen[i]) wrong += 1
 }
-const each1 = ((performance.now() - checkedAt) * 1_000) / calls
-console.log(
-  `checked calls         ${calls}, wrong ${wrong}, ${each1.toFixed(1)} us each with its body`,
-)
+const callUs = ((performance.now() - checkedAt) * 1_000) / calls
+if (wrong > 0) throw new Error(`${wrong} of ${calls} answers were another model's: no figure holds`)
+
+const status = plane.list()[0]!
+const live = after.live - before.live
+const bytesEach = {
+  live: round(live / members),
+  parameters: round(status.parameterBytes / members),
+  namesAndRoutes: round(status.indexBytes / members),
+  else: round((live - status.parameterBytes - status.indexBytes) / members),
+  /** Node 24 keeps the pages of the heap that routes passed through, for the next loading. */
+  resident: round((after.resident - before.resident) / members),
+}
+const mebibytes = {
+  resident: round(after.resident / 2 ** 20),
+  live: round(after.live / 2 ** 20),
+  /** The bench's own objects included. */
+  peakWhileLoading: round(process.resourceUsage().maxRSS / 1_024),
+}
+console.log(`${members} members, ${inputs} features, loaded and proved in ${seconds.toFixed(1)} s`)
+for (const [what, bytes] of Object.entries(bytesEach)) {
+  console.log(`  ${what.padEnd(18)} ${bytes} B a model`)
+}
+for (const [what, size] of Object.entries(mebibytes)) {
+  console.log(`  ${what.padEnd(18)} ${size} MiB in all`)
+}
+console.log(`${calls} calls checked, none wrong, ${callUs.toFixed(1)} us each with its body`)
+tell('memory', conditionsBefore, {
+  workload: { members, inputs },
+  checkedCalls: calls,
+  wrong,
+  loadSeconds: round(seconds),
+  bytesEach,
+  mebibytes,
+  target: { members: 1_000_000, gibibytes: 4 },
+})
 plane.close()
