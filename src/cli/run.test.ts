@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -27,7 +27,10 @@ beforeAll(async () => {
   foreignUrl = `http://127.0.0.1:${(foreign.address() as AddressInfo).port}`
   writeFileSync(join(folder, 'plain.txt'), 'no plan')
 })
-afterAll(() => new Promise(resolve => foreign.close(resolve)))
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true })
+  await new Promise(resolve => foreign.close(resolve))
+})
 
 describe('help', () => {
   test('teaches the whole', async () => {

@@ -150,7 +150,7 @@ describe('the server that stays up', () => {
 
   beforeAll(async () => {
     server = launch(['up'], at())
-    await ready(port)
+    await ready(port, server)
   }, 60_000)
 
   afterAll(async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +16,7 @@ export interface Ended {
 /** A folder for state that PostgreSQL's own user may enter, as the system's temporary one is. */
 export function temporaryHome(name: string): { path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(tmpdir(), `muster-${name}-`))
+  chmodSync(path, 0o711) // When we are root, the server's user must be able to pass through.
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
@@ -61,9 +62,14 @@ export function run(args: readonly string[], at: Launch): Promise<Ended> {
   return ended(launch(args, at))
 }
 
-/** Resolves when the server answers as ready. */
-export async function ready(port: number): Promise<void> {
+/** Resolves when the server answers as ready; rejects with what it said when it ends instead. */
+export async function ready(port: number, server: ChildProcess): Promise<void> {
+  let said = ''
+  server.stderr?.on('data', text => {
+    said += text
+  })
   for (;;) {
+    if (server.exitCode !== null) throw new Error(`the server ended: ${said}`)
     try {
       const answer = await fetch(`http://127.0.0.1:${port}/v2/health/ready`)
       if (answer.ok) return
