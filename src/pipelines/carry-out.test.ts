@@ -247,6 +247,9 @@ test('a champion is judged on the same rows when its graph is the same', async (
   const leaf = evidence.get('demand.a.y')
   expect(leaf?.champion?.metrics).toEqual(leaf?.ancestors[1]?.metrics)
   expect(evidence.get('demand.b.x')).toMatchObject({ championAbsent: 'none' })
+  const family = { view: `sha256:${'2'.repeat(64)}` as Digest }
+  const moved = await walk({ leaves: linearLeaves(keys, 200), champions, family }, blobs)
+  expect(moved.evidence.get('demand')).toMatchObject({ championAbsent: 'other-view' })
 })
 
 test('members are fitted with their own parameters', async () => {

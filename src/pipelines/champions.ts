@@ -12,26 +12,28 @@ export interface ReadChampions {
 }
 
 /**
- * A champion can be compared when its graph is the candidates' own: it then reads the same
- * features through the same transforms. Another graph means another view or pipeline: what it
- * would need is not in this frame.
+ * A champion can be compared when view and graph are the candidates' own: it then reads the same
+ * features through the same transforms. What another would need is not in this frame. The graph
+ * alone does not tell: it holds the names of features, not the SQL behind them.
  */
 export async function readChampions(
   digest: Digest | null,
-  graph: Digest,
+  candidates: { readonly graph: Digest; readonly view: Digest | undefined },
   blobs: Blobs,
 ): Promise<ReadChampions> {
   const comparable: AnsweringModel[] = []
   const absent = new Map<string, NonNullable<Evidence['championAbsent']>>()
   if (digest === null) return { comparable, absent }
   const champions = await getJson<Champions>(digest, blobs)
+  const { view } = candidates
+  const otherView = view !== undefined && champions.view !== view
   const packs = await readPacks(
     champions.members.map(member => member.pack),
     blobs,
   )
   for (const { name, graph: own, pack, row } of champions.members) {
     const packed = packs.get(pack)
-    if (own !== graph) absent.set(name, 'other-view')
+    if (otherView || own !== candidates.graph) absent.set(name, 'other-view')
     else if (!packed || row >= packed.names.length) absent.set(name, 'bytes-gone')
     else {
       const { rows, width } = packed

@@ -44,7 +44,7 @@ export async function judgeStep(
   const fits = await readFits(input.fits, blobs)
   const graph = fits.values().next().value?.graph
   if (!graph) return putJson({ evidence: [] } satisfies JudgeOutput, blobs)
-  const champions = await readChampions(input.champions, graph, blobs)
+  const champions = await readChampions(input.champions, { graph, view: family.view }, blobs)
   await using graphs = new OpenGraphs(blobs)
   const candidateSets = await modelsByLevel(answering(fits), levels, graphs)
   const championSets = await modelsByLevel(champions.comparable, levels, graphs)
