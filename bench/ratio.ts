@@ -40,9 +40,9 @@ export function intervalText({ median: middle, lower, upper, pairs }: Interval):
   return `${middle} (95%: ${lower} to ${upper}; ${pairs} pairs)`
 }
 
-/** Three decimals, or as many digits. */
+/** Four digits: no clock here knows more. */
 export function round(value: number): number {
-  return Number(Math.abs(value) >= 1 ? value.toFixed(3) : value.toPrecision(3))
+  return Number(value.toPrecision(4))
 }
 
 export interface Spread {
