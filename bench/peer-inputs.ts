@@ -1,7 +1,7 @@
 /*
- * Writes what a Python peer needs to fit the very rows that Muster fitted: paths of the frame's and the labels'
- * Arrow files, the transforms with their fitted numbers, the spans, and sampled members with their coefficients.
- * Run on the state of a finished quick start, with no server up:
+ * Writes what a Python peer needs to fit the very rows that Muster fitted: paths of the frame's and
+ * the labels' Arrow files, the transforms with their fitted numbers, the spans, and sampled members
+ * with their coefficients. Run on the state of a finished quick start, with no server up:
  *
  *   node bench/peer-inputs.ts STATE_FOLDER BLUEPRINT OUT_FOLDER
  */
@@ -79,7 +79,10 @@ function transforms(work: RunWork, layout: RowLayout, row: Float32Array) {
   )
 }
 
-/** Leaves with their ranges of rows, a seeded sample of those that were fitted and lean on a fitted parent. */
+/**
+ * Leaves with their ranges of rows, a seeded sample of those that were fitted and lean on a fitted
+ * parent.
+ */
 function sample(
   work: RunWork,
   manifest: FrameManifest,

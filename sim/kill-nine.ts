@@ -1,6 +1,7 @@
 /*
- * Kill -9 of everything, again and again, during the quick start: the registry must end as that of an unbroken
- * run. Every kill takes the whole process group (control, serve, workers); PostgreSQL is left to its watchdog.
+ * Kill -9 of everything, again and again, during the quick start: the registry must end as that of
+ * an unbroken run. Every kill takes the whole process group (control, serve, workers); PostgreSQL
+ * is left to its watchdog.
  *
  *   npm run sim -- [--kills 10] [--seed 7]
  */

@@ -17,8 +17,8 @@ function install(program: string, debianPackage: string): string | undefined {
 }
 
 /**
- * Why a program that a test drives is missing, or undefined when it is there: on Debian, as root, it is
- * installed from its package first.
+ * Why a program that a test drives is missing, or undefined when it is there: on Debian, as root,
+ * it is installed from its package first.
  */
 export function whyWithout(program: string, debianPackage = program): string | undefined {
   if (!known.has(program)) known.set(program, install(program, debianPackage))

@@ -7,8 +7,8 @@ const venv = `${folder}.venv`
 const stampFile = `${venv}/.installed`
 
 /**
- * The Python that holds the peers: a virtual environment beside this file, outside the product, made at the
- * first call. Gives its path, or the reason why it cannot be had on this machine.
+ * The Python that holds the peers: a virtual environment beside this file, outside the product,
+ * made at the first call. Gives its path, or the reason why it cannot be had on this machine.
  */
 export function peerPython(): { readonly python: string } | { readonly missing: string } {
   const wanted = readFileSync(`${folder}requirements.txt`, 'utf8')

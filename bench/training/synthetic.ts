@@ -1,4 +1,4 @@
-import type { Digest } from '../../src/base/digest.ts'
+import { type Digest, digestOf } from '../../src/base/digest.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { divideIntoParts, writeColumns } from '../../src/features/parts.ts'
 import {
@@ -75,6 +75,7 @@ function familyOf(names: readonly string[], rowsEach: number, members: Digest): 
   const span = (text: string, fromMs: number, toMs: number) => ({ text, fromMs, toMs })
   return {
     blueprint: 'bench',
+    view: digestOf('bench'),
     key: ['member'],
     features: names.map(name => ({
       name,

@@ -1,10 +1,10 @@
 import { SeededRandom } from '../base/random.ts'
 
 /*
- * The fleet that `muster init` writes: daily sales of three products in twelve shops over two years,
- * made by a seeded generator, so that everybody's first fleet is the same to the byte. Each product
- * has its own week, year and answer to a price cut. Seven shops are alike: a model of their own
- * teaches nothing that the product's does not, so a first fleet also shows what pruning is. The
+ * The fleet that `muster init` writes: daily sales of three products in twelve shops over two
+ * years, made by a seeded generator, so that everybody's first fleet is the same to the byte. Each
+ * product has its own week, year and answer to a price cut. Seven shops are alike: a model of their
+ * own teaches nothing that the product's does not, so a first fleet also shows what pruning is. The
  * other five have a size and a weekend of their own.
  */
 

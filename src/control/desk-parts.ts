@@ -16,6 +16,8 @@ export interface DeskParts {
   readonly version: string
   /** Wakes the loop: something is to be done. */
   wake(): void
-  /** Resolves when something was recorded: a step, a run, a route. Several changes may come as one. */
+  /**
+   * Resolves when something was recorded: a step, a run, a route. Several changes may come as one.
+   */
   changed(signal: AbortSignal): Promise<void>
 }

@@ -37,8 +37,8 @@ async function lookAtRoutes(sql: Sql): Promise<Map<string, ControlEvent>> {
 }
 
 /**
- * The current state first, then the newest state of whatever changed. A reader that was away sees the same as
- * one that was not, less the moments between.
+ * The current state first, then the newest state of whatever changed. A reader that was away sees
+ * the same as one that was not, less the moments between.
  */
 export async function* events(
   ask: { readonly run: string | undefined; readonly signal: AbortSignal },

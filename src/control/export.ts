@@ -7,7 +7,10 @@ import { readRunWork, readVersion, routesOf } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { answerersOf, knownModel } from './models.ts'
 
-/** A standalone ONNX file of what serves under this very name. Throws E_NOT_SERVING when an ancestor answers. */
+/**
+ * A standalone ONNX file of what serves under this very name. Throws E_NOT_SERVING when an ancestor
+ * answers.
+ */
 export async function exportModel(
   { store, blobs }: DeskParts,
   name: string,

@@ -39,7 +39,10 @@ function versionRow(version: Version): VersionRow {
   }
 }
 
-/** Every value that has an origin: those of the pipeline for this member, and those of its blueprint. */
+/**
+ * Every value that has an origin: those of the pipeline for this member, and those of its
+ * blueprint.
+ */
 function valuesOf(
   blueprint: BlueprintSpec | undefined,
   keyValues: readonly string[],

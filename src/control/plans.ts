@@ -44,7 +44,9 @@ export async function planById(sql: Sql, id: string): Promise<PlanView> {
   return planView(sql, plan, revision && readFleet(revision.files).spec)
 }
 
-/** A plan with what people need to judge it: groups by reason, the data it reads, what is expected. */
+/**
+ * A plan with what people need to judge it: groups by reason, the data it reads, what is expected.
+ */
 export async function planView(
   sql: Sql,
   plan: StoredPlan,

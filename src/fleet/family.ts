@@ -21,7 +21,7 @@ export interface FamilySpec {
   readonly blueprint: string
   readonly key: readonly string[]
   /** Digest of the view: a champion of another one cannot be compared on this frame. */
-  readonly view?: Digest
+  readonly view: Digest
   readonly features: readonly ViewFeature[]
   readonly pipeline: PipelineChoice
   readonly overrides: readonly Pick<OverrideSpec, 'match' | 'parameters'>[]

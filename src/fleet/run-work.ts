@@ -18,8 +18,9 @@ export interface Gate {
 }
 
 /**
- * Everything that carrying out one blueprint of a plan needs, fixed when the plan is made: execution has no
- * choices left, so any number of executors come to one result. Stored with the run, never changed.
+ * Everything that carrying out one blueprint of a plan needs, fixed when the plan is made:
+ * execution has no choices left, so any number of executors come to one result. Stored with the
+ * run, never changed.
  */
 export interface RunWork {
   readonly frame: StepInput & { readonly kind: 'frame' }
@@ -44,7 +45,9 @@ export interface RunWork {
   readonly recipes: Readonly<Record<Digest, Recipe>>
 }
 
-/** The last step but the report: verdicts, versions, routes; one transaction. Leaves an `Answerers`. */
+/**
+ * The last step but the report: verdicts, versions, routes; one transaction. Leaves an `Answerers`.
+ */
 export interface SealInput {
   readonly kind: 'seal'
   readonly run: RunId

@@ -30,7 +30,9 @@ function wholeNumber(name: string, text: string, least: number, most: number): n
   return value
 }
 
-/** Throws E_USAGE for a value that cannot be meant, E_BIND for an address that needs authentication. */
+/**
+ * Throws E_USAGE for a value that cannot be meant, E_BIND for an address that needs authentication.
+ */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
   fleetFolder: string,

@@ -19,7 +19,8 @@ function processes(): Process[] {
   const found: Process[] = []
   for (const pid of pids) {
     try {
-      // After the name in brackets, which may hold spaces: state, parent, ...; resident pages are field 24.
+      // After the name in brackets, which may hold spaces: state, parent, ...; resident pages are
+      // field 24.
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
         .replace(/^.*\) /s, '')
         .split(' ')

@@ -4,8 +4,9 @@ import { runCli, type Terminal } from '../cli/index.ts'
 import { packageVersion } from './package-version.ts'
 
 /*
- * The program. Reads the environment and hands it on as values; the roles are loaded only when one is started,
- * by dynamic import, because `muster --help` must answer in 80 ms and a database driver alone takes longer.
+ * The program. Reads the environment and hands it on as values; the roles are loaded only when one
+ * is started, by dynamic import, because `muster --help` must answer in 80 ms and a database driver
+ * alone takes longer.
  */
 
 const interrupted = new AbortController()

@@ -81,7 +81,10 @@ function covered(intervals: readonly (readonly [fromMs: number, toMs: number])[]
   return Math.round(sumMs) / 1_000
 }
 
-/** Steps of one kind are one stage, whichever blueprints they are of; those that ran before now are none. */
+/**
+ * Steps of one kind are one stage, whichever blueprints they are of; those that ran before now are
+ * none.
+ */
 async function stagesOf(
   store: Store,
   runs: readonly RunRecord[],

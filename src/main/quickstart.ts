@@ -59,7 +59,9 @@ async function applyExample(terminal: Terminal, server: Server): Promise<number>
   })
 }
 
-/** Runs of an earlier start that was cut off after its plan was adopted: they go on by themselves. */
+/**
+ * Runs of an earlier start that was cut off after its plan was adopted: they go on by themselves.
+ */
 async function untilDone(server: Server, signal: AbortSignal): Promise<boolean> {
   while ((await unfinishedRuns(server.store)).length > 0) {
     if (signal.aborted) return false

@@ -9,9 +9,9 @@ import {
 } from '../store/index.ts'
 
 /**
- * Hands the routes of one environment to the data plane: those of every family whose generation is newer than
- * what it has. Level-triggered: called whenever something may have changed, and safe to call for nothing. When
- * the database is away the plane goes on with what it has.
+ * Hands the routes of one environment to the data plane: those of every family whose generation is
+ * newer than what it has. Level-triggered: called whenever something may have changed, and safe to
+ * call for nothing. When the database is away the plane goes on with what it has.
  */
 export class RouteFollower {
   readonly #store: Store
@@ -47,7 +47,8 @@ export class RouteFollower {
   async #take(blueprint: string): Promise<void> {
     const routes = await familyRoutes(this.#store, this.#environment, blueprint)
     if (!routes) return
-    // Without routes its names still are the fleet's (503, not 404), unless nothing is declared any more.
+    // Without routes its names still are the fleet's (503, not 404), unless nothing is declared any
+    // more.
     if (routes.routes.length === 0 && routes.inherited.length === 0) {
       this.#plane.removeFamily(blueprint, routes.generation)
       return

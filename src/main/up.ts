@@ -45,8 +45,8 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * Starts every role on this machine, in the order of their needs, and closes them in reverse. Throws
- * E_STATE_OWNED, E_STATE_FOLDER, E_DATABASE, E_SCHEMA_NEWER, E_BIND.
+ * Starts every role on this machine, in the order of their needs, and closes them in reverse.
+ * Throws E_STATE_OWNED, E_STATE_FOLDER, E_DATABASE, E_SCHEMA_NEWER, E_BIND.
  */
 export async function startServer(config: Config): Promise<Server> {
   await using stack = new AsyncDisposableStack()

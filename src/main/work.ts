@@ -14,8 +14,9 @@ export interface WorkerStart {
 }
 
 /**
- * The role `work`: takes steps from the queue one at a time and carries them out, until it is told to stop or its
- * parent is gone. A process of its own, because a fit keeps its thread busy, and because it may be killed.
+ * The role `work`: takes steps from the queue one at a time and carries them out, until it is told
+ * to stop or its parent is gone. A process of its own, because a fit keeps its thread busy, and
+ * because it may be killed.
  */
 async function work(start: WorkerStart): Promise<void> {
   const log = openLog(start.home, start.name)

@@ -5,7 +5,9 @@ import type { WorkerStart } from './work.ts'
 
 /** Between the end of a worker and its successor: a fault at start must not spin. */
 const restartPauseMs = 1_000
-/** How long a worker may finish what it does when told to stop. Its step is begun again elsewhere. */
+/**
+ * How long a worker may finish what it does when told to stop. Its step is begun again elsewhere.
+ */
 const stopWaitMs = 3_000
 
 /** Keeps a number of worker processes up. Any of them may be killed at any time. */

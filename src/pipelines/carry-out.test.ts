@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest'
-import type { Digest } from '../base/digest.ts'
-import type {
-  Blobs,
-  FamilySpec,
-  FitOutput,
-  FitRow,
-  JudgeOutput,
-  ReportOutput,
-  StepInput,
+import { type Digest, digestOf } from '../base/digest.ts'
+import {
+  type Blobs,
+  type FamilySpec,
+  type FitOutput,
+  type FitRow,
+  type JudgeOutput,
+  type ReportOutput,
+  readJson,
+  type StepInput,
 } from '../fleet/index.ts'
 import { readPack } from '../registry/index.ts'
 import type { PipelineChoice, ViewFeature } from '../spec/index.ts'
@@ -22,7 +23,6 @@ import {
   putValue,
   someBlobs,
 } from './fixtures.ts'
-import { getJson } from './json-blob.ts'
 
 const keys = [
   ['a', 'x'],
@@ -70,7 +70,7 @@ async function walk(given: Case, blobs: Blobs) {
   const fits = [trunk, ...leaves]
   const champions = (await given.champions?.(fits, blobs)) ?? null
   const judge = await run({ kind: 'judge', family, ...data, fits, champions })
-  const outputs = await Promise.all(fits.map(fit => getJson<FitOutput>(fit, blobs)))
+  const outputs = await Promise.all(fits.map(fit => readJson<FitOutput>(blobs, fit)))
   const rows = outputs.flatMap(output => output.members)
   const serving = await servingOf(fits, blobs)
   const answerers = await putValue({ serving }, blobs)
@@ -80,17 +80,17 @@ async function walk(given: Case, blobs: Blobs) {
     rows,
     outputs,
     evidence: new Map(
-      (await getJson<JudgeOutput>(judge, blobs)).evidence.map(each => [
+      (await readJson<JudgeOutput>(blobs, judge)).evidence.map(each => [
         each.name as string,
         each.evidence,
       ]),
     ),
-    report: await getJson<ReportOutput>(report, blobs),
+    report: await readJson<ReportOutput>(blobs, report),
   }
 }
 
 async function servingOf(fits: readonly Digest[], blobs: Blobs) {
-  const outputs = await Promise.all(fits.map(fit => getJson<FitOutput>(fit, blobs)))
+  const outputs = await Promise.all(fits.map(fit => readJson<FitOutput>(blobs, fit)))
   return outputs.flatMap(({ graph, pack, members }) =>
     members.flatMap(each =>
       each.state === 'fitted' ? [{ name: each.name, version: 1, graph, pack, row: each.row }] : [],
@@ -238,7 +238,7 @@ test('a champion is judged on the same rows when its graph is the same', async (
     const foreign = { ...other!, graph: `sha256:${'1'.repeat(64)}` as Digest }
     // The root's own parameters serve as the champion of a leaf.
     const members = [root!, foreign, missing, { ...root!, name: better!.name }]
-    return putValue({ view: root!.graph, members }, at)
+    return putValue({ view: digestOf('a view'), members }, at)
   }
   const { evidence } = await walk({ leaves: linearLeaves(keys, 200), champions }, blobs)
   expect(evidence.get('demand')?.champion?.difference.mean).toBe(0)

@@ -1,7 +1,6 @@
 import type { Digest } from '../base/digest.ts'
-import type { Blobs, Champions, Evidence } from '../fleet/index.ts'
+import { type Blobs, type Champions, type Evidence, readJson } from '../fleet/index.ts'
 import { readPack } from '../registry/index.ts'
-import { getJson } from './json-blob.ts'
 import type { AnsweringModel } from './models-by-level.ts'
 
 /** What serves now, as far as it can be compared with candidates of `graph`. */
@@ -18,15 +17,15 @@ export interface ReadChampions {
  */
 export async function readChampions(
   digest: Digest | null,
-  candidates: { readonly graph: Digest; readonly view: Digest | undefined },
+  candidates: { readonly graph: Digest; readonly view: Digest },
   blobs: Blobs,
 ): Promise<ReadChampions> {
   const comparable: AnsweringModel[] = []
   const absent = new Map<string, NonNullable<Evidence['championAbsent']>>()
   if (digest === null) return { comparable, absent }
-  const champions = await getJson<Champions>(digest, blobs)
+  const champions = await readJson<Champions>(blobs, digest)
   const { view } = candidates
-  const otherView = view !== undefined && champions.view !== view
+  const otherView = champions.view !== view
   const packs = await readPacks(
     champions.members.map(member => member.pack),
     blobs,

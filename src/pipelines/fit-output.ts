@@ -1,8 +1,7 @@
 import type { Digest } from '../base/digest.ts'
 import type { ModelName } from '../base/ids.ts'
-import type { Blobs, FitOutput, FitRow } from '../fleet/index.ts'
+import { type Blobs, type FitOutput, type FitRow, putJson, readJson } from '../fleet/index.ts'
 import { readPack, writePack } from '../registry/index.ts'
-import { getJson, putJson } from './json-blob.ts'
 
 export type FittedRow = FitRow & { readonly state: 'fitted' }
 export type FailedRow = FitRow & { readonly state: 'failed' }
@@ -34,7 +33,7 @@ export async function writeFits(
     return { ...result.fit, row }
   })
   const pack = await at.blobs.put(writePack({ graph: at.graph, width: at.width, names, rows }))
-  return putJson({ graph: at.graph, pack, members } satisfies FitOutput, at.blobs)
+  return putJson(at.blobs, { graph: at.graph, pack, members } satisfies FitOutput)
 }
 
 /** The fitted members of some outputs by name, in their order. */
@@ -44,7 +43,7 @@ export async function readFits(
 ): Promise<ReadonlyMap<ModelName, Fitted>> {
   const fitted = new Map<ModelName, Fitted>()
   for (const digest of digests) {
-    const output = await getJson<FitOutput>(digest, blobs)
+    const output = await readJson<FitOutput>(blobs, digest)
     const pack = readPack(await blobs.get(output.pack))
     for (const fit of output.members) {
       if (fit.state === 'failed') continue

@@ -3,7 +3,13 @@ import { MusterError } from '../base/errors.ts'
 import type { ModelName } from '../base/ids.ts'
 import { modelName } from '../base/model-name.ts'
 import { readLabelManifest, readManifest } from '../features/index.ts'
-import type { Blobs, MemberList, StepInput, StepProgress } from '../fleet/index.ts'
+import {
+  type Blobs,
+  type MemberList,
+  readJson,
+  type StepInput,
+  type StepProgress,
+} from '../fleet/index.ts'
 import {
   buildFamilyGraph,
   type GraphHead,
@@ -17,7 +23,6 @@ import { type FitScope, leavesScope, trunkScope } from './fit-scope.ts'
 import { featureUse, fitTransforms } from './fit-transforms.ts'
 import type { FitGround } from './fitter.ts'
 import { graphHead } from './head.ts'
-import { getJson } from './json-blob.ts'
 import { memberParameters } from './member-parameters.ts'
 import { type FitParameters, openFitter } from './open-fitter.ts'
 import { readTraining } from './training.ts'
@@ -69,7 +74,7 @@ export async function fitStep(input: FitInput, at: StepAt): Promise<Digest> {
 
 async function readScope(input: FitInput, blobs: Blobs): Promise<FitScope> {
   const manifest = await readManifest(input.frame, blobs)
-  const declared = await getJson<MemberList>(input.family.members, blobs)
+  const declared = await readJson<MemberList>(blobs, input.family.members)
   const levels = levelGroups(manifest.leafKeys, manifest.leafRows.length)
   const frame = { blueprint: input.family.blueprint, manifest, declared, levels }
   return input.kind === 'trunk' ? trunkScope(frame) : leavesScope(frame, input.part)

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { canonicalJson, type Digest } from '../base/digest.ts'
+import { canonicalJson, type Digest, digestOf } from '../base/digest.ts'
 import { SeededRandom } from '../base/random.ts'
 import { writeColumns } from '../features/index.ts'
 import type { Blobs, FamilySpec, FrameManifest, LabelManifest } from '../fleet/index.ts'
@@ -113,6 +113,7 @@ export async function aFamily(
   })
   return {
     blueprint: 'demand',
+    view: digestOf('a view'),
     key: leaves[0]!.map((_, k) => `k${k}`),
     overrides: [],
     spans: { train: days(0, 60), judge: days(60, 80), report: days(80, 100) },

@@ -3,13 +3,18 @@ import type { Digest } from '../base/digest.ts'
 import type { ModelName } from '../base/ids.ts'
 import { ancestorsOf, levelOf, readModelName } from '../base/model-name.ts'
 import { readLabelManifest, readManifest } from '../features/index.ts'
-import type { Evidence, JudgeOutput, Rival, StepInput } from '../fleet/index.ts'
+import {
+  type Evidence,
+  type JudgeOutput,
+  putJson,
+  type Rival,
+  type StepInput,
+} from '../fleet/index.ts'
 import { readChampions } from './champions.ts'
 import { DayClusters } from './difference.ts'
 import { type Fitted, readFits } from './fit-output.ts'
 import type { StepAt } from './fit-step.ts'
 import { graphHead } from './head.ts'
-import { putJson } from './json-blob.ts'
 import { metricsOf, rowLoss, type Task } from './metrics.ts'
 import { answersByDepth, modelsByLevel, OpenGraphs } from './models-by-level.ts'
 import { type SpanRows, scoreSpan } from './span-rows.ts'
@@ -43,7 +48,7 @@ export async function judgeStep(
   const levels = levelGroups(manifest.leafKeys, manifest.leafRows.length)
   const fits = await readFits(input.fits, blobs)
   const graph = fits.values().next().value?.graph
-  if (!graph) return putJson({ evidence: [] } satisfies JudgeOutput, blobs)
+  if (!graph) return putJson(blobs, { evidence: [] } satisfies JudgeOutput)
   const champions = await readChampions(input.champions, { graph, view: family.view }, blobs)
   await using graphs = new OpenGraphs(blobs)
   const candidateSets = await modelsByLevel(answering(fits), levels, graphs)
@@ -71,7 +76,7 @@ export async function judgeStep(
     const champion = compared.has(name) ? ('compared' as const) : absent
     return { name, evidence: judgeMember(bench, { name, baseline, ancestors, champion }) }
   })
-  return putJson({ evidence } satisfies JudgeOutput, blobs)
+  return putJson(blobs, { evidence } satisfies JudgeOutput)
 }
 
 interface MemberToJudge {

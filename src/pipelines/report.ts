@@ -2,12 +2,19 @@ import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import { readModelName } from '../base/model-name.ts'
 import { readLabelManifest, readManifest } from '../features/index.ts'
-import type { Answerers, Blobs, Metrics, ReportOutput, StepInput } from '../fleet/index.ts'
+import {
+  type Answerers,
+  type Blobs,
+  type Metrics,
+  putJson,
+  type ReportOutput,
+  readJson,
+  type StepInput,
+} from '../fleet/index.ts'
 import { readPacks } from './champions.ts'
 import { readFits } from './fit-output.ts'
 import type { StepAt } from './fit-step.ts'
 import { graphHead } from './head.ts'
-import { getJson, putJson } from './json-blob.ts'
 import { answering, taskOf } from './judge.ts'
 import { metricsOf, type Task } from './metrics.ts'
 import {
@@ -61,11 +68,11 @@ export async function reportStep(
     baseline: quality(nearestAnswer(baselines, depths - 1, rows.rows)),
     members: memberMetrics(serving, levels, rows, served, task),
   }
-  return putJson(report, blobs)
+  return putJson(blobs, report)
 }
 
 async function readAnswerers(digest: Digest, blobs: Blobs): Promise<readonly AnsweringModel[]> {
-  const { serving } = await getJson<Answerers>(digest, blobs)
+  const { serving } = await readJson<Answerers>(blobs, digest)
   const packs = await readPacks(
     serving.map(each => each.pack),
     blobs,

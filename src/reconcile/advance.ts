@@ -2,7 +2,10 @@ import { type Digest, digestOfValue } from '../base/digest.ts'
 import type { PlanId, RunId } from '../base/ids.ts'
 import type { FrameManifest, RunWork, WorkInput } from '../fleet/index.ts'
 
-/** The name of a piece of work: equal inputs under equal code are one step, whichever runs ask for it. */
+/**
+ * The name of a piece of work: equal inputs under equal code are one step, whichever runs ask for
+ * it.
+ */
 export function stepKey(input: WorkInput, code: string): Digest {
   return digestOfValue({ code, input })
 }
@@ -15,7 +18,9 @@ export interface WantedStep {
 }
 
 export interface Advance {
-  /** Every step that can be named by now, in order; those without an output are to be carried out. */
+  /**
+   * Every step that can be named by now, in order; those without an output are to be carried out.
+   */
   readonly steps: readonly WantedStep[]
   /** Whether the last of them is done. */
   readonly finished: boolean
@@ -30,8 +35,9 @@ export interface StepOutputs {
 }
 
 /**
- * What a run needs next: a pure walk from the frame to the report, that stops wherever an output is missing.
- * It is asked again after every change, so there is one path for the first run, the retry and the recovery.
+ * What a run needs next: a pure walk from the frame to the report, that stops wherever an output is
+ * missing. It is asked again after every change, so there is one path for the first run, the retry
+ * and the recovery.
  */
 export function advance(
   run: { readonly id: RunId; readonly plan: PlanId; readonly work: RunWork },

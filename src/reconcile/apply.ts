@@ -11,8 +11,9 @@ import {
 } from '../store/index.ts'
 
 /**
- * Adopts a recorded plan: exactly that one, or E_PLAN_STALE because the world moved. What it trains waits as
- * runs, which the loop carries out. Adopting the plan that the fleet follows already changes nothing.
+ * Adopts a recorded plan: exactly that one, or E_PLAN_STALE because the world moved. What it trains
+ * waits as runs, which the loop carries out. Adopting the plan that the fleet follows already
+ * changes nothing.
  */
 export async function apply(
   id: PlanId,

@@ -28,8 +28,8 @@ export interface WorkerParts {
 }
 
 /**
- * Carries out one step that the queue brought. A step that is done is found done; a fault of the input fails the
- * step for good; anything else is thrown, so that the queue brings it again.
+ * Carries out one step that the queue brought. A step that is done is found done; a fault of the
+ * input fails the step for good; anything else is thrown, so that the queue brings it again.
  */
 export async function carryOutStep(key: Digest, parts: WorkerParts): Promise<void> {
   const { store, clock } = parts
@@ -51,7 +51,9 @@ export async function carryOutStep(key: Digest, parts: WorkerParts): Promise<voi
   }
 }
 
-/** Of an unforeseen error the innermost message, for it is all there is; its stack goes to the log. */
+/**
+ * Of an unforeseen error the innermost message, for it is all there is; its stack goes to the log.
+ */
 function reasonOf(failure: MusterError): string {
   if (failure.code !== 'E_INTERNAL') return failure.message
   return failure.cause instanceof Error ? failure.cause.message : failure.message

@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 const deciding = ['features', 'onnx', 'pipelines', 'registry', 'gate']
 
 /**
- * `0.1.0+a1b2c3d4`: the version of the package and the digest of the code that makes versions. Part of every
- * step's key, so that a changed pipeline never finds what the old one left; part of every lineage.
+ * `0.1.0+a1b2c3d4`: the version of the package and the digest of the code that makes versions. Part
+ * of every step's key, so that a changed pipeline never finds what the old one left; part of every
+ * lineage.
  */
 export function codeVersion(): string {
   const source = join(dirname(fileURLToPath(import.meta.url)), '..')

@@ -13,7 +13,10 @@ import {
   type SpecProblem,
 } from '../spec/index.ts'
 
-/** A problem of the declaration itself, or one that its data brings to light; then with the code of that. */
+/**
+ * A problem of the declaration itself, or one that its data brings to light; then with the code of
+ * that.
+ */
 export type DeclarationProblem = Omit<SpecProblem, 'code'> & { readonly code: string }
 
 /** A declaration that was refused, with everything that is wrong with it in `extra.problems`. */

@@ -37,9 +37,10 @@ export interface LoopParts {
 }
 
 /**
- * The loop that brings the fleet to its target plan. It takes no input: whatever woke it, it compares what the
- * runs need with what the steps have left, sends what is missing to the queue, and returns. Safe to repeat, and
- * safe beside another copy of itself. One run's failure stays its own.
+ * The loop that brings the fleet to its target plan. It takes no input: whatever woke it, it
+ * compares what the runs need with what the steps have left, sends what is missing to the queue,
+ * and returns. Safe to repeat, and safe beside another copy of itself. One run's failure stays its
+ * own.
  */
 export class Loop {
   readonly #parts: LoopParts
@@ -89,7 +90,9 @@ export class Loop {
     }
   }
 
-  /** Walks as far as the outputs go; steps that other runs have done already are found on the way. */
+  /**
+   * Walks as far as the outputs go; steps that other runs have done already are found on the way.
+   */
   async #walk(run: RunRecord): Promise<{ asked: Advance; steps: Map<Digest, StepRecord> }> {
     const { store, blobs, code } = this.#parts
     const work = must(await readRunWork(store, run.id), `the run ${run.id} has its work`)

@@ -45,8 +45,9 @@ export interface ProposeAt {
 }
 
 /**
- * From declarations to a recorded plan: parse, take snapshots, list members, compare with what is recorded, and
- * fix the work of each blueprint that trains. Throws SpecRefused for the declaration, E_SOURCE, E_DATA_*.
+ * From declarations to a recorded plan: parse, take snapshots, list members, compare with what is
+ * recorded, and fix the work of each blueprint that trains. Throws SpecRefused for the declaration,
+ * E_SOURCE, E_DATA_*.
  */
 export async function propose(files: readonly SpecFile[], at: ProposeAt): Promise<Proposal> {
   const declared = await takeDeclared(files, at)

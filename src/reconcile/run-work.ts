@@ -19,14 +19,18 @@ import { type Declared, snapshotIds, sourcesOfView } from './declared.ts'
 export interface PlannedFamily {
   /** Digest of the JSON of its `MemberList`. */
   readonly members: Digest
-  /** What serves now, in the environment that is judged against: the first that the blueprint names. */
+  /**
+   * What serves now, in the environment that is judged against: the first that the blueprint names.
+   */
   readonly routes: readonly Route[]
   /** View digest of what serves now; undefined when nothing does. */
   readonly servingView: Digest | undefined
   readonly recipes: FamilyRecipes
 }
 
-/** Fixes everything that carrying out a blueprint needs: after this, execution has no choices left. */
+/**
+ * Fixes everything that carrying out a blueprint needs: after this, execution has no choices left.
+ */
 export async function runWorkOf(
   declared: Declared,
   blueprint: BlueprintSpec,
@@ -43,6 +47,7 @@ export async function runWorkOf(
   )
   const family: FamilySpec = {
     blueprint: blueprint.name,
+    view: view.digest,
     key: blueprint.key,
     features: view.features,
     pipeline: blueprint.pipeline,

@@ -30,8 +30,9 @@ interface Fitted {
 }
 
 /**
- * The gate and the register: verdicts for the whole family from the evidence, then versions, states and routes
- * in one transaction. Leaves an `Answerers`, the digest of which is the same however often it is carried out.
+ * The gate and the register: verdicts for the whole family from the evidence, then versions, states
+ * and routes in one transaction. Leaves an `Answerers`, the digest of which is the same however
+ * often it is carried out.
  */
 export async function seal(
   input: SealInput,
@@ -112,9 +113,10 @@ async function readFits(
 }
 
 /**
- * Champions that go on serving although a newer version was made: those whose newer one was refused or failed.
- * One that reads another view than its family does now cannot be called in the same way, so it does not stay,
- * unless the root was not kept either: then nothing of this run serves and everything stays as it was.
+ * Champions that go on serving although a newer version was made: those whose newer one was refused
+ * or failed. One that reads another view than its family does now cannot be called in the same way,
+ * so it does not stay, unless the root was not kept either: then nothing of this run serves and
+ * everything stays as it was.
  */
 function championsThatStay(
   work: RunWork,

@@ -2,7 +2,10 @@ import { levelOf } from '../base/model-name.ts'
 import { type LevelCount, levelKey, roleOf } from '../fleet/index.ts'
 import type { SealedMember } from '../store/index.ts'
 
-/** What became of the members of a run, level by level; every declared member is in exactly one column. */
+/**
+ * What became of the members of a run, level by level; every declared member is in exactly one
+ * column.
+ */
 export function levelCounts(
   key: readonly string[],
   members: readonly SealedMember[],

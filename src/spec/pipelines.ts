@@ -11,7 +11,7 @@ const penalties = z
   .min(1)
   .max(32)
   .default([0.1, 1, 10, 100, 1_000, 10_000, 100_000])
-  .describe('Candidates for the penalty; the best on the folds is taken, for each member.')
+  .describe('Candidates for the penalty; the best on the folds is taken, for each level of a part.')
 
 const leaning = {
   penalty: z

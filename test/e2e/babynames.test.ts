@@ -7,8 +7,8 @@ import { freePort, interrupt, launch, ready, run, temporaryHome } from './progra
 const data = '../shared/data/babynames/babynames.parquet'
 
 /*
- * A fleet of 111,471 members through the same code as every other: plan, train, gate, register, route. What it
- * took, and how much memory, is printed.
+ * A fleet of 111,471 members through the same code as every other: plan, train, gate, register,
+ * route. What it took, and how much memory, is printed.
  */
 test('111,468 names become a fleet', { timeout: 300_000 }, async context => {
   if (!existsSync(data)) skipBecause(context, `${data} is not there`)

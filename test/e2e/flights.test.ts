@@ -8,8 +8,9 @@ import { skipBecause } from '../strict.ts'
 import { type Ended, freePort, interrupt, launch, ready, run, temporaryHome } from './program.ts'
 
 /*
- * The whole loop as a newcomer meets it: the quick start on three million flights, from an empty state folder,
- * by the program itself. Then the same server is called, and peers check the numbers on the very same rows.
+ * The whole loop as a newcomer meets it: the quick start on three million flights, from an empty
+ * state folder, by the program itself. Then the same server is called, and peers check the numbers
+ * on the very same rows.
  */
 
 interface Level {
