@@ -10,7 +10,7 @@ import {
   sampleBody,
   sampleFacts,
   sampleFamily,
-} from '../../src/serve/sample-family.ts'
+} from '../../src/serve/sample-family.fixture.ts'
 import { conditions, tell } from '../conditions.ts'
 import { round } from '../ratio.ts'
 

@@ -8,7 +8,7 @@ import {
   openServeMetrics,
   serveRoutes,
 } from '../../src/serve/index.ts'
-import { memoryBlobs, sampleFacts, sampleFamily } from '../../src/serve/sample-family.ts'
+import { memoryBlobs, sampleFacts, sampleFamily } from '../../src/serve/sample-family.fixture.ts'
 
 /*
  * What `throughput.ts` measures, one process each. `ours`: the data plane over HTTP, 10,000 models

@@ -5,9 +5,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Blobs, Snapshot } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import type { FeatureGroupSpec, FleetSpec, SourceSpec } from '../spec/index.ts'
-import { aBlueprint, aFleet, aGroup, aSource, aView, aWindow, writeParquet } from './fixtures.ts'
 import { checkFeatures, countMembers, takeSnapshot } from './index.ts'
 import { memberList } from './members.ts'
+import {
+  aBlueprint,
+  aFleet,
+  aGroup,
+  aSource,
+  aView,
+  aWindow,
+  writeParquet,
+} from './small-data.fixture.ts'
 
 let folder: string
 let blobs: Blobs

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MusterError } from '../base/errors.ts'
 import { type Engine, openEngine, openLocked } from './engine.ts'
 import { readExpression } from './expression.ts'
-import { writeParquet } from './fixtures.ts'
+import { writeParquet } from './small-data.fixture.ts'
 import { plainReason } from './sql-error.ts'
 
 let folder: string

@@ -6,7 +6,6 @@ import { SeededRandom } from '../base/random.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, WindowLength } from '../spec/index.ts'
-import { aGroup, aSource, aView, aWindow, writeCsv, writeParquet } from './fixtures.ts'
 import {
   buildFrame,
   buildLabels,
@@ -17,6 +16,7 @@ import {
   takeSnapshot,
 } from './index.ts'
 import { divideIntoParts } from './parts.ts'
+import { aGroup, aSource, aView, aWindow, writeCsv, writeParquet } from './small-data.fixture.ts'
 
 let folder: string
 let blobs: Blobs

@@ -15,9 +15,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Blobs } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
-import { aSource, aView, writeParquet } from './fixtures.ts'
 import { buildFrame, takeSnapshot } from './index.ts'
 import { matches } from './locate.ts'
+import { aSource, aView, writeParquet } from './small-data.fixture.ts'
 
 let folder: string
 let elsewhere: string

@@ -12,7 +12,7 @@ import {
   randomRows,
   typicalView,
   viewFeature,
-} from './random-view.ts'
+} from './random-view.fixture.ts'
 import { rowLayout } from './row-layout.ts'
 import { openFamilySession } from './session.ts'
 

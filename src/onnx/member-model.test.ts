@@ -12,7 +12,7 @@ import {
   randomRows,
   typicalView,
   viewFeature,
-} from './random-view.ts'
+} from './random-view.fixture.ts'
 import { type GraphHead, rowLayout } from './row-layout.ts'
 import { openFamilySession, openModelSession } from './session.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { heads, mixedView, typicalView, viewFeature } from './random-view.ts'
+import { heads, mixedView, typicalView, viewFeature } from './random-view.fixture.ts'
 import { rowLayout } from './row-layout.ts'
 import { rowPieces } from './row-pieces.ts'
 

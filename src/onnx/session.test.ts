@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { buildFamilyGraph } from './family-graph.ts'
-import { heads, viewFeature } from './random-view.ts'
+import { heads, viewFeature } from './random-view.fixture.ts'
 import { openFamilySession } from './session.ts'
 
 test('lengths are checked, arrays may be longer than needed, no rows give no answers', async () => {

@@ -22,7 +22,7 @@ import {
   putFrame,
   putValue,
   someBlobs,
-} from './fixtures.ts'
+} from './small-family.fixture.ts'
 
 const keys = [
   ['a', 'x'],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SeededRandom } from '../base/random.ts'
 import { halfQuadratic, packedLength, SymmetricSolver, symmetricTimes } from './cholesky.ts'
-import { denseSolve } from './dense-solve.ts'
+import { denseSolve } from './dense-solve.fixture.ts'
 
 function pack(a: readonly (readonly number[])[]): Float64Array {
   return Float64Array.from(a.flatMap((row, i) => row.slice(i)))

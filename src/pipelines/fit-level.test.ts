@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { modelName } from '../base/model-name.ts'
 import { buildFamilyGraph, type GraphHead, openFamilySession } from '../onnx/index.ts'
 import { fitMembers } from './fit-level.ts'
-import { aGround, linearLeaves } from './fixtures.ts'
 import { chooseSamples, takeSamples } from './parity-samples.ts'
 import { RidgeFits } from './ridge/fit.ts'
+import { aGround, linearLeaves } from './small-family.fixture.ts'
 import { levelGroups } from './tree.ts'
 
 test('a member whose graph does not reproduce its fit is refused', async () => {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { buildFamilyGraph, openFamilySession, rowLayout } from '../onnx/index.ts'
-import { aFeature } from './fixtures.ts'
 import { readHead, writeHead } from './head.ts'
 import { parityErrors } from './parity.ts'
 import { chooseSamples, takeSamples } from './parity-samples.ts'
+import { aFeature } from './small-family.fixture.ts'
 
 test('samples are spread over the rows of each member', () => {
   const samples = chooseSamples([{ from: 0, to: 3 }, undefined, { from: 100, to: 180 }], 1)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { readLabelManifest, readManifest } from '../features/index.ts'
 import { rowLayout } from '../onnx/index.ts'
 import { featureUse, fitTransforms } from './fit-transforms.ts'
-import { aFeature, days, type HandLeaf, putFrame, someBlobs } from './fixtures.ts'
+import { aFeature, days, type HandLeaf, putFrame, someBlobs } from './small-family.fixture.ts'
 import { dayRanks, foldOf, readTraining } from './training.ts'
 
 async function read(leaves: readonly HandLeaf[], cuts: readonly number[] = []) {

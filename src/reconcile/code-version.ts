@@ -16,7 +16,7 @@ export function codeVersion(): string {
   const hash = createHash('sha256')
   for (const folder of deciding) {
     const files = readdirSync(join(source, folder), { recursive: true, encoding: 'utf8' })
-      .filter(file => /\.[jt]s$/.test(file) && !/\.test\.|\.d\.ts$/.test(file))
+      .filter(file => /\.[jt]s$/.test(file) && !/\.test\.|\.fixture\.|\.d\.ts$/.test(file))
       .sort()
     for (const file of files) {
       hash.update(`${folder}/${file}\0`)

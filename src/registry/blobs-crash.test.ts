@@ -15,7 +15,7 @@ import { openBlobs } from './blobs.ts'
  * acknowledged is there, and nothing is there in part.
  */
 
-const program = new URL('./publish-loop.ts', import.meta.url).pathname
+const program = new URL('./publish-loop.fixture.ts', import.meta.url).pathname
 const ownNode = new URL('../../node_modules/.bin/node', import.meta.url).pathname
 const node = existsSync(ownNode) ? ownNode : process.execPath
 let folder: string

@@ -9,7 +9,7 @@ import {
   sampleBody,
   sampleFacts,
   sampleFamily,
-} from './sample-family.ts'
+} from './sample-family.fixture.ts'
 
 let blobs: SampleBlobs
 let calls: { rows: number; parameterRows: number }[]

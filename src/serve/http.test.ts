@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.ts'
 import { openDataPlane } from './data-plane.ts'
 import { metricsRoute, serveRoutes } from './http.ts'
 import { openServeMetrics } from './metrics.ts'
-import { memoryBlobs, sampleBody, sampleFacts, sampleFamily } from './sample-family.ts'
+import { memoryBlobs, sampleBody, sampleFacts, sampleFamily } from './sample-family.fixture.ts'
 import { createStrictApp } from './strict-app.ts'
 
 const metrics = openServeMetrics()

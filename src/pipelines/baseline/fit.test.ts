@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { rowLayout } from '../../onnx/index.ts'
 import type { BaselineParameters } from '../../spec/index.ts'
 import type { FitGround } from '../fitter.ts'
-import { aFeature, aGround, type HandRow } from '../fixtures.ts'
+import { aFeature, aGround, type HandRow } from '../small-family.fixture.ts'
 import { levelGroups } from '../tree.ts'
 import { BaselineFits, quantileOf } from './fit.ts'
 

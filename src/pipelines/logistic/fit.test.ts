@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SeededRandom } from '../../base/random.ts'
-import { denseSolve } from '../dense-solve.ts'
-import { aGround, type HandRow } from '../fixtures.ts'
+import { denseSolve } from '../dense-solve.fixture.ts'
+import { aGround, type HandRow } from '../small-family.fixture.ts'
 import { levelGroups } from '../tree.ts'
 import { LogisticFits } from './fit.ts'
 

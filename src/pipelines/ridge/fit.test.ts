@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { SeededRandom } from '../../base/random.ts'
-import { denseSolve } from '../dense-solve.ts'
+import { denseSolve } from '../dense-solve.fixture.ts'
 import type { HeadFit } from '../fitter.ts'
-import { aGround, type HandRow } from '../fixtures.ts'
+import { aGround, type HandRow } from '../small-family.fixture.ts'
 import { levelGroups } from '../tree.ts'
 import { RidgeFits } from './fit.ts'
 
