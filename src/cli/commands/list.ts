@@ -26,6 +26,7 @@ const columns: readonly Column[] = [
   { head: 'rows', align: 'right' },
   { head: 'version', align: 'right' },
   { head: 'answered by', elastic: true },
+  { head: 'reason' },
   { head: 'because', elastic: true },
 ]
 
@@ -75,6 +76,7 @@ function show({ screen }: Call, models: readonly ModelRow[]): void {
     number(m.rows),
     m.version === null ? (onTerminal ? '-' : '') : `v${m.version}`,
     printable(m.answeredBy === m.name ? 'itself' : (m.answeredBy ?? '')),
+    printable(m.reason),
     printable(m.because),
   ])
   screen.table(columns, rows, (line, row) => {
