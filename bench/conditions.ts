@@ -12,6 +12,12 @@ export function spinMs(): number {
   return performance.now() - started
 }
 
+/** User and system time of a process so far, all its threads, in seconds (Linux). */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
 /** A window whose spin before it differs from its pair's by more than this share is not a pair. */
 export const spinShareMax = 0.1
 

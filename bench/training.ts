@@ -10,7 +10,7 @@
  * `trunk` and `leaves` as a worker carries them out. Out of ours: the queue, PostgreSQL, gate and
  * registration. In the peers: reading the same files, standardising, fit of root and members, ending
  * with coefficients in memory; they check and write nothing. `fit alone`: without reading, checking
- * and writing, for both.
+ * and writing, for both. `Cpu`: processor time instead of wall time, for one process.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Digest } from '../src/base/digest.ts'
 import { openBlobs } from '../src/registry/index.ts'
-import { conditions, isSteady, spinMs, tell } from './conditions.ts'
+import { conditions, cpuSeconds, isSteady, spinMs, tell } from './conditions.ts'
 import { peerPython } from './peers/python.ts'
 import { type Interval, interval, intervalText, spread } from './ratio.ts'
 import { coefficientsOf, Ours, Peers } from './training/sides.ts'
@@ -108,36 +108,47 @@ async function measure(ours: Ours, peers: Peers, processes: number, at: Place): 
   console.log(`${processes} process${processes === 1 ? ', one core' : 'es'} for each side`)
   const worst = await prove(ours, peers, processes, at)
   const names = ['ours', 'sklearn', 'again', 'matmul', 'einsum'] as const
-  const seconds: Record<string, number[]> = { pipeline: [], fitAlone: [] }
-  for (const name of names) seconds[name] = []
-  for (const form of ['sklearn', 'matmul', 'einsum']) seconds[`${form}FitAlone`] = []
+  const seconds: Record<string, number[]> = {}
   const ratios: Record<string, number[]> = { sklearn: [], matmul: [], einsum: [], again: [] }
-  if (processes === 1) Object.assign(ratios, { matmulFitAlone: [], einsumFitAlone: [] })
+  if (processes === 1) {
+    Object.assign(ratios, { matmulFitAlone: [], einsumFitAlone: [] })
+    Object.assign(ratios, { sklearnCpu: [], matmulCpu: [], einsumCpu: [] })
+  }
   let steady = 0
   for (let block = 0; block < blocks; block++) {
     const got: Record<string, number> = {}
     const spins: number[] = []
     for (const name of block % 2 ? [...names].reverse() : names) {
       spins.push(spinMs())
+      const side = name === 'ours' || name === 'again' ? ours : peers
+      const cpu = cpuSeconds(side.pid)
       if (name === 'ours' || name === 'again') got[name] = await timeOurs(ours)
       else {
         const times = await peers.fit(name, processes)
         got[name] = times.seconds
         got[`${name}FitAlone`] = times.fitSeconds
       }
+      // What other programs take of the core is not in it; children of the peers' process are not.
+      if (processes === 1) got[`${name}Cpu`] = cpuSeconds(side.pid) - cpu
     }
     got.fitAlone = await ours.fitAlone()
     if (block < 2) got.pipeline = (await peers.fit('pipeline', processes)).seconds
-    for (const [name, value] of Object.entries(got)) seconds[name]!.push(value)
+    for (const [name, value] of Object.entries(got)) {
+      seconds[name] ??= []
+      seconds[name].push(value)
+    }
     if (isSteady(spins)) steady++
     const [a, b] = block % 2 ? ['again', 'ours'] : ['ours', 'again']
     for (const form of ['sklearn', 'matmul', 'einsum']) {
       // The neighbour of ours in the block.
       ratios[form]!.push(got[form]! / got[form === 'sklearn' ? 'ours' : 'again']!)
       ratios[`${form}FitAlone`]?.push(got[`${form}FitAlone`]! / got.fitAlone!)
+      const oursCpu = got[form === 'sklearn' ? 'oursCpu' : 'againCpu']!
+      ratios[`${form}Cpu`]?.push(got[`${form}Cpu`]! / oursCpu)
     }
     ratios.again!.push(got[b]! / got[a]!)
-    const shown = Object.entries(got).map(([name, value]) => `${name} ${value.toFixed(2)}`)
+    const wall = Object.entries(got).filter(([name]) => !/Cpu|Alone/.test(name))
+    const shown = wall.map(([name, value]) => `${name} ${value.toFixed(2)}`)
     console.log(
       `  block ${block + 1}: ${shown.join(', ')} s${isSteady(spins) ? '' : ' (unsteady)'}`,
     )

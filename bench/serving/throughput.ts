@@ -1,7 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { SeededRandom } from '../../src/base/random.ts'
-import { conditions, isSteady, spinMs, tell } from '../conditions.ts'
+import { conditions, cpuSeconds, isSteady, spinMs, tell } from '../conditions.ts'
 import { interval, intervalText, spread } from '../ratio.ts'
 
 /*
@@ -80,12 +79,6 @@ async function check(ours: Server, ceiling: Server): Promise<void> {
   if (theirs > (1.1 * bytes) / checkedCalls) throw new Error('the ceiling answers with more bytes')
 }
 
-/** User and system time of the process so far, in clock ticks (a hundredth of a second). */
-function cpuTicks(server: Server): number {
-  const fields = readFileSync(`/proc/${server.child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  return Number(fields[11]) + Number(fields[12])
-}
-
 interface Window {
   readonly perSecond: number
   readonly perCpuSecond: number
@@ -96,11 +89,11 @@ function window(server: Server, lasting = seconds): Window {
   const spin = spinMs()
   const lua = new URL('./single-row.lua', import.meta.url).pathname
   const load = ['wrk', '-t1', `-c${connections}`, `-d${lasting}s`, '-s', lua]
-  const ticks = cpuTicks(server)
+  const cpu = cpuSeconds(server.child.pid!)
   const output = execFileSync('taskset', ['-c', '1', ...load, `http://127.0.0.1:${server.port}`], {
     encoding: 'utf8',
   })
-  const used = (cpuTicks(server) - ticks) / 100
+  const used = cpuSeconds(server.child.pid!) - cpu
   if (/Non-2xx|Socket errors/.test(output)) throw new Error(`not all were answered:\n${output}`)
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)![1])
   const total = Number(/(\d+) requests in/.exec(output)![1])

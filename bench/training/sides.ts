@@ -39,6 +39,10 @@ class Process {
     })
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   up(): Promise<Answer> {
     return new Promise(resolve => this.#waiting.set(-1, resolve))
   }
@@ -81,6 +85,11 @@ export class Ours {
     const processes = Array.from({ length: count }, () => new Process(folder, core))
     await Promise.all(processes.map(each => each.up()))
     return new Ours(processes, set, blobs)
+  }
+
+  /** Of the first process. */
+  get pid(): number {
+    return this.#processes[0]!.pid
   }
 
   /** Gives the outputs, the trunk's first. */
@@ -147,6 +156,11 @@ export class Peers {
     this.#child = start([...pinned(core), python, peer], false)
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
     this.#child.stdin!.write(`${JSON.stringify(about)}\n`)
+  }
+
+  /** Of the process that takes the orders, and carries them out when there is but one. */
+  get pid(): number {
+    return this.#child.pid!
   }
 
   versions(): Promise<Record<string, string>> {
