@@ -45,8 +45,10 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
     connectionTimeoutMillis: 10_000,
     types: numberTypes as never,
   })
-  // A connection that breaks while idle is replaced by the next use; unheard, it would end us.
+  // A connection that breaks while idle, or between two statements of a transaction, is found
+  // broken by the next use; unheard, its error would end us.
   pool.on('error', () => {})
+  pool.on('connect', client => client.on('error', () => {}))
   const store = onPool(pool)
   try {
     await store.one('select 1 as "up"')
@@ -151,7 +153,8 @@ function isBroken(error: unknown): boolean {
   if (/^08|^57P0[123]$|^53300$|^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH)/.test(code))
     return true
   return (
-    error instanceof Error && /connection terminated|timeout exceeded when/i.test(error.message)
+    error instanceof Error &&
+    /connection terminated|timeout exceeded when|is not queryable/i.test(error.message)
   )
 }
 
