@@ -1,13 +1,19 @@
+import { countOf } from '../base/format.ts'
+import type { ModelName } from '../base/ids.ts'
+import { readModelName } from '../base/model-name.ts'
 import type { WhyChain } from '../contract/index.ts'
 import type { ReportOutput } from '../fleet/index.ts'
 import { explainModel, type LastTraining } from '../plan/index.ts'
-import { readJudgements, readReport, readRunWork, routesOf } from '../store/index.ts'
+import { readJudgements, readModel, readReport, readRunWork, routesOf } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { answerersOf, knownModel } from './models.ts'
+import { placeText } from './places.ts'
 
 /** The chain from the declaration to what answers now. Throws E_NAME, E_MODEL_UNKNOWN. */
 export async function why(parts: DeskParts, name: string): Promise<WhyChain> {
   const { store } = parts
+  const undeclared = await whyUndeclared(parts, name)
+  if (undeclared) return undeclared
   const model = await knownModel(store, name)
   const [judgement] = await readJudgements(store, [model.name])
   const work = judgement && (await readRunWork(store, judgement.run))
@@ -32,6 +38,43 @@ export async function why(parts: DeskParts, name: string): Promise<WhyChain> {
     reported: reportedOf(report, model.name),
   })
   return { ...chain, links: chain.links.map(link => ({ ...link, because: [...link.because] })) }
+}
+
+/**
+ * A name below a family that is not declared is answered like one that is: by its nearest ancestor.
+ * Undefined when it is declared, or when no family could have it.
+ */
+async function whyUndeclared(
+  { store, fleet }: DeskParts,
+  name: string,
+): Promise<WhyChain | undefined> {
+  const read = readModelName(name)
+  const blueprint = read && (await fleet.blueprint(read.blueprint))
+  if (!blueprint || read.keyValues.length > blueprint.key.length) return undefined
+  if (await readModel(store, name)) return undefined
+  const model = name as ModelName
+  const answeredBy = (await answerersOf(store, [model])).get(model)?.model ?? null
+  const rows = countOf(blueprint.members.atLeast, 'row')
+  return {
+    name,
+    headline: answeredBy
+      ? `${name} is answered by ${answeredBy}`
+      : `${name} has no answer: neither it nor an ancestor serves`,
+    state: 'declared',
+    answeredBy,
+    links: [
+      {
+        step: 'declared',
+        subject: placeText(blueprint.place),
+        because: [`not a member: it was never seen in the data, or has fewer than ${rows}`],
+      },
+      {
+        step: 'next',
+        subject: '',
+        because: [`a member once it has ${rows}, then: muster plan`],
+      },
+    ],
+  }
 }
 
 function reportedOf(report: ReportOutput | undefined, name: string) {

@@ -1,6 +1,7 @@
 import { must } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Digest } from '../base/digest.ts'
+import { MusterError } from '../base/errors.ts'
 import { countMembers } from '../features/index.ts'
 import {
   type Blobs,
@@ -10,8 +11,9 @@ import {
   type RunWork,
 } from '../fleet/index.ts'
 import { planFleet, type Recorded, recipesOf } from '../plan/index.ts'
-import type { BlueprintSpec, SpecFile } from '../spec/index.ts'
+import type { BlueprintSpec, FleetSpec, SpecFile } from '../spec/index.ts'
 import {
+  currentSpec,
   families,
   familyGenerations,
   familyRoutes,
@@ -28,7 +30,8 @@ import {
   type Transactions,
   targetPlan,
 } from '../store/index.ts'
-import { type Declared, takeDeclared } from './declared.ts'
+import { type Declared, SpecRefused, takeDeclared } from './declared.ts'
+import { idleOverrides } from './idle-overrides.ts'
 import { runWorkOf } from './run-work.ts'
 
 /** A plan that was made and recorded. Nothing else has changed. */
@@ -52,7 +55,9 @@ export interface ProposeAt {
 export async function propose(files: readonly SpecFile[], at: ProposeAt): Promise<Proposal> {
   const declared = await takeDeclared(files, at)
   const { spec, snapshots } = declared
+  await refuseOtherFleet(spec.name, at.store)
   const members = await listMembers(declared, at.blobs)
+  refuseIdleOverrides(spec, members)
   const recorded = await readRecorded(declared, at.store)
   const draft = planFleet({ spec, members, snapshots, recorded, now: at.clock.now() })
   const works = new Map<string, RunWork>()
@@ -63,6 +68,27 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   await recordSpec(at.store, { digest: spec.digest, fleet: spec.name, files })
   for (const snapshot of snapshots.values()) await putSnapshot(at.store, snapshot)
   return { plan: await recordPlan(at.store, draft, works), declared }
+}
+
+/**
+ * A state folder holds one fleet. Another one's declaration would retire all of it: that is never
+ * what was meant.
+ */
+async function refuseOtherFleet(name: string, store: Transactions): Promise<void> {
+  const current = await currentSpec(store)
+  if (!current || current.fleet === name) return
+  throw new MusterError(
+    'E_FLEET_OTHER',
+    `this server holds the fleet \`${current.fleet}\`, and the declaration is of \`${name}\``,
+    { field: 'fleet', hint: 'give each fleet a server and a state folder of its own: MUSTER_HOME' },
+  )
+}
+
+function refuseIdleOverrides(spec: FleetSpec, members: ReadonlyMap<string, MemberList>): void {
+  const problems = [...spec.blueprints.values()].flatMap(blueprint =>
+    idleOverrides(blueprint, members.get(blueprint.name) ?? { levels: [] }),
+  )
+  if (problems.length > 0) throw new SpecRefused(problems)
 }
 
 function trained(
