@@ -60,7 +60,7 @@ async function whyUndeclared(
     headline: answeredBy
       ? `${name} is answered by ${answeredBy}`
       : `${name} has no answer: neither it nor an ancestor serves`,
-    state: 'declared',
+    state: 'inherited',
     answeredBy,
     links: [
       {
