@@ -1,7 +1,7 @@
 /*
- * The quick start from an empty state folder, against its floor: `floor.ts` does only the arithmetic
- * of both blueprints. They alternate, so that both see the same machine; the ratio of each pair is
- * what is claimed.
+ * The quick start from an empty state folder, against its floor: `floor.ts` does only the
+ * arithmetic of both blueprints. They alternate, so that both see the same machine; the ratio of
+ * each pair is what is claimed.
  *
  *   node bench/quickstart.ts [runs=3]
  *

@@ -1,16 +1,16 @@
 /*
- * PERFORMANCE.md T1: fitting 10,000 members of 100 rows and 16 standardised features, with intercept,
- * each leaning on the root, against a loop of scikit-learn's Ridge and against batched NumPy, on the
- * same rows.
+ * PERFORMANCE.md T1: fitting 10,000 members of 100 rows and 16 standardised features, with
+ * intercept, each leaning on the root, against a loop of scikit-learn's Ridge and against batched
+ * NumPy, on the same rows.
  *
  *   node bench/training.ts [--members 10000] [--rows 100] [--blocks 6] [--processes 1,2]
  *
  * In ours: reading the Arrow parts from the blob store (digests verified), transforms, fit of root
  * and leaves, the parity check of every member against the ONNX graph, packing, fsync: the steps
  * `trunk` and `leaves` as a worker carries them out. Out of ours: the queue, PostgreSQL, gate and
- * registration. In the peers: reading the same files, standardising, fit of root and members, ending
- * with coefficients in memory; they check and write nothing. `fit alone`: without reading, checking
- * and writing, for both. `Cpu`: processor time instead of wall time, for one process.
+ * registration. In the peers: reading the same files, standardising, fit of root and members,
+ * ending with coefficients in memory; they check and write nothing. `fitAlone`: without reading,
+ * checking and writing, for both. `Cpu`: processor time instead of the clock's, for one process.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -39,7 +39,7 @@ const [members, rowsEach, blocks] = [values.members, values.rows, values.blocks]
 ]
 const errorMax = 1e-6
 
-/** The worst |ours - theirs| of any coefficient over the largest of its member; members in order. */
+/** The worst |ours - theirs| over the largest coefficient of the member; `theirs` in order. */
 function worstError(
   ours: ReadonlyMap<string, Float32Array>,
   theirs: Float64Array,
