@@ -129,12 +129,17 @@ export function endLine(run: RunRow): string {
   const sum = (of: (level: RunRow['levels'][number]) => number): number =>
     run.levels.reduce((all, level) => all + of(level), 0)
   const parts = [
-    `${formatCount(sum(l => l.serving))} serve`,
+    `${formatCount(sum(l => l.serving))} serve${olderWords(sum(l => l.serving - l.kept))}`,
     `${formatCount(sum(l => l.pruned))} answered by an ancestor`,
     `${formatCount(sum(l => l.refused))} refused`,
     `${formatCount(sum(l => l.failed))} failed`,
   ]
   return `run ${run.id} finished: ${run.blueprint}: ${parts.join(', ')}`
+}
+
+/** Champions that stay where the newer version was refused or failed: they are counted there too. */
+function olderWords(count: number): string {
+  return count > 0 ? ` (${formatCount(count)} by the version before)` : ''
 }
 
 /** `not-worth-keeping 2,187 · too-few-rows 3`, most first; empty without reasons. */

@@ -117,7 +117,7 @@ describe('one model', () => {
     const { code, out, err } = await ask('predict route-late.ATL.XNA --input hour=17')
     expect([code, out]).toEqual([0, '0.17\n'])
     expect(err).toBe(
-      'route-late.ATL v1 answered for route-late.ATL.XNA, because not better · receipt 01JD\n',
+      'route-late.ATL v1 answered for route-late.ATL.XNA · receipt 01JD\nbecause not better\n',
     )
   })
 

@@ -29,6 +29,15 @@ test('a narrow one cuts elastic columns, and no others', () => {
   expect(lines.every(line => line.length <= 40)).toBe(true)
 })
 
+test('a last column that would say nothing is left out, on a terminal only', () => {
+  const sentence = 'better by 0.019 (95% interval 0.011 to 0.027)'
+  const wider = [...columns, { head: 'because', elastic: true, atLeast: 30 }]
+  const told = rows.map(row => [...row, sentence])
+  expect(tableLines(wider, told, 100).lines[0]).toContain('better by 0.019 (95% interval')
+  expect(tableLines(wider, told, 80)).toEqual(tableLines(columns, rows, 80))
+  expect(tableLines(wider, told, undefined).lines[0]).toContain(sentence)
+})
+
 test('a pipe gets full values, tabs and no head', () => {
   const { head, lines } = tableLines(columns, rows, undefined)
   expect(head).toBeUndefined()

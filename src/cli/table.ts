@@ -5,6 +5,8 @@ export interface Column {
   readonly align?: 'right'
   /** May be cut, on a terminal only, when the table is wider than it. */
   readonly elastic?: boolean
+  /** Left out, on a terminal only, when fewer columns than these are left for it. */
+  readonly atLeast?: number
 }
 
 /** An elastic column is not cut below this: a name of which less is seen says nothing. */
@@ -29,6 +31,11 @@ export function tableLines(
   )
   const fixed = gap.length * (columns.length - 1)
   let over = widths.reduce((sum, w) => sum + w, fixed) - width
+  const last = columns.at(-1)
+  const left = (widths.at(-1) ?? 0) - over
+  if (last?.atLeast !== undefined && over > 0 && left < last.atLeast) {
+    return tableLines(columns.slice(0, -1), rows, width)
+  }
   // The last gives way first: what is left tells apart, what is right explains.
   for (let i = columns.length - 1; i >= 0; i--) {
     if (!columns[i]?.elastic || over <= 0) continue

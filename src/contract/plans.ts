@@ -90,5 +90,6 @@ export const applyAnswer = z.object({
   plan: z.string(),
   state: z.enum(['adopted', 'nothing-to-do']),
   runs: z.array(z.object({ id: z.string(), blueprint: z.string(), members: count })),
+  retired: count.describe('Members that left with the adoption.'),
 })
 export type ApplyAnswer = z.infer<typeof applyAnswer>

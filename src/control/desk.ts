@@ -9,6 +9,7 @@ import type {
 } from '../contract/index.ts'
 import { apply, propose, readDeclared, SpecRefused, takeDeclared } from '../reconcile/index.ts'
 import { countDocuments } from '../spec/index.ts'
+import { readPlanHead } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
@@ -35,10 +36,13 @@ async function applyPlan(
 ): Promise<ApplyAnswer> {
   const runs = await apply(id as PlanId, digest, parts)
   parts.wake()
+  // What retires is done when the plan is adopted; only what trains waits as runs.
+  const retired = (await readPlanHead(parts.store, id as PlanId))?.totals.retire ?? 0
   return {
     plan: id,
-    state: runs.length > 0 ? 'adopted' : 'nothing-to-do',
+    state: runs.length > 0 || retired > 0 ? 'adopted' : 'nothing-to-do',
     runs: runs.map(({ id, blueprint, members }) => ({ id, blueprint, members })),
+    retired,
   }
 }
 

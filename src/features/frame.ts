@@ -131,16 +131,15 @@ interface Report {
 }
 
 /**
- * Progress in rows: every stage goes over all rows once. Said every 100,000 rows, so that people
- * see it move.
+ * Progress in rows of the frame: every stage goes over all of them once, and counts for its share.
+ * Said every 100,000 rows, so that people see it move.
  */
 function reporter(rows: number, stages: number, at: StepPlace): Report {
-  const total = rows * stages
   let done = 0
   let said = 0
   const say = () => {
     said = done
-    at.progress({ done: Math.min(done, total), total, unit: 'rows' })
+    at.progress({ done: Math.min(Math.floor(done / stages), rows), total: rows, unit: 'rows' })
   }
   return {
     rows(count) {

@@ -167,7 +167,7 @@ function nextLink({ model, blueprint, last }: ToExplain): WhyLink | undefined {
     case 'retired': {
       if (blueprint === undefined) return link('declare its blueprint again, then: muster plan')
       const least = countOf(blueprint.members.atLeast, 'row')
-      return link(`returns when ${least} are known, then: muster plan`)
+      return link(`returns when its declaration counts ${least} of it, then: muster plan`)
     }
     case 'declared':
       return link('trained by the next plan: muster plan')

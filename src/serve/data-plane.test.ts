@@ -106,10 +106,30 @@ describe('who answers', () => {
     ['route-delay', 'route-delay', undefined, 1_000],
     ['route-delay.ATL.XNA', 'route-delay.ATL', 'not better than its parent', 2_000],
     ['route-delay.BOS', 'route-delay', 'refused: baseline', 1_000],
-    ['route-delay.ATL.QQQ', 'route-delay.ATL', 'never seen in the data', 2_000],
-    ['route-delay.QQQ.QQQ', 'route-delay', 'never seen in the data', 1_000],
-    ['route-delay.BOS.QQQ', 'route-delay', 'never seen in the data', 1_000],
-    ['route-delay.~C3~A9', 'route-delay', 'never seen in the data', 1_000],
+    [
+      'route-delay.ATL.QQQ',
+      'route-delay.ATL',
+      'not a member: too few rows, or never seen in the data',
+      2_000,
+    ],
+    [
+      'route-delay.QQQ.QQQ',
+      'route-delay',
+      'not a member: too few rows, or never seen in the data',
+      1_000,
+    ],
+    [
+      'route-delay.BOS.QQQ',
+      'route-delay',
+      'not a member: too few rows, or never seen in the data',
+      1_000,
+    ],
+    [
+      'route-delay.~C3~A9',
+      'route-delay',
+      'not a member: too few rows, or never seen in the data',
+      1_000,
+    ],
   ])('%s by %s', async (model, answeredBy, because, value) => {
     const answer = await (await sample()).infer({ model, body: sampleBody([0]) })
     expect(answer).toMatchObject({ model, answeredBy, because })

@@ -34,7 +34,8 @@ export function resolve(name: string, families: ReadonlyMap<string, Family>): Re
   }
   let because: string
   if (member >= 0) because = family.reasons[family.row[member]!]!
-  else if (isWellFormed(name, family.keyLength)) because = 'never seen in the data'
+  else if (isWellFormed(name, family.keyLength))
+    because = 'not a member: too few rows, or never seen in the data'
   else throw unknownModel(name, families, family)
   for (let at = parentOf(name as ModelName); at !== undefined; at = parentOf(at)) {
     const ancestor = family.names.find(at)

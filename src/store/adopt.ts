@@ -59,7 +59,8 @@ export async function adoptPlan(
 
 function whyNotChildOf(base: PlanBase, target: PlanId | null): string | undefined {
   if (base.parent === target) return undefined
-  return `it was made after ${base.parent ?? 'no plan'}, and the fleet follows ${target}`
+  const made = base.parent === null ? 'before any was applied' : `after ${base.parent}`
+  return `it was made ${made}, and the fleet follows ${target}`
 }
 
 async function whyRoutesMoved(sql: Sql, base: PlanBase): Promise<string | undefined> {

@@ -45,7 +45,9 @@ export async function recordPlan(
   const groups = draft.groups.map(({ members: _, ...group }) => group)
   const row = await store.transaction(async sql => {
     const fresh = await sql.one<HeadRow & { number: number }>(
-      `insert into plan (digest, parent, head) values ($1, $2, $3)
+      // Looked for first: a conflict takes a number too, and people would miss it in the list.
+      `insert into plan (digest, parent, head) select $1, $2, $3::jsonb
+       where not exists (select from plan p where p.digest = $1)
        on conflict (digest) do nothing returning number, ${headColumns}`,
       [digest, base.parent, json({ fleet, base, totals, notes, groups })],
     )

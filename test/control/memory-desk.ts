@@ -339,7 +339,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
         })
       }
       const runs = [{ id: 'r-7', blueprint: 'route-late', members: 8 }]
-      return { plan: id, state: 'adopted' as const, runs }
+      return { plan: id, state: 'adopted' as const, runs, retired: 0 }
     },
     validate: async () => ({ valid: true, documents: 6, problems: [] }),
     doctor: async () => ({

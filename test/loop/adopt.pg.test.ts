@@ -28,7 +28,7 @@ test('of two plans made in one world the second is refused, and nothing of it ha
   const before = await listRuns(world.store, { limit: 5 })
   await expect(world.apply(other)).rejects.toMatchObject({
     code: 'E_PLAN_STALE',
-    message: `${other.id} is out of date: it was made after no plan, and the fleet follows ${one.id}`,
+    message: `${other.id} is out of date: it was made before any was applied, and the fleet follows ${one.id}`,
     hint: 'plan again: muster plan',
   })
   expect(await listRuns(world.store, { limit: 5 })).toEqual(before)

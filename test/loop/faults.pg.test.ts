@@ -105,7 +105,9 @@ test('a step that fails for good fails its run with a because; the other run goe
   )
   const runs = await listRuns(world.store, { limit: 2 })
   expect(runs.map(run => `${run.blueprint} ${run.state}`)).toEqual(['units done', 'busy failed'])
-  expect(runs[1]?.because).toMatchInlineSnapshot(`"the step label failed: Could not convert string 'many' to INT32"`)
+  expect(runs[1]?.because).toMatchInlineSnapshot(
+    `"the step label failed: Could not convert string 'many' to INT32"`,
+  )
   const steps = await stepsOf(world.store, runs[1]!.id)
   expect(steps.map(step => `${step.kind} ${step.state}`)).toEqual(['frame done', 'label failed'])
   expect((await world.serving('units')).units).toBe(1)

@@ -102,7 +102,9 @@ test('the report is on June, and the fleet answers better there than the baselin
   for (const run of await listRuns(world.store, { limit: 2 })) {
     const report = await readReport(world.store, run.id)
     expect(report).toMatchObject({ span: '2024-06', rows: 12 * 30 })
-    expect(report!.fleet.loss).toBeLessThan(report!.baseline.loss)
+    expect(report!.fleet.rmse ?? report!.fleet.logLoss).toBeLessThan(
+      report!.baseline.rmse ?? report!.baseline.logLoss ?? 0,
+    )
   }
 })
 

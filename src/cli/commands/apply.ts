@@ -1,5 +1,5 @@
 import { countOf } from '../../base/format.ts'
-import type { ControlClient } from '../../contract/index.ts'
+import type { ApplyAnswer, ControlClient } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -25,9 +25,11 @@ export const act: Act = async call => {
     if (!screen.json) screen.say(`Nothing to do: ${which.id} is carried out.`)
     return exitCodes.done
   }
-  if (!screen.json) screen.say(`${answer.plan} adopted: ${countOf(answer.runs.length, 'run')}`)
+  if (!screen.json) screen.say(`${answer.plan} adopted: ${adoptedWords(answer)}`)
   if (call.flag('noWait') || answer.runs.length === 0) {
-    if (!screen.json && answer.runs.length > 0) screen.say('Follow them: muster status --watch')
+    const next =
+      answer.runs.length > 0 ? 'Follow them: muster status --watch' : 'Next: muster status'
+    if (!screen.json) screen.say(next)
     return exitCodes.done
   }
   const ids = answer.runs.map(run => run.id)
@@ -36,6 +38,12 @@ export const act: Act = async call => {
   if (screen.json) for (const id of ids) screen.object({ run: await client.run(id) })
   else screen.say(code === exitCodes.done ? 'Next: muster status' : 'Next: muster runs')
   return code
+}
+
+function adoptedWords({ runs, retired }: ApplyAnswer): string {
+  const words = runs.length > 0 ? [countOf(runs.length, 'run')] : []
+  if (retired > 0) words.push(`${countOf(retired, 'model')} retired`)
+  return words.join(', ')
 }
 
 async function choosePlan(

@@ -27,7 +27,7 @@ const columns: readonly Column[] = [
   { head: 'version', align: 'right' },
   { head: 'answered by', elastic: true },
   { head: 'reason' },
-  { head: 'because', elastic: true },
+  { head: 'because', elastic: true, atLeast: 30 }, // Of a sentence, less says nothing.
 ]
 
 export const act: Act = async call => {

@@ -172,7 +172,7 @@ function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): 
     const words = `${output?.name} ${formatNumber(value)}${unit ? ` ${printable(unit)}` : ''}`
     screen.data(screen.width === undefined ? String(value) : words)
   }
-  const why = because ? `, because ${printable(because)}` : ''
-  const by = answeredBy === said.model_name ? '' : ` for ${said.model_name}${why}`
+  const by = answeredBy === said.model_name ? '' : ` for ${said.model_name}`
   screen.say(`${answeredBy}${version ? ` v${version}` : ''} answered${by} · receipt ${receipt}`)
+  if (because) screen.say(`because ${printable(because)}`)
 }
