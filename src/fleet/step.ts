@@ -81,6 +81,7 @@ export interface Champions {
   readonly members: readonly {
     readonly name: string
     readonly version: number
+    readonly versionDigest: Digest
     readonly graph: Digest
     readonly pack: Digest
     readonly row: number

@@ -19,7 +19,7 @@ export interface RuleProblem {
   /** E_POLICY_COMPLEXITY, or E_SPEC. */
   readonly code: ErrorCode
   readonly detail: string
-  readonly hint: string | undefined
+  readonly hint: string
   /** Of a syntax error, within the rule, from 1. */
   readonly line: number | undefined
   readonly column: number | undefined
@@ -124,6 +124,8 @@ const samples = [
   variablesOf(sample('leaf', 2, 'regression')),
 ]
 
+const ruleForm = 'a gate is a comparison of metrics: evidence.auc > 0.7'
+
 function problemOf(rule: Gate): Omit<RuleProblem, 'gate' | 'from'> | undefined {
   const nowhere = { line: undefined, column: undefined }
   try {
@@ -133,14 +135,13 @@ function problemOf(rule: Gate): Omit<RuleProblem, 'gate' | 'from'> | undefined {
     for (const variables of samples) {
       const result = compiled.evaluate(variables)
       if (result.kind !== 'broken') continue
-      const hint = 'a gate is a comparison of metrics: evidence.auc > 0.7'
-      return { code: 'E_SPEC', detail: result.why, hint, ...nowhere }
+      return { code: 'E_SPEC', detail: result.why, hint: ruleForm, ...nowhere }
     }
     return undefined
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
     const { line, column } = error.extra as { line?: number; column?: number }
-    return { code: error.code, detail: error.message, hint: error.hint, line, column }
+    return { code: error.code, detail: error.message, hint: error.hint ?? ruleForm, line, column }
   }
 }
 

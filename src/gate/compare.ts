@@ -27,10 +27,10 @@ export interface Versus {
 
 export const baselineStandsIn = 'no ancestor was kept, so the baseline'
 
-/** The nearest ancestor that was kept and that the evidence compares with. */
-function nearestKept(member: Judged, kept: ReadonlySet<ModelName>): Rival | undefined {
+/** The nearest ancestor that will answer and that the evidence compares with. */
+function nearestAnswering(member: Judged, answering: ReadonlySet<ModelName>): Rival | undefined {
   for (const name of ancestorsOf(member.name)) {
-    if (!kept.has(name)) continue
+    if (!answering.has(name)) continue
     const rival = member.evidence.ancestors.find(a => a.name === name)
     if (rival !== undefined) return rival
   }
@@ -82,7 +82,7 @@ function comparisonOf(rival: Rival, expected: number | undefined): Comparison {
  */
 export function compareDepth(
   members: readonly Judged[],
-  kept: ReadonlySet<ModelName>,
+  answering: ReadonlySet<ModelName>,
 ): ReadonlyMap<Judged, Versus> {
   const ancestors: Entry[] = []
   const baselines: Entry[] = []
@@ -93,7 +93,7 @@ export function compareDepth(
     const { baseline, champion } = member.evidence
     baselines.push({ member, rival: baseline, siblings })
     if (champion !== undefined) champions.push({ member, rival: champion, siblings })
-    const ancestor = nearestKept(member, kept)
+    const ancestor = nearestAnswering(member, answering)
     if (ancestor === undefined) continue
     ancestors.push({ member, rival: ancestor, siblings: ancestor.name })
     against.set(member, ancestor.name as ModelName)

@@ -1,4 +1,5 @@
 export { measuredWords } from './because.ts'
+export { checkGates, type GateProblem } from './check-gates.ts'
 export { checkRules, type RuleProblem } from './check-rules.ts'
 export { gatesOf, objectiveGate, policiesOf } from './gates-of.ts'
 export { type FamilyToJudge, judgeFamily } from './judge-family.ts'

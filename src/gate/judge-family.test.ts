@@ -68,6 +68,7 @@ function judge(
     objectives: { latencyP99Ms: undefined, quality: undefined },
     fits: names.map(fitted),
     evidence: new Map(names.map(text => [name(text), evidenceOf(text, shapes[text])])),
+    championsStay: new Set(),
     ...changes,
   })
   return new Map(verdicts.map(v => [v.name, v]))
@@ -166,6 +167,29 @@ test('what was not measured is never released', () => {
     ['late.ATL', 'refused', 'no-judging-rows'],
     ['late.BOS', 'failed', 'singular'],
   ])
+})
+
+test('a rule that compares with the parent prunes, whatever its name', () => {
+  const expression = "level == 'root' || evidence.vs.parent.loss.upper < 0"
+  const gates = [{ gate: 'surely-better', from: 'own@1', expression }]
+  const verdicts = judge({ late: {}, 'late.ATL': { ancestors: [-0.001] } }, { gates })
+  expect(verdicts.get('late.ATL')).toMatchObject({
+    decision: 'pruned',
+    reason: 'not-worth-keeping',
+  })
+})
+
+test('an ancestor whose champion stays is whom those below are compared with', () => {
+  const shapes = {
+    late: {},
+    'late.ATL': { metrics: { calibrationError: 0.2 } },
+    'late.ATL.LGA': { ancestors: [0.01, -0.02] },
+  }
+  const without = judge(shapes)
+  expect(without.get('late.ATL')).toMatchObject({ decision: 'refused' })
+  expect(without.get('late.ATL.LGA')).toMatchObject({ decision: 'kept', against: 'late' })
+  const stays = judge(shapes, { championsStay: new Set([name('late.ATL')]) })
+  expect(stays.get('late.ATL.LGA')).toMatchObject({ decision: 'pruned', against: 'late.ATL' })
 })
 
 test('a missing metric refuses and does not prune: a champion stays where it is', () => {

@@ -32,10 +32,23 @@ export interface FamilyToJudge {
   /** Of all levels, in any order. */
   readonly fits: readonly FitRow[]
   readonly evidence: ReadonlyMap<ModelName, Evidence>
+  /**
+   * Members that are served by another version than the candidate: it goes on when the candidate is
+   * refused or failed, and then it is what answers for those below, the candidate standing for it.
+   */
+  readonly championsStay: ReadonlySet<ModelName>
 }
 
 interface Outcome extends RuleOutcome {
   readonly result: RuleResult['kind']
+  /** See `CompiledRule.reads`. */
+  readonly reads: readonly string[]
+}
+
+/** Which rival a rule is about is told by what it reads, whatever its name. */
+function isAbout(rival: 'parent' | 'baseline', outcome: Outcome): boolean {
+  const path = `evidence.vs.${rival}`
+  return outcome.reads.some(read => read === path || read.startsWith(`${path}.`))
 }
 
 /** The decision of all outcomes and its reason code. */
@@ -44,10 +57,10 @@ function decide(outcomes: readonly Outcome[]): { decision: Decision; reason: str
   if (failed.length === 0) return { decision: 'kept', reason: 'kept' }
   // First: a member whose ancestor answers better is no fault, whatever else it fails, and needs no
   // champion.
-  if (failed.some(o => o.gate === 'worth-keeping' && o.result === 'fails')) {
+  if (failed.some(o => o.result === 'fails' && isAbout('parent', o))) {
     return { decision: 'pruned', reason: 'not-worth-keeping' }
   }
-  if (failed.some(o => o.gate === 'better-than-baseline' && o.result === 'fails')) {
+  if (failed.some(o => o.result === 'fails' && isAbout('baseline', o))) {
     return { decision: 'refused', reason: 'worse-than-baseline' }
   }
   return { decision: 'refused', reason: `gate-${failed[0]?.gate}` }
@@ -63,7 +76,8 @@ function askRules(
     const { gate, from, expression } = compiled.rule
     const result = compiled.evaluate(variables)
     const saw = rulesWords(compiled, result, subject, note)
-    return { gate, from, expression, holds: result.kind === 'holds', saw, result: result.kind }
+    const holds = result.kind === 'holds'
+    return { gate, from, expression, holds, saw, result: result.kind, reads: compiled.reads }
   })
 }
 
@@ -85,7 +99,7 @@ function judgeMember(
   const outcomes = askRules(rules, subject, versus.note)
   const { decision, reason } = decide(outcomes)
   const rival = versus.versus.parent ?? versus.versus.baseline
-  const plain = outcomes.map(({ result: _, ...outcome }): RuleOutcome => outcome)
+  const plain = outcomes.map(({ result: _, reads: __, ...outcome }): RuleOutcome => outcome)
   const sentence =
     rival === undefined ? 'nothing to compare with' : becauseOf(decision, evidence, rival, plain)
   const expected = versus.against === undefined ? undefined : versus.versus.parent?.expected
@@ -128,7 +142,7 @@ export function judgeFamily(input: FamilyToJudge): readonly Verdict[] {
     if (row === undefined) depths[depth] = [fit]
     else row.push(fit)
   }
-  const kept = new Set<ModelName>()
+  const answering = new Set<ModelName>()
   const verdicts: Verdict[] = []
   for (const [depth, fits] of depths.entries()) {
     if (fits === undefined) continue
@@ -139,7 +153,7 @@ export function judgeFamily(input: FamilyToJudge): readonly Verdict[] {
         continue
       judged.set(fit.name, { name: fit.name, depth, fit, evidence })
     }
-    const versus = compareDepth([...judged.values()], kept)
+    const versus = compareDepth([...judged.values()], answering)
     for (const fit of fits) {
       const member = judged.get(fit.name)
       const comparison = member && versus.get(member)
@@ -147,10 +161,11 @@ export function judgeFamily(input: FamilyToJudge): readonly Verdict[] {
       else if (member === undefined || comparison === undefined) {
         verdicts.push(unjudgedVerdict(fit.name, input.evidence.get(fit.name)))
       } else {
-        const verdict = judgeMember(member, comparison, depth === 0 ? rootRules : rules, input)
-        verdicts.push(verdict)
-        if (verdict.decision === 'kept') kept.add(fit.name)
+        verdicts.push(judgeMember(member, comparison, depth === 0 ? rootRules : rules, input))
       }
+      const { decision } = verdicts[verdicts.length - 1]!
+      const stays = decision !== 'pruned' && input.championsStay.has(fit.name)
+      if (decision === 'kept' || stays) answering.add(fit.name)
     }
   }
   return verdicts

@@ -7,7 +7,7 @@ import { childrenOf, type ExpressionNode } from './expression.ts'
  * second. A rule is evaluated once a member, so it must cost microseconds.
  */
 
-/** Longest rule, in characters. The longest of the default policies has 60. */
+/** Longest rule, in characters. The longest of the default policies has about 105. */
 export const ruleCharactersMax = 4_096
 /** Deepest nesting, of brackets in the text and of nodes in the tree. */
 export const ruleDepthMax = 32

@@ -50,7 +50,7 @@ export async function fitMembers(work: LevelWork): Promise<readonly FitResult[]>
     {
       heads: heads.map(fit => (fit && 'head' in fit ? fit.head : undefined)),
       rows,
-      scales: entries.map(entry => scaleOf(work, entry)),
+      scales: entries.map(entry => scaleOf(entry)),
     },
     { features, head: work.head, layout, transforms },
     work.session,
@@ -88,9 +88,9 @@ function candidateOf(work: LevelWork, member: DeclaredMember): Candidate | Faile
 }
 
 /** What a difference between fit and graph is measured against. */
-function scaleOf(work: LevelWork, entry: Candidate | FailedRow): number {
+function scaleOf(entry: Candidate | FailedRow): number {
   if (!('member' in entry)) return 0
-  return work.head.output === 'sigmoid' ? 1 : entry.labels.deviation
+  return entry.labels.deviation
 }
 
 function packedRow(work: LevelWork, head: Float64Array): Float32Array {
@@ -111,7 +111,9 @@ function resultOf(
     return { fit: failure(member.name, 'not-finite', labels.rows) }
   }
   if (!(parityError <= parityErrorMax)) {
-    const because = `fit and graph differ by ${parityError.toExponential(1)}, more than 1e-5`
+    const because = Number.isNaN(parityError)
+      ? 'none of its sampled rows can be answered, so fit and graph could not be compared'
+      : `fit and graph differ by ${parityError.toExponential(1)}, more than 1e-5`
     return { fit: failure(member.name, 'parity', labels.rows, because) }
   }
   const { head: _, ...chosen } = fit

@@ -33,10 +33,10 @@ export interface Reading {
 /**
  * The largest |fit - graph| / max(|fit|, scale) of each member over its sampled rows: the fit in
  * float64 with its own coefficients, the graph in float32 with the packed ones. The scale keeps
- * answers near zero from being held to more than float32 has: 1 for a probability, the deviation
- * of the member's labels for a number, which, unlike 1, means the same in minutes and in seconds.
- * 0 for a member without a row that can be answered; NaN, which passes no bound, where the fit
- * gives a number and the graph none.
+ * answers near zero from being held to more than float32 has: the deviation of the member's labels,
+ * which means the same in minutes and in seconds, and for a rare event is small as its answers are.
+ * Infinity where one of them gives a number and the other none. NaN where no sampled row can be
+ * answered, so nothing was checked. Neither passes a bound.
  */
 export async function parityErrors(
   samples: Samples,
@@ -53,16 +53,21 @@ export async function parityErrors(
     parametersOf: i => fitted.rows[samples.member[i]!],
     into: graph,
   })
-  const errors = new Float64Array(fitted.heads.length)
+  const errors = new Float64Array(fitted.heads.length).fill(Number.NaN)
   for (let i = 0; i < count; i++) {
-    const fit = fits[i]!
-    if (!Number.isFinite(fit)) continue
+    const error = errorOf(fits[i]!, graph[i]!, fitted.scales[samples.member[i]!]!)
     const m = samples.member[i]!
-    const away = Math.abs(fit - graph[i]!)
-    const error = away === 0 ? 0 : away / Math.max(Math.abs(fit), fitted.scales[m]!)
-    if (!(error <= errors[m]!)) errors[m] = error
+    if (!(error <= errors[m]!) && !Number.isNaN(error)) errors[m] = error
   }
   return errors
+}
+
+/** NaN when neither can answer. */
+function errorOf(fit: number, graph: number, scale: number): number {
+  const away = Math.abs(fit - graph)
+  if (away === 0) return 0
+  if (Number.isNaN(fit) && Number.isNaN(graph)) return Number.NaN
+  return Number.isFinite(away) ? away / Math.max(Math.abs(fit), scale) : Number.POSITIVE_INFINITY
 }
 
 function fitAnswers(samples: Samples, fitted: FittedHeads, reading: Reading): Float64Array {

@@ -1,23 +1,21 @@
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
-import { checkFeatures, type FeatureProblem, takeSnapshot } from '../features/index.ts'
+import { checkFeatures, DataFault, takeSnapshot } from '../features/index.ts'
 import type { Blobs, Snapshot } from '../fleet/index.ts'
-import { checkRules, gatesOf } from '../gate/index.ts'
+import { checkGates } from '../gate/index.ts'
 import {
+  type DeclarationProblem,
   type FeatureViewSpec,
   type FleetSpec,
-  type Place,
+  type Locate,
+  problemAt,
+  type ReadFleetOptions,
   readFleet,
   type SourceSpec,
   type SpecFile,
-  type SpecProblem,
 } from '../spec/index.ts'
 
-/**
- * A problem of the declaration itself, or one that its data brings to light; then with the code of
- * that.
- */
-export type DeclarationProblem = Omit<SpecProblem, 'code'> & { readonly code: string }
+export type { DeclarationProblem }
 
 /** A declaration that was refused, with everything that is wrong with it in `extra.problems`. */
 export class SpecRefused extends MusterError {
@@ -34,33 +32,24 @@ export class SpecRefused extends MusterError {
   }
 }
 
-/** What the declarations mean, with the data that they stand on at this moment. */
-export interface Declared {
+/** What the declarations mean, and where each value of it stands in them. */
+export interface ReadSpec {
   readonly spec: FleetSpec
+  readonly locate: Locate
+}
+
+/** With the data that they stand on at this moment. */
+export interface Declared extends ReadSpec {
   readonly snapshots: ReadonlyMap<string, Snapshot>
 }
 
-/** The spec of `files`; throws SpecRefused with all problems, those of rules among them. */
-export function readDeclared(files: readonly SpecFile[]): FleetSpec {
-  const { spec, problems } = readFleet(files)
+/** The spec of `files`; throws SpecRefused with all problems, or else with all those of gates. */
+export function readDeclared(files: readonly SpecFile[], options: ReadFleetOptions = {}): ReadSpec {
+  const { spec, problems, locate } = readFleet(files, options)
   if (!spec) throw new SpecRefused(problems)
-  const faults = [...spec.blueprints.values()].flatMap(blueprint =>
-    checkRules(gatesOf(blueprint, spec.policies)).map((problem): DeclarationProblem => {
-      const place = spec.policies.find(p => p.id === problem.from)?.place ?? blueprint.place
-      return {
-        code: problem.code,
-        ...atLine(place),
-        message: `gate \`${problem.gate}\` of ${problem.from}: ${problem.detail}`,
-        cure: problem.hint ?? '',
-      }
-    }),
-  )
-  if (faults.length > 0) throw new SpecRefused(faults)
-  return spec
-}
-
-function atLine({ file, line }: Place) {
-  return { file, line, column: 1, length: 1 }
+  const faults = checkGates(spec)
+  if (faults.length > 0) throw new SpecRefused(faults.map(fault => problemAt(locate, fault)))
+  return { spec, locate }
 }
 
 /** Sources that some view of a blueprint reads, directly or through a group. */
@@ -72,30 +61,39 @@ export function sourcesOfView(spec: FleetSpec, view: FeatureViewSpec): readonly 
   return [...names].sort().flatMap(name => spec.sources.get(name) ?? [])
 }
 
-/** Takes the snapshots that the blueprints need and binds every expression against them. */
+/**
+ * Takes the snapshots of all sources and binds every expression against them. Throws SpecRefused
+ * with every source that cannot be read, or else with every expression that does not fit.
+ */
 export async function takeDeclared(
   files: readonly SpecFile[],
-  at: { readonly fleetFolder: string; readonly blobs: Blobs },
+  at: {
+    readonly fleetFolder: string
+    readonly dataRoots?: readonly string[]
+    readonly blobs: Blobs
+  },
 ): Promise<Declared> {
-  const spec = readDeclared(files)
+  const { spec, locate } = readDeclared(files, at)
   const snapshots = new Map<string, Snapshot>()
+  const faults: DeclarationProblem[] = []
   for (const source of spec.sources.values()) {
-    snapshots.set(source.name, await takeSnapshot(source, at))
+    try {
+      snapshots.set(source.name, await takeSnapshot(source, at))
+    } catch (error) {
+      faults.push(faultIn(error, locate))
+    }
   }
+  if (faults.length > 0) throw new SpecRefused(faults)
   const problems = await checkFeatures(spec, snapshots, at.blobs)
-  if (problems.length > 0) throw new SpecRefused(problems.map(asFault))
-  return { spec, snapshots }
+  if (problems.length > 0) throw new SpecRefused(problems.map(p => problemAt(locate, p)))
+  return { spec, locate, snapshots }
 }
 
-/** `field` of a feature problem opens with its place: `muster.yaml:33 feature hour`. */
-function asFault({ code, field, detail, hint }: FeatureProblem): DeclarationProblem {
-  const match = /^(.*):(\d+) (.*)$/.exec(field)
-  return {
-    code,
-    ...atLine({ file: match?.[1] ?? '', line: Number(match?.[2] ?? 0) }),
-    message: `${match?.[3] ?? field}: ${detail}`,
-    cure: hint ?? '',
-  }
+/** A fault of the data as a problem of what declares it; throws what is none. */
+export function faultIn(error: unknown, locate: Locate): DeclarationProblem {
+  if (!(error instanceof DataFault)) throw error
+  const { at, code, message: detail, hint } = error
+  return problemAt(locate, { at, code, detail, hint })
 }
 
 /** Snapshot ids by source, for a plan's base and a version's lineage. */

@@ -18,7 +18,6 @@ import {
   familyGenerations,
   familyRoutes,
   generations,
-  latestSealedRun,
   modelsOf,
   putSnapshot,
   readRecipes,
@@ -27,10 +26,11 @@ import {
   recordSpec,
   runHistory,
   type StoredPlan,
+  servingRun,
   type Transactions,
   targetPlan,
 } from '../store/index.ts'
-import { type Declared, SpecRefused, takeDeclared } from './declared.ts'
+import { type Declared, faultIn, SpecRefused, takeDeclared } from './declared.ts'
 import { idleOverrides } from './idle-overrides.ts'
 import { runWorkOf } from './run-work.ts'
 
@@ -42,6 +42,8 @@ export interface Proposal {
 
 export interface ProposeAt {
   readonly fleetFolder: string
+  /** Folders outside it that sources may name by absolute path: none when not said. */
+  readonly dataRoots?: readonly string[]
   readonly blobs: Blobs
   readonly store: Transactions
   readonly clock: Clock
@@ -101,7 +103,7 @@ function trained(
 
 /** Blueprints that count the same rows by the same key have the same members: listed once. */
 async function listMembers(
-  { spec, snapshots }: Declared,
+  { spec, snapshots, locate }: Declared,
   blobs: Blobs,
 ): Promise<ReadonlyMap<string, MemberList>> {
   const lists = new Map<string, MemberList>()
@@ -111,8 +113,12 @@ async function listMembers(
     const source = must(spec.sources.get(view.rows), 'the source was checked')
     const snapshot = must(snapshots.get(source.name), 'its snapshot was taken')
     const same = JSON.stringify([blueprint.key, blueprint.members, view.where, snapshot.id])
+    const data = { spec: source, snapshot }
     const list =
-      listed.get(same) ?? (await countMembers(blueprint, view, { spec: source, snapshot }, blobs))
+      listed.get(same) ??
+      (await countMembers(blueprint, view, data, blobs).catch(error => {
+        throw new SpecRefused([faultIn(error, locate)])
+      }))
     listed.set(same, list)
     lists.set(blueprint.name, list)
   }
@@ -161,7 +167,7 @@ async function workOf(
   const { blobs, store } = at
   const judgedIn = must(blueprint.environments[0], 'a blueprint has an environment')
   const routes = await familyRoutes(store, judgedIn, blueprint.name)
-  const sealed = await latestSealedRun(store, blueprint.name)
+  const sealed = await servingRun(store, blueprint.name)
   const before = sealed && (await readRunWork(store, sealed.id))
   return runWorkOf(
     declared,

@@ -109,9 +109,10 @@ async function championsOf(planned: PlannedFamily, blobs: Blobs): Promise<Digest
   if (planned.routes.length === 0 || !planned.servingView) return null
   const champions: Champions = {
     view: planned.servingView,
-    members: planned.routes.map(({ model, version, graph, pack, row }) => ({
+    members: planned.routes.map(({ model, version, versionDigest, graph, pack, row }) => ({
       name: model,
       version,
+      versionDigest,
       graph,
       pack,
       row,

@@ -43,15 +43,17 @@ export async function seal(
   const fitted = await readFits(input.fits, blobs)
   const judged = await readJson<JudgeOutput>(blobs, input.judge)
   const evidence = new Map(judged.evidence.map(e => [e.name, e.evidence]))
+  const champions = work.champions ? await readJson<Champions>(blobs, work.champions) : undefined
+  const others = otherChampions(champions, fitted)
   const verdicts = judgeFamily({
     key: work.family.key,
     gates: work.gates,
     objectives: work.objectives,
     fits: [...fitted.values()].map(({ fit }) => fit),
     evidence,
+    championsStay: callable(work, champions) ? others : new Set(),
   })
-  const champions = work.champions ? await readJson<Champions>(blobs, work.champions) : undefined
-  const stays = championsThatStay(work, champions, verdicts)
+  const stays = championsThatStay(work, champions, others, verdicts)
   const recipeOf = recipes(work)
   const lineage: Lineage = {
     ...work.lineage,
@@ -112,24 +114,38 @@ async function readFits(
   return fitted
 }
 
+/** Models served by another version than the candidate. One and the same was judged just now. */
+function otherChampions(
+  champions: Champions | undefined,
+  fitted: ReadonlyMap<ModelName, Fitted>,
+): ReadonlySet<ModelName> {
+  const others = (champions?.members ?? []).filter(
+    ({ name, versionDigest }) => fitted.get(name as ModelName)?.at?.digest !== versionDigest,
+  )
+  return new Set(others.map(({ name }) => name as ModelName))
+}
+
+/** Whether champions are called in the same way as the candidates: they read the same view. */
+function callable(work: RunWork, champions: Champions | undefined): boolean {
+  return champions?.view === work.lineage.viewDigest
+}
+
 /**
  * Champions that go on serving although a newer version was made: those whose newer one was refused
- * or failed. One that reads another view than its family does now cannot be called in the same way,
- * so it does not stay, unless the root was not kept either: then nothing of this run serves and
- * everything stays as it was.
+ * or failed. One of another view does not stay beside candidates: only where none of them was kept
+ * does everything stay as it was.
  */
 function championsThatStay(
   work: RunWork,
   champions: Champions | undefined,
+  others: ReadonlySet<ModelName>,
   verdicts: readonly Verdict[],
 ): ReadonlySet<ModelName> {
-  if (!champions) return new Set()
-  const rootKept = verdicts.some(v => v.name === work.family.blueprint && v.decision === 'kept')
-  if (champions.view !== work.lineage.viewDigest && rootKept) return new Set()
-  const had = new Set(champions.members.map(member => member.name))
+  const someKept = verdicts.some(verdict => verdict.decision === 'kept')
+  if (!callable(work, champions) && someKept) return new Set()
   return new Set(
     verdicts.flatMap(({ name, decision }) =>
-      had.has(name) && (decision === 'refused' || decision === 'failed') ? [name] : [],
+      others.has(name) && (decision === 'refused' || decision === 'failed') ? [name] : [],
     ),
   )
 }

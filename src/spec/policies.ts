@@ -18,9 +18,14 @@ const worthKeeping = (claim: string) => `level == 'root' || ${claim}`
 /** Only a family that serves already has a champion. */
 const unlessFirst = (claim: string) => `!has(evidence.vs.champion) || ${claim}`
 
-/** Calibration is of probabilities; regressions have no such number and pass. */
+/**
+ * Calibration is of probabilities; regressions have no such number and pass. So do members with
+ * fewer than 1,000 judging rows: over ten bins chance alone makes an error of about
+ * 0.8 sqrt(10 p (1 - p) / n), which is 0.1 at a hundred rows for the best of models.
+ */
 const calibratedWithin = (error: number) =>
-  `!has(evidence.candidate.calibrationError) || evidence.candidate.calibrationError < ${error}`
+  `!has(evidence.candidate.calibrationError) || evidence.candidate.rows < 1000 || ` +
+  `evidence.candidate.calibrationError < ${error}`
 
 const shipped: Readonly<Record<RiskClass, Readonly<Record<string, string>>>> = {
   /*
@@ -28,10 +33,13 @@ const shipped: Readonly<Record<RiskClass, Readonly<Record<string, string>>>> = {
    * mean of its own training rows; to ask confidence of each leaf refuses most of those that help,
    * and the fleet as a whole answers worse than if it had kept them. `expected` is shrunk towards
    * the siblings', so luck alone does not keep a leaf. The mean and not the interval also at the
-   * root, because an interval needs two days of judging, and yearly data have one.
+   * root, because an interval needs two days of judging, and yearly data have one. A member that
+   * loses to its own mean but beats its parent stays: who would answer in its place is worse still.
    */
   low: {
-    'better-than-baseline': 'evidence.vs.baseline.loss.expected < 0',
+    'better-than-baseline':
+      'evidence.vs.baseline.loss.expected < 0 || ' +
+      "(level != 'root' && evidence.vs.parent.loss.expected < 0)",
     'worth-keeping': worthKeeping('evidence.vs.parent.loss.expected < 0'),
     // Not surely worse: what was trained on newer data may take over at equal quality.
     'not-worse-than-champion': unlessFirst(
