@@ -3,13 +3,7 @@ import { parentOf, readModelName } from '../base/model-name.ts'
 import type { ModelView, VersionRow } from '../contract/index.ts'
 import type { Version } from '../fleet/index.ts'
 import { type BlueprintSpec, effectiveParameters } from '../spec/index.ts'
-import {
-  countChildren,
-  latestSealedRun,
-  readRunWork,
-  readVersions,
-  routesOf,
-} from '../store/index.ts'
+import { countChildren, readRunWork, readVersions, routesOf, servingRun } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { knownModel, modelRows } from './models.ts'
 import { placeText } from './places.ts'
@@ -72,7 +66,7 @@ async function signatureOf(
   { store }: DeskParts,
   blueprint: string,
 ): Promise<ModelView['signature']> {
-  const run = await latestSealedRun(store, blueprint)
+  const run = await servingRun(store, blueprint)
   const work = run && (await readRunWork(store, run.id))
   if (!work) return null
   const { inputs, output, unit } = work.signature

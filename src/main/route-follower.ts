@@ -3,9 +3,9 @@ import type { DataPlane } from '../serve/index.ts'
 import {
   familyGenerations,
   familyRoutes,
-  latestSealedRun,
   readRunWork,
   type Store,
+  servingRun,
 } from '../store/index.ts'
 
 /**
@@ -53,7 +53,7 @@ export class RouteFollower {
       this.#plane.removeFamily(blueprint, routes.generation)
       return
     }
-    const run = await latestSealedRun(this.#store, blueprint)
+    const run = await servingRun(this.#store, blueprint)
     const work = run && (await readRunWork(this.#store, run.id))
     if (!work) return
     await this.#plane.replaceFamily(routes, { signature: work.signature, purpose: work.purpose })

@@ -63,6 +63,7 @@ export {
   readRun,
   readRunWork,
   runHistory,
+  servingRun,
   unfinishedRuns,
 } from './runs.ts'
 export { type RunSeal, type SealedMember, type Sealing, sealRun } from './seal.ts'
@@ -94,5 +95,6 @@ export {
   readJudgements,
   readVersion,
   readVersions,
+  routeDigests,
   versionDigests,
 } from './versions.ts'

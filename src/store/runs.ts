@@ -48,6 +48,21 @@ export async function latestSealedRun(sql: Sql, blueprint: string): Promise<RunR
   return row && toRun(row)
 }
 
+/**
+ * The newest sealed run of a blueprint that kept any member: what serves reads its view, for a run
+ * that kept none left all routes as they were. Before there is one, the newest that sealed.
+ */
+export async function servingRun(sql: Sql, blueprint: string): Promise<RunRecord | undefined> {
+  const row = await sql.one<RunRow>(
+    `select ${columns} from run
+     where blueprint = $1 and sealed_at is not null and exists (
+       select from jsonb_to_recordset(levels) as l (kept int) where l.kept > 0
+     ) order by number desc limit 1`,
+    [blueprint],
+  )
+  return row ? toRun(row) : latestSealedRun(sql, blueprint)
+}
+
 /** Runs that wait or run, oldest first: what the loop carries out. */
 export async function unfinishedRuns(sql: Sql): Promise<readonly RunRecord[]> {
   const rows = await sql.all<RunRow>(

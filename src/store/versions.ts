@@ -31,6 +31,17 @@ export async function readVersion(
   )
 }
 
+/** What answers for itself, and where: with the versions, what two registries are compared by. */
+export async function routeDigests(
+  sql: Sql,
+): Promise<
+  readonly { readonly environment: string; readonly model: ModelName; readonly digest: Digest }[]
+> {
+  return sql.all(
+    `select environment, model, version_digest as "digest" from route order by environment, model`,
+  )
+}
+
 /** Names, numbers and digests of every version, in order: what two registries are compared by. */
 export async function versionDigests(
   sql: Sql,

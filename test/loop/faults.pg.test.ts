@@ -119,3 +119,22 @@ test('a step that fails for good fails its run with a because; the other run goe
     'busy no-version',
   ])
 })
+
+test('where only the root is refused, those below it are held against the baseline', async () => {
+  await using world = await openWorld(inject('postgresUrl'))
+  await world.follow(withFields({ gates: `{ no-root: "level != 'root'" }` }))
+  const models = await world.models('units')
+  const told = ['units', 'units.bread', 'units.bread.cork'].map(name => {
+    const { state, reason, because } = models.get(name)!
+    return [name, state, reason, because].join(' | ')
+  })
+  expect(told).toMatchInlineSnapshot(`
+    [
+      "units | refused | gate-no-root | May 2024, 372 rows: RMSE 7.93; the baseline 26.5; squared error better by 639.2 (95% interval 530.9 to 747.5): no-root no (level root)",
+      "units.bread | serving | kept | May 2024, 124 rows: RMSE 10.01; the baseline 27.14; squared error better by 636.1 (95% interval 455.3 to 816.9)",
+      "units.bread.cork | serving | kept | May 2024, 31 rows: RMSE 3.63; units.bread 14.14; squared error better by 186.6 (95% interval 106.9 to 266.4)",
+    ]
+  `)
+  expect(await world.serving('units')).not.toHaveProperty('units')
+  expect(Object.keys(await world.serving('units'))).toHaveLength(15)
+})

@@ -1,0 +1,77 @@
+import { pino } from 'pino'
+import { expect, inject, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { RouteFollower } from '../../src/main/route-follower.ts'
+import { openDataPlane } from '../../src/serve/index.ts'
+import { listRuns, readJudgements, readVersion, readVersions } from '../../src/store/index.ts'
+import { fleetYaml, units } from './declaration.ts'
+import { openWorld } from './world.ts'
+
+/*
+ * A new view whose root is refused leaves the old view serving: what serves and what was judged
+ * last are then of two views.
+ */
+
+const month = '  month: { sql: month(day) }\n'
+const second = (fields: Readonly<Record<string, string>>) =>
+  fleetYaml({ view: 2, moreFeatures: month, blueprints: [{ ...units, fields }] })
+
+test('champions of the old view serve on, and are never compared with the new one', async () => {
+  await using world = await openWorld(inject('postgresUrl'))
+  await world.follow(fleetYaml())
+  const champions = await world.serving('units')
+
+  await world.follow(second({ gates: '{ exact: "evidence.candidate.rmse < 0.001" }' }))
+  expect(await world.serving('units')).toEqual(champions)
+
+  // The gate is taken back: the champions that are compared with are still of the old view.
+  await world.follow(second({}))
+  const runs = await listRuns(world.store, { limit: 5 })
+  expect(runs.map(run => [run.state, run.because])).toEqual([
+    ['done', 'the gates or the policy changed'],
+    ['done', 'day-ahead@2 replaces @1'],
+    ['done', 'no version yet'],
+  ])
+  const serving = await world.serving('units')
+  const views = await Promise.all(
+    Object.entries(serving).map(async ([name, number]) => {
+      return (await readVersion(world.store, name as never, number))?.lineage.view
+    }),
+  )
+  expect(new Set(views)).toEqual(new Set(['day-ahead@2']))
+  const [root] = await readVersions(world.store, 'units' as never, 1)
+  expect(root?.evidence.championAbsent).toBe('other-view')
+})
+
+test('a champion of another view is not taken for one of this, even of the same graph', async () => {
+  await using world = await openWorld(inject('postgresUrl'))
+  await world.follow(fleetYaml())
+  // The same features by name, so the same graph; what one of them means has changed.
+  const weekend = (yaml: string) => yaml.replace('isodow(day) >= 6', 'isodow(day) = 7')
+  const changed = (fields: Readonly<Record<string, string>>) =>
+    weekend(fleetYaml({ view: 2, blueprints: [{ ...units, fields }] }))
+  await world.follow(changed({ gates: '{ exact: "evidence.candidate.rmse < 0.001" }' }))
+  await world.follow(changed({}))
+  const [judgement] = await readJudgements(world.store, ['units' as never])
+  expect(judgement?.evidence).toMatchObject({ championAbsent: 'other-view' })
+})
+
+test('a server that starts afresh answers by the champions of the old view', async () => {
+  await using world = await openWorld(inject('postgresUrl'))
+  await world.follow(fleetYaml())
+  await world.follow(second({ gates: '{ exact: "evidence.candidate.rmse < 0.001" }' }))
+  const plane = openDataPlane({ blobs: world.blobs, clock: systemClock, environment: 'prod' })
+  try {
+    const follower = new RouteFollower(world.store, plane, 'prod', pino({ level: 'silent' }))
+    await follower.follow()
+    expect(plane.isReady).toBe(true)
+    const { signature } = plane.metadata('units.bread.cork')
+    expect(signature.inputs.map(input => input.name)).toEqual([
+      'weekend',
+      'promotion',
+      'recent.product_shop_mean_7d',
+    ])
+  } finally {
+    await plane.close()
+  }
+})
