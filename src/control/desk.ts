@@ -1,5 +1,5 @@
 import type { ControlDesk } from '../api/index.ts'
-import type { ModelName, PlanId } from '../base/ids.ts'
+import type { ModelName, PlanId, RunId } from '../base/ids.ts'
 import type {
   ApplyAnswer,
   PlanAsk,
@@ -9,7 +9,7 @@ import type {
 } from '../contract/index.ts'
 import { apply, propose, readDeclared, SpecRefused, takeDeclared } from '../reconcile/index.ts'
 import { countDocuments } from '../spec/index.ts'
-import { readPlanHead } from '../store/index.ts'
+import { readPlanHead, readRun, type Sql, targetPlan } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
@@ -34,8 +34,12 @@ async function applyPlan(
   digest: string | undefined,
   parts: DeskParts,
 ): Promise<ApplyAnswer> {
+  const before = await targetPlan(parts.store)
   const runs = await apply(id as PlanId, digest, parts)
   parts.wake()
+  if (before === id && (await areFinished(parts.store, runs))) {
+    return { plan: id, state: 'nothing-to-do', runs: [], retired: 0 }
+  }
   // What retires is done when the plan is adopted; only what trains waits as runs.
   const retired = (await readPlanHead(parts.store, id as PlanId))?.totals.retire ?? 0
   return {
@@ -46,11 +50,16 @@ async function applyPlan(
   }
 }
 
+async function areFinished(sql: Sql, runs: readonly { readonly id: RunId }[]): Promise<boolean> {
+  const records = await Promise.all(runs.map(run => readRun(sql, run.id)))
+  return records.every(run => run?.state === 'done')
+}
+
 async function validate(ask: ValidateAsk, parts: DeskParts): Promise<ValidateAnswer> {
   const documents = ask.files.reduce((sum, file) => sum + countDocuments(file.text), 0)
   try {
-    if (ask.fleetFolder === undefined) readDeclared(ask.files)
-    else await takeDeclared(ask.files, { fleetFolder: ask.fleetFolder, blobs: parts.blobs })
+    if (ask.fleetFolder === undefined) readDeclared(ask.files, parts)
+    else await takeDeclared(ask.files, { ...parts, fleetFolder: ask.fleetFolder })
     return { valid: true, documents, problems: [] }
   } catch (error) {
     if (!(error instanceof SpecRefused)) throw error

@@ -4,6 +4,7 @@ import {
   latestSealedRun,
   type RunRecord,
   readReport,
+  routeDigests,
   type Store,
   stepsOf,
   versionDigests,
@@ -44,7 +45,7 @@ export interface QuickstartSummary {
   readonly blueprints: readonly BlueprintResult[]
   /** Failures, refusals and prunings by code, of all blueprints. */
   readonly reasons: Readonly<Record<string, number>>
-  /** Of every version and its number: equal for equal results, however often it was interrupted. */
+  /** Of all versions and routes: equal for equal results, however often it was interrupted. */
   readonly registryDigest: string
   /** False when everything was found done. */
   readonly trained: boolean
@@ -133,7 +134,10 @@ export async function summarise(
     peakRssBytes: measured.peakRssBytes,
     blueprints: results,
     reasons,
-    registryDigest: digestOfValue(await versionDigests(store)),
+    registryDigest: digestOfValue({
+      versions: await versionDigests(store),
+      routes: await routeDigests(store),
+    }),
     trained: steps.length > 0,
   }
 }

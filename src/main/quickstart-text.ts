@@ -35,13 +35,14 @@ function holdoutLine({ holdout }: BlueprintResult): string {
 }
 
 /** Leaves that do not beat their ancestors are a finding, and the summary says so. */
-function leavesLine({ levels }: BlueprintResult): string {
+function leavesLine({ levels, holdout }: BlueprintResult): string {
   const leaves = levels.at(-1)
   if (!leaves) return ''
-  const rest = leaves.declared - leaves.kept
+  const whole = holdout?.unpruned.at(-1)?.value ?? null
+  const kept = whole === null ? '' : `; all leaves kept would give ${formatNumber(whole)}`
   return (
     `  ${formatCount(leaves.trained)} leaves trained, ${formatCount(leaves.kept)} earn their keep; ` +
-    `the other ${formatCount(rest)} are answered by an ancestor`
+    `the other ${formatCount(leaves.trained - leaves.kept)} are answered by an ancestor${kept}`
   )
 }
 
@@ -55,26 +56,26 @@ export function summaryLines(summary: QuickstartSummary): readonly string[] {
   }
   const reasons = Object.entries(summary.reasons).map(([code, n]) => `${code} ${formatCount(n)}`)
   const stages = summary.stages.map(s => `${s.name} ${s.seconds.toFixed(1)} s`)
+  const overlap = stages.length > 1 ? '; stages overlap' : '; everything else was found done'
   lines.push('', `Why not kept: ${reasons.join(' · ') || 'all were'}`)
-  lines.push(`Time: ${summary.seconds.toFixed(1)} s (${stages.join(' · ')}; stages overlap)`)
+  lines.push(`Time: ${summary.seconds.toFixed(1)} s (${stages.join(' · ')}${overlap})`)
   lines.push(`Peak memory of all processes: ${formatNumber(summary.peakRssBytes / 1e9)} GB`)
   return lines
 }
 
-/** Calls that work as they stand, in another terminal. */
-export function callsToTry(url: string): readonly string[] {
-  const inputs = 'hour=17 weekday=5 distance=760'
+/** Calls that work as they stand, in another terminal; `server` is needed when it is not the default. */
+export function callsToTry(url: string, isDefault: boolean): readonly string[] {
+  const server = isDefault ? '' : ` --server ${url}`
+  const inputs = ['hour=17', 'weekday=5', 'distance=760', 'departures.origin_count_1h=30']
+  const given = inputs.map(input => `--input ${input}`).join(' ')
   return [
     '',
     `Muster is up at ${url} (API: ${url}/api/docs). Try, in another terminal:`,
-    '  npx muster status',
-    '  npx muster why route-late.ATL.LGA',
-    `  npx muster predict route-late.ATL.LGA ${inputs
-      .split(' ')
-      .map(pair => `--input ${pair}`)
-      .join(' ')} --input departures.origin_count_1h=30`,
-    "  npx muster list 'under:route-delay.ATL state:inherited'",
-    '  npx muster export route-delay.ATL.LGA route.onnx',
+    `  npx muster status${server}`,
+    `  npx muster why route-late.ATL.LGA${server}`,
+    `  npx muster predict route-late.ATL.LGA ${given}${server}`,
+    `  npx muster list 'under:route-delay.ATL state:inherited'${server}`,
+    `  npx muster export route-delay.ATL.LGA route.onnx${server}`,
     `  curl ${url}/v2/models/route-delay.ATL.LGA`,
     'Ctrl C ends it; the next start is up in seconds.',
   ]

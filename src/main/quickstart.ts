@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../base/clock.ts'
-import { type QuickstartOptions, runCli, type Terminal } from '../cli/index.ts'
+import { defaultPort, type QuickstartOptions, runCli, type Terminal } from '../cli/index.ts'
 import { unfinishedRuns } from '../store/index.ts'
 import { readConfig } from './config.ts'
 import { PeakMemory } from './memory.ts'
@@ -44,7 +44,7 @@ export async function quickstart(options: StartOptions & QuickstartOptions): Pro
     return wasMade(summary) ? 0 : 1
   }
   tell(terminal, summary, json)
-  for (const line of callsToTry(server.url)) say(line)
+  for (const line of callsToTry(server.url, port === defaultPort)) say(line)
   await interruption(terminal.signal)
   return 0
 }

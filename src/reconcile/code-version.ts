@@ -4,7 +4,17 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** Folders whose code decides what a step leaves behind. */
-const deciding = ['features', 'onnx', 'pipelines', 'registry', 'gate']
+const deciding = [
+  'base',
+  'spec',
+  'fleet',
+  'features',
+  'onnx',
+  'pipelines',
+  'registry',
+  'gate',
+  'reconcile',
+]
 
 /**
  * `0.1.0+a1b2c3d4`: the version of the package and the digest of the code that makes versions. Part

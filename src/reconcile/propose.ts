@@ -1,6 +1,6 @@
 import { must } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Digest } from '../base/digest.ts'
+import { type Digest, digestOfValue } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import { countMembers } from '../features/index.ts'
 import {
@@ -20,6 +20,7 @@ import {
   generations,
   modelsOf,
   putSnapshot,
+  readPlan,
   readRecipes,
   readRunWork,
   recordPlan,
@@ -29,8 +30,9 @@ import {
   servingRun,
   type Transactions,
   targetPlan,
+  unfinishedRuns,
 } from '../store/index.ts'
-import { type Declared, faultIn, SpecRefused, takeDeclared } from './declared.ts'
+import { type Declared, faultIn, SpecRefused, snapshotIds, takeDeclared } from './declared.ts'
 import { idleOverrides } from './idle-overrides.ts'
 import { runWorkOf } from './run-work.ts'
 
@@ -60,6 +62,8 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   await refuseOtherFleet(spec.name, at.store)
   const members = await listMembers(declared, at.blobs)
   refuseIdleOverrides(spec, members)
+  const underWay = await planUnderWay(declared, at.store)
+  if (underWay) return { plan: underWay, declared }
   const recorded = await readRecorded(declared, at.store)
   const draft = planFleet({ spec, members, snapshots, recorded, now: at.clock.now() })
   const works = new Map<string, RunWork>()
@@ -70,6 +74,23 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   await recordSpec(at.store, { digest: spec.digest, fleet: spec.name, files })
   for (const snapshot of snapshots.values()) await putSnapshot(at.store, snapshot)
   return { plan: await recordPlan(at.store, draft, works), declared }
+}
+
+/**
+ * The target plan, when it was made from this very declaration and data and its runs are still being
+ * carried out: proposing them again, as after a crash, is no new plan.
+ */
+async function planUnderWay(
+  { spec, snapshots }: Declared,
+  store: Transactions,
+): Promise<StoredPlan | undefined> {
+  const target = await targetPlan(store)
+  const plan = target ? await readPlan(store, target) : undefined
+  if (!plan || plan.base.spec !== spec.digest) return undefined
+  const same = digestOfValue(plan.base.snapshots) === digestOfValue(snapshotIds(snapshots))
+  if (!same) return undefined
+  const running = (await unfinishedRuns(store)).filter(run => run.plan === plan.id)
+  return running.length > 0 ? plan : undefined
 }
 
 /**
