@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Blobs, Snapshot } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import type { FeatureGroupSpec, FleetSpec, SourceSpec } from '../spec/index.ts'
-import { checkFeatures, countMembers, takeSnapshot } from './index.ts'
+import { checkFeatures, countMembers, type FeatureProblem, takeSnapshot } from './index.ts'
 import { memberList } from './members.ts'
 import {
   aBlueprint,
@@ -45,7 +45,8 @@ const past = () =>
 const check = (fleet: FleetSpec, snapshots = new Map([['trips', snapshot]])) =>
   checkFeatures(fleet, snapshots, blobs)
 const problems = async (fleet: FleetSpec) =>
-  (await check(fleet)).map(p => `${p.code} ${p.field}: ${p.detail}`)
+  (await check(fleet)).map(p => `${p.code} ${placeOf(p)}: ${p.detail}`)
+const placeOf = ({ at }: FeatureProblem) => `${at.kind} ${at.name} ${at.path.join('.')}`
 
 test('a fleet that fits its data has no problems', async () => {
   const group = past()
@@ -72,31 +73,57 @@ test('every expression is bound, and all problems are said at once', async () =>
     members: { where: 'x', atLeast: 1 },
   })
   expect(await problems(aFleet(source, [group], [view], [blueprint]))).toEqual([
-    'E_DATA_SCHEMA muster.yaml:7 group past eventTime: `miles` is BIGINT, not a time',
-    'E_DATA_SCHEMA muster.yaml:7 group past knownAt: there is no column `knwon`',
-    'E_DATA_SCHEMA muster.yaml:7 group past of: `place` is VARCHAR, not a number or true/false',
-    'E_DATA_SCHEMA muster.yaml:7 group past by: there is no column `nobody`',
-    'E_DATA_SCHEMA muster.yaml:7 view now@1 eventTime: `place` is VARCHAR, not a time',
-    'E_DATA_SCHEMA muster.yaml:7 view now@1 where: `miles` is BIGINT, not true/false',
-    'E_DATA_SCHEMA muster.yaml:7 feature text: `origin` is VARCHAR, not a number or true/false',
-    'E_DATA_SCHEMA muster.yaml:7 feature gone: there is no column `distance`',
-    'E_SQL_STATEMENT muster.yaml:7 feature two: this is not one SQL expression: syntax error at or near ";"',
-    'E_DATA_SCHEMA muster.yaml:7 view now@1 features: there is no column `nobody`',
-    'E_DATA_SCHEMA muster.yaml:7 blueprint trip-time key: there is no column `orgin`',
-    'E_DATA_SCHEMA muster.yaml:7 blueprint trip-time members: there is no column `x`',
-    'E_DATA_SCHEMA muster.yaml:7 blueprint trip-time label: `place` is VARCHAR, not a number or true/false',
+    'E_DATA_SCHEMA FeatureGroup past eventTime: `miles` is BIGINT, not a time',
+    'E_DATA_SCHEMA FeatureGroup past knownAt: there is no column `knwon`',
+    'E_DATA_SCHEMA FeatureGroup past features.nobody_place_mean_3600000ms.of: `place` is VARCHAR, not a number or true/false',
+    'E_DATA_SCHEMA FeatureGroup past features.nobody_place_mean_3600000ms.by.0: there is no column `nobody`',
+    'E_DATA_SCHEMA FeatureView now@1 eventTime: `place` is VARCHAR, not a time',
+    'E_DATA_SCHEMA FeatureView now@1 where: `miles` is BIGINT, not true/false',
+    'E_DATA_SCHEMA FeatureView now@1 features.text.sql: `origin` is VARCHAR, not a number or true/false',
+    'E_DATA_SCHEMA FeatureView now@1 features.gone.sql: there is no column `distance`',
+    'E_SQL_STATEMENT FeatureView now@1 features.two.sql: this is not one SQL expression: syntax error at or near ";"',
+    'E_DATA_SCHEMA Blueprint trip-time key.0: there is no column `orgin`',
+    'E_DATA_SCHEMA Blueprint trip-time members.where: there is no column `x`',
+    'E_DATA_SCHEMA Blueprint trip-time label: `place` is VARCHAR, not a number or true/false',
   ])
   const [first] = await check(aFleet(source, [], [], []), new Map())
-  expect(first).toMatchObject({ code: 'E_SOURCE', field: 'muster.yaml:7 source trips' })
+  expect(first).toMatchObject({ code: 'E_SOURCE', at: { kind: 'Source', name: 'trips' } })
+})
+
+test('a pipeline of classes needs a label of classes, and says so before a run', async () => {
+  const view = aView({ miles: 'miles' })
+  const pipeline = { id: 'logistic@1', parameters: {} }
+  const fleet = (label: string) => aFleet(source, [], [view], [aBlueprint({ label, pipeline })])
+  expect(await check(fleet('delay > 15'))).toEqual([])
+  expect(await check(fleet('delay'))).toEqual([
+    {
+      at: { kind: 'Blueprint', name: 'trip-time', path: ['label'] },
+      code: 'E_DATA_SCHEMA',
+      detail: '`delay` is DOUBLE, not true/false, which logistic@1 predicts',
+      hint: 'compare it: `delay > 15`; a number is predicted by ridge@1',
+    },
+  ])
+})
+
+test('no fault is without a cure', async () => {
+  const wrong = ['now()', 'random()', 'sum(miles)', 'nofunction(miles)', "repeat('x', 9)", '1; 2']
+  const more = ['*', '(select 1)', 'row_number() over ()', '$1', '', 'miles +', 'a'.repeat(10_001)]
+  const odd = ['default', 'main.nothing.x', "cast('x' as bigint)", 'origin', "'x' + 1", 'x.y.z()']
+  for (const label of [...wrong, ...more, ...odd]) {
+    const fleet = aFleet(source, [], [aView({ miles: 'miles' })], [aBlueprint({ label })])
+    for (const { detail, hint } of await check(fleet)) {
+      expect(hint, `${label}: ${detail}`).toMatch(/\w{3}/)
+    }
+  }
 })
 
 test('a feature that reads what is known only later leaks', async () => {
   const group = past()
   const view = aView({ late: 'delay / 60', hidden: 'delay.abs()', hour: 'hour(happened)' }, group)
   const said = await check(aFleet(source, [group], [view], [aBlueprint()]))
-  expect(said.map(p => [p.code, p.field])).toEqual([
-    ['E_LEAKAGE', 'muster.yaml:7 feature late'],
-    ['E_LEAKAGE', 'muster.yaml:7 feature hidden'],
+  expect(said.map(p => [p.code, p.at.path])).toEqual([
+    ['E_LEAKAGE', ['features', 'late', 'sql']],
+    ['E_LEAKAGE', ['features', 'hidden', 'sql']],
   ])
   expect(said[0]!.detail).toContain('`delay`, known only later by group past')
   expect(said[0]!.hint).toContain('use a window of past')
@@ -106,7 +133,7 @@ test('a feature that reads the label leaks, but the key and the time may be read
   const view = aView({ same: 'value + 1', hour: 'hour(happened)', known: 'length(origin)' })
   const label = 'value + hour(happened) + length(origin)'
   expect(await problems(aFleet(source, [], [view], [aBlueprint({ label })]))).toEqual([
-    'E_LEAKAGE muster.yaml:7 feature same: it reads `value`, which is what trip-time predicts',
+    'E_LEAKAGE FeatureView now@1 features.same.sql: it reads `value`, which is what trip-time predicts',
   ])
 })
 
@@ -115,7 +142,7 @@ test('an as-of time after the event leaks, with a count', async () => {
     asOf: 'if(miles < 7, happened + interval 1 second, happened)',
   })
   expect(await problems(aFleet(source, [], [view], [aBlueprint()]))).toEqual([
-    'E_LEAKAGE muster.yaml:7 view now@1 asOf: the as-of time is later than the event in 7 rows',
+    'E_LEAKAGE FeatureView now@1 asOf: the as-of time is later than the event in 7 rows',
   ])
 })
 
@@ -151,7 +178,7 @@ test('members: leaves with enough rows, segments above them, the root always', a
   expect((await count(1_000)).levels.map(level => level.keys.length)).toEqual([1, 0, 0])
   await expect(count(1, 'nothing')).rejects.toMatchObject({
     code: 'E_DATA_SCHEMA',
-    field: 'muster.yaml:7 blueprint trip-time',
+    at: { kind: 'Blueprint', name: 'trip-time', path: ['members', 'where'] },
   })
 })
 

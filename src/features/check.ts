@@ -1,12 +1,15 @@
 import { type ErrorCode, MusterError } from '../base/errors.ts'
 import type { Blobs, Snapshot } from '../fleet/index.ts'
-import type {
-  BlueprintSpec,
-  FeatureGroupSpec,
-  FeatureViewSpec,
-  FleetSpec,
-  Place,
+import {
+  type BlueprintSpec,
+  builtInPipelines,
+  type DeclaredAt,
+  type FeatureGroupSpec,
+  type FeatureViewSpec,
+  type FleetSpec,
+  type WindowFeature,
 } from '../spec/index.ts'
+import { cureOf } from './cures.ts'
 import type { Engine } from './engine.ts'
 import {
   type Expression,
@@ -23,11 +26,10 @@ import { microsOf, quoted } from './sql-text.ts'
 
 /** Something in the declaration that the data does not bear out. */
 export interface FeatureProblem {
+  readonly at: DeclaredAt
   readonly code: ErrorCode
-  /** Where: `muster.yaml:33 feature hour`. */
-  readonly field: string
   readonly detail: string
-  readonly hint: string | undefined
+  readonly hint: string
 }
 
 /**
@@ -44,7 +46,8 @@ export async function checkFeatures(
   const sources = [...spec.sources.values()].flatMap(source => {
     const snapshot = snapshots.get(source.name)
     if (snapshot !== undefined) return [{ spec: source, snapshot }]
-    check.say(placed(source.place, `source ${source.name}`), 'E_SOURCE', 'it has no snapshot')
+    const at: DeclaredAt = { kind: 'Source', name: source.name, path: [] }
+    check.say(at, 'E_SOURCE', 'it has no snapshot', 'take a snapshot of it: muster plan')
     return []
   })
   const { engine, relations } = await openSources(sources, blobs)
@@ -66,29 +69,31 @@ export async function checkFeatures(
   return check.problems
 }
 
-function placed(place: Place, what: string): string {
-  return `${place.file}:${place.line} ${what}`
-}
-
 type Fits = (type: string) => boolean
 const isValue: Fits = type => isNumber(type) || isBoolean(type)
+
+type PathOf = (...path: readonly (string | number)[]) => DeclaredAt
+
+function within(kind: DeclaredAt['kind'], name: string): PathOf {
+  return (...path) => ({ kind, name, path })
+}
 
 /** Collects problems, so that one does not hide the next. */
 class Check {
   readonly problems: FeatureProblem[] = []
 
-  say(field: string, code: ErrorCode, detail: string, hint?: string): void {
-    this.problems.push({ code, field, detail, hint })
+  say(at: DeclaredAt, code: ErrorCode, detail: string, hint: string): void {
+    this.problems.push({ at, code, detail, hint })
   }
 
   /** What `work` gives, or undefined after having noted why it does not. */
-  async try<T>(field: string, work: () => Promise<T>): Promise<T | undefined> {
+  async try<T>(at: DeclaredAt, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work()
     } catch (error) {
       const ours = error instanceof MusterError && /^E_(?:SQL|DATA_SCHEMA)/.test(error.code)
       if (!ours) throw error
-      this.say(field, error.code, error.message, error.hint)
+      this.say(at, error.code, error.message, error.hint ?? cureOf(error.code))
       return undefined
     }
   }
@@ -97,24 +102,37 @@ class Check {
     engine: Engine,
     relation: Relation,
     sql: string,
-    expected: { readonly field: string; readonly fits: Fits; readonly words: string },
+    expected: Expected,
   ): Promise<Expression | undefined> {
-    const found = await this.try(expected.field, () => readExpression(engine, relation, sql))
+    const found = await this.try(expected.at, () => readExpression(engine, relation, sql))
     if (found === undefined || expected.fits(found.type)) return found
-    const detail = `\`${sql}\` is ${found.type}, not ${expected.words}`
+    const { words, cure } = expected
     this.say(
-      expected.field,
+      expected.at,
       'E_DATA_SCHEMA',
-      detail,
-      `make it ${expected.words}: compare or cast it`,
+      `\`${sql}\` is ${found.type}, not ${words}`,
+      cure ?? `make it ${words}: compare or cast it`,
     )
     return undefined
   }
 }
 
+interface Expected {
+  readonly at: DeclaredAt
+  readonly fits: Fits
+  readonly words: string
+  readonly cure?: string
+}
+
+const time = { fits: isTime, words: 'a time', cure: 'make it a time: cast(... as timestamp)' }
+const number = { fits: isValue, words: 'a number or true/false' }
+const truth = { fits: isBoolean, words: 'true/false' }
+
 interface CheckedGroup {
   readonly spec: FeatureGroupSpec
   readonly late: LateColumns
+  /** Entity columns that its rows do not have: complained of, and not once more in each view. */
+  readonly missing: ReadonlySet<string>
 }
 
 async function checkGroup(
@@ -124,34 +142,41 @@ async function checkGroup(
   source: Relation,
   sourceRows: number,
 ): Promise<CheckedGroup | undefined> {
-  const where = placed(group.place, `group ${group.name}`)
-  const rows = await check.try(`${where} sql`, () =>
-    openGroupRows(engine, group, source, sourceRows),
-  )
+  const at = within('FeatureGroup', group.name)
+  const rows = await check.try(at('sql'), () => openGroupRows(engine, group, source, sourceRows))
   if (rows === undefined) return undefined
-  const time = { fits: isTime, words: 'a time' }
   const { relation } = rows
-  const eventTime = await check.bind(engine, relation, group.eventTime, {
-    field: `${where} eventTime`,
-    ...time,
-  })
-  const knownAt = await check.bind(engine, relation, group.knownAt, {
-    field: `${where} knownAt`,
-    ...time,
-  })
-  const stats = Map.groupBy(group.features, feature => feature.of)
-  for (const [of, features] of stats) {
-    const onlyCounted = features.every(feature => feature.stat === 'count')
-    const fits: Fits = onlyCounted ? () => true : isValue
-    const field = `${where} of`
-    await check.bind(engine, relation, of, { field, fits, words: 'a number or true/false' })
+  const bind = (sql: string, expected: Expected) => check.bind(engine, relation, sql, expected)
+  const eventTime = await bind(group.eventTime, { at: at('eventTime'), ...time })
+  // What is not declared is the event time, and that was looked at.
+  const knownAt =
+    group.knownAt === group.eventTime
+      ? eventTime
+      : await bind(group.knownAt, { at: at('knownAt'), ...time })
+  for (const [of, features] of Map.groupBy(group.features, feature => feature.of)) {
+    const counted = features.every(feature => feature.stat === 'count')
+    const summed = features.find(feature => feature.stat !== 'count') ?? features[0]!
+    const fits: Fits = counted ? () => true : isValue
+    await bind(of, { ...number, at: at('features', summed.name, 'of'), fits })
   }
-  for (const column of new Set(group.features.flatMap(feature => feature.by))) {
-    await check.try(`${where} by`, () => readExpression(engine, relation, quoted(column)))
+  const missing = new Set<string>()
+  for (const [column, feature] of entitiesOf(group.features)) {
+    const place = at('features', feature.name, 'by', feature.by.indexOf(column))
+    const found = await check.try(place, () => readExpression(engine, relation, quoted(column)))
+    if (found === undefined) missing.add(column)
   }
   const atOnce = new Set(eventTime?.columns ?? [])
   const columns = (knownAt?.columns ?? []).filter(column => !atOnce.has(column))
-  return { spec: group, late: { group: group.name, source: group.source, columns } }
+  return { spec: group, missing, late: { group: group.name, source: group.source, columns } }
+}
+
+/** Each entity column, with the first feature that has it. */
+function entitiesOf(features: readonly WindowFeature[]): ReadonlyMap<string, WindowFeature> {
+  const found = new Map<string, WindowFeature>()
+  for (const feature of features) {
+    for (const column of feature.by) if (!found.has(column)) found.set(column, feature)
+  }
+  return found
 }
 
 async function checkView(
@@ -164,35 +189,17 @@ async function checkView(
     readonly blueprints: readonly BlueprintSpec[]
   },
 ): Promise<void> {
-  const where = placed(view.place, `view ${view.id}`)
-  const time = { fits: isTime, words: 'a time' }
-  const bind = (sql: string, field: string, rest: { fits: Fits; words: string }) =>
-    check.bind(engine, relation, sql, { field, ...rest })
-  const eventTime = await bind(view.eventTime, `${where} eventTime`, time)
-  const asOf = await bind(view.asOf, `${where} asOf`, time)
-  if (view.where !== undefined) {
-    await bind(view.where, `${where} where`, { fits: isBoolean, words: 'true/false' })
-  }
-  if (eventTime !== undefined && asOf !== undefined) {
-    await checkAsOf(check, engine, view, `${where} asOf`)
-  }
-  const read = new Map<string, readonly string[]>()
-  const entities = new Set<string>()
-  for (const { name, from } of view.features) {
-    const field = placed(view.place, `feature ${name}`)
-    if (from.kind === 'row') {
-      const words = 'a number or true/false'
-      const found = await bind(from.sql, field, { fits: isValue, words })
-      if (found !== undefined) read.set(name, found.columns)
-    } else {
-      const group = about.groups.get(from.group)?.spec
-      const feature = group?.features.find(f => f.name === from.feature)
-      for (const column of feature?.by ?? []) entities.add(column)
+  const at = within('FeatureView', view.id)
+  const bind = (sql: string, expected: Expected) => check.bind(engine, relation, sql, expected)
+  const eventTime = await bind(view.eventTime, { at: at('eventTime'), ...time })
+  if (view.asOf !== view.eventTime) {
+    const asOf = await bind(view.asOf, { at: at('asOf'), ...time })
+    if (eventTime !== undefined && asOf !== undefined) {
+      await checkAsOf(check, engine, view, at('asOf'))
     }
   }
-  for (const column of entities) {
-    await check.try(`${where} features`, () => readExpression(engine, relation, quoted(column)))
-  }
+  if (view.where !== undefined) await bind(view.where, { at: at('where'), ...truth })
+  const read = await checkFeaturesOf(check, engine, view, relation, about.groups)
   const labels = new Map<string, readonly string[]>()
   for (const blueprint of about.blueprints) {
     const label = await checkBlueprint(check, engine, blueprint, relation)
@@ -202,8 +209,38 @@ async function checkView(
   const keys = about.blueprints.flatMap(blueprint => blueprint.key)
   const spared = new Set([...keys, ...(eventTime?.columns ?? [])])
   for (const leak of leaksOf({ read, late, labels, spared })) {
-    check.say(placed(view.place, `feature ${leak.feature}`), 'E_LEAKAGE', leak.detail, leak.hint)
+    check.say(at('features', leak.feature, 'sql'), 'E_LEAKAGE', leak.detail, leak.hint)
   }
+}
+
+/** Gives the columns that each row feature reads. */
+async function checkFeaturesOf(
+  check: Check,
+  engine: Engine,
+  view: FeatureViewSpec,
+  relation: Relation,
+  groups: ReadonlyMap<string, CheckedGroup>,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const at = within('FeatureView', view.id)
+  const read = new Map<string, readonly string[]>()
+  const entities = new Map<string, string>()
+  for (const { name, from } of view.features) {
+    if (from.kind === 'row') {
+      const expected = { at: at('features', name, 'sql'), ...number }
+      const found = await check.bind(engine, relation, from.sql, expected)
+      if (found !== undefined) read.set(name, found.columns)
+      continue
+    }
+    const group = groups.get(from.group)
+    const feature = group?.spec.features.find(f => f.name === from.feature)
+    for (const column of feature?.by ?? []) {
+      if (!entities.has(column) && !group?.missing.has(column)) entities.set(column, name)
+    }
+  }
+  for (const [column, feature] of entities) {
+    await check.try(at('features', feature), () => readExpression(engine, relation, quoted(column)))
+  }
+  return read
 }
 
 /** Gives the columns that the label reads. */
@@ -213,33 +250,37 @@ async function checkBlueprint(
   blueprint: BlueprintSpec,
   relation: Relation,
 ): Promise<readonly string[] | undefined> {
-  const where = placed(blueprint.place, `blueprint ${blueprint.name}`)
-  for (const column of blueprint.key) {
-    await check.try(`${where} key`, () => readExpression(engine, relation, quoted(column)))
+  const at = within('Blueprint', blueprint.name)
+  for (const [index, column] of blueprint.key.entries()) {
+    await check.try(at('key', index), () => readExpression(engine, relation, quoted(column)))
   }
-  if (blueprint.members.where !== undefined) {
-    await check.bind(engine, relation, blueprint.members.where, {
-      field: `${where} members`,
-      fits: isBoolean,
-      words: 'true/false',
-    })
+  const { where } = blueprint.members
+  if (where !== undefined) {
+    await check.bind(engine, relation, where, { at: at('members', 'where'), ...truth })
   }
-  const label = await check.bind(engine, relation, blueprint.label, {
-    field: `${where} label`,
-    fits: isValue,
-    words: 'a number or true/false',
-  })
-  return label?.columns
+  const expected = { at: at('label'), ...labelOf(blueprint) }
+  return (await check.bind(engine, relation, blueprint.label, expected))?.columns
+}
+
+/** What the pipeline learns to predict: a class, or also a number. */
+function labelOf({ pipeline, label }: BlueprintSpec): Omit<Expected, 'at'> {
+  const known: Readonly<Record<string, { readonly task: string }>> = builtInPipelines
+  if (known[pipeline.id]?.task !== 'classification') return number
+  const example = label.length <= 40 ? label : 'delay'
+  return {
+    fits: isBoolean,
+    words: `true/false, which ${pipeline.id} predicts`,
+    cure: `compare it: \`${example} > 15\`; a number is predicted by ridge@1`,
+  }
 }
 
 async function checkAsOf(
   check: Check,
   engine: Engine,
   view: FeatureViewSpec,
-  field: string,
+  at: DeclaredAt,
 ): Promise<void> {
-  if (view.asOf === view.eventTime) return
-  const counted = await check.try(field, () =>
+  const counted = await check.try(at, () =>
     engine.rows<{ late: number }>(
       `select count(*)::double as late from (
          select ${microsOf(view.asOf)} as as_of, ${microsOf(view.eventTime)} as event
@@ -250,5 +291,5 @@ async function checkAsOf(
   const late = counted?.[0]?.late ?? 0
   if (late === 0) return
   const detail = `the as-of time is later than the event in ${late.toLocaleString('en')} rows`
-  check.say(field, 'E_LEAKAGE', detail, 'take a time at or before the event')
+  check.say(at, 'E_LEAKAGE', detail, 'take a time at or before the event')
 }

@@ -1,4 +1,5 @@
 export { checkFeatures, type FeatureProblem } from './check.ts'
+export { DataFault } from './data-fault.ts'
 export { type Engine, type EngineOptions, openEngine } from './engine.ts'
 export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
 export { buildLabels, type LabelInput } from './labels.ts'

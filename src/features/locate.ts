@@ -1,8 +1,8 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MusterError } from '../base/errors.ts'
-import type { SourceSpec } from '../spec/index.ts'
+import type { DeclaredAt, SourceSpec } from '../spec/index.ts'
+import { DataFault } from './data-fault.ts'
 
 /** A data file that a source names. */
 export interface LocatedFile {
@@ -33,14 +33,15 @@ export async function locateFiles(source: SourceSpec, at: Places): Promise<reado
     const format = formatOf(path, source)
     if (format === undefined) {
       throw refusal(
-        source,
+        filesOf(source),
         `\`${path}\` is neither .parquet nor .csv`,
         'say format: parquet or csv',
       )
     }
     files.set(path, { path, real, format })
   }
-  if (files.size === 0) throw refusal(source, 'no file matches', 'check the path and its endings')
+  if (files.size === 0)
+    throw refusal(filesOf(source), 'no file matches', 'check the path and its endings')
   return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
@@ -50,9 +51,14 @@ function formatOf(path: string, source: SourceSpec): 'parquet' | 'csv' | undefin
   return /\.csv$/i.test(path) ? 'csv' : undefined
 }
 
-function refusal(source: SourceSpec, detail: string, hint: string): MusterError {
-  const field = `${source.place.file}:${source.place.line} source ${source.name}`
-  return new MusterError('E_SOURCE', `source ${source.name}: ${detail}`, { field, hint })
+/** Where a source says which files it has; `index` of those it lists. */
+export function filesOf({ name, location }: SourceSpec, index?: number): DeclaredAt {
+  const path = 'npm' in location ? ['npm'] : index === undefined ? ['files'] : ['files', index]
+  return { kind: 'Source', name, path }
+}
+
+function refusal(at: DeclaredAt, detail: string, hint: string): DataFault {
+  return new DataFault(at, 'E_SOURCE', detail, { hint })
 }
 
 interface Found {
@@ -69,9 +75,10 @@ async function inPackage(
   fleetFolder: string,
   source: SourceSpec,
 ): Promise<Found> {
+  const at = filesOf(source)
   const parts = location.split('/')
   if (parts.some(part => part === '..' || part === '.' || part === '')) {
-    throw refusal(source, `\`${location}\` is not a path inside a package`, 'leave out . and ..')
+    throw refusal(at, `\`${location}\` is not a path inside a package`, 'leave out . and ..')
   }
   const packageName = parts.slice(0, location.startsWith('@') ? 2 : 1).join('/')
   const starts = [fleetFolder, dirname(fileURLToPath(import.meta.url))]
@@ -87,7 +94,7 @@ async function inPackage(
     }
   }
   throw refusal(
-    source,
+    at,
     `there is no \`${location}\` in node_modules`,
     `install the package: npm install ${packageName}`,
   )
@@ -98,29 +105,34 @@ async function inFolders(
   at: Places,
   source: SourceSpec,
 ): Promise<readonly Found[]> {
-  const roots: string[] = []
-  for (const root of [at.fleetFolder, ...(at.dataRoots ?? [])]) {
-    const real = await realOrNothing(root)
-    if (real !== undefined) roots.push(real)
-  }
+  const fleet = await realRoots([at.fleetFolder])
+  const outside = await realRoots(at.dataRoots ?? [])
   const found: Found[] = []
-  for (const pattern of patterns) {
+  for (const [index, pattern] of patterns.entries()) {
+    const declared = filesOf(source, index)
     if (pattern.split(/[/\\]/).includes('..') || pattern.includes('\0')) {
-      throw refusal(source, `\`${pattern}\` leaves the folder of the fleet`, 'leave out ..')
+      throw refusal(declared, `\`${pattern}\` leaves the folder of the fleet`, 'leave out ..')
     }
     const start = isAbsolute(pattern) ? sep : at.fleetFolder
     const segments = pattern.split('/').filter(part => part !== '' && part !== '.')
     const paths = await expand(start, segments)
     if (paths.length === 0) {
-      throw refusal(source, `there is no \`${pattern}\``, 'check the path and its endings')
+      throw refusal(declared, `there is no \`${pattern}\``, 'check the path and its endings')
     }
     for (const path of paths) {
-      const allowed = isAbsolute(pattern) ? roots.slice(1) : roots.slice(0, 1)
+      const allowed = isAbsolute(pattern) ? outside : fleet
       const shown = isAbsolute(pattern) ? path : relative(at.fleetFolder, path).replaceAll(sep, '/')
-      found.push(...(await filesAt(path, shown || '.', allowed, source)))
+      found.push(...(await filesAt(path, shown || '.', { allowed, source, declared })))
     }
   }
   return found
+}
+
+/** Roots as they really are; one that does not exist holds nothing. */
+async function realRoots(roots: readonly string[]): Promise<readonly string[]> {
+  const real: string[] = []
+  for (const root of roots) real.push(...([await realOrNothing(root)].filter(Boolean) as string[]))
+  return real
 }
 
 /**
@@ -130,25 +142,30 @@ async function inFolders(
 async function filesAt(
   path: string,
   shown: string,
-  allowed: readonly string[],
-  source: SourceSpec,
+  about: {
+    readonly allowed: readonly string[]
+    readonly source: SourceSpec
+    readonly declared: DeclaredAt
+  },
 ): Promise<readonly Found[]> {
   const real = await realpath(path)
-  if (!allowed.some(root => isInside(root, real))) {
+  if (!about.allowed.some(root => isInside(root, real))) {
     const hint =
-      'put the file into the folder of the fleet, or start Muster with its folder as a data root'
-    throw refusal(source, `\`${shown}\` lies outside the folder of the fleet`, hint)
+      'put the file into the folder of the fleet, or start Muster with MUSTER_DATA_ROOTS=/its/folder'
+    throw refusal(about.declared, `\`${shown}\` lies outside the folder of the fleet`, hint)
   }
   const facts = await stat(real)
   if (facts.isFile()) return [{ path: shown, real }]
-  if (!facts.isDirectory()) throw refusal(source, `\`${shown}\` is not a file`, 'name a file')
+  if (!facts.isDirectory()) {
+    throw refusal(about.declared, `\`${shown}\` is not a file`, 'name a file')
+  }
   const found: Found[] = []
   for (const entry of (await readdir(real)).sort()) {
     if (entry.startsWith('.')) continue
     const below = `${shown}/${entry}`
     const isFolder = (await stat(join(real, entry)).catch(() => undefined))?.isDirectory() ?? false
-    if (isFolder || formatOf(entry, source) !== undefined) {
-      found.push(...(await filesAt(join(real, entry), below, allowed, source)))
+    if (isFolder || formatOf(entry, about.source) !== undefined) {
+      found.push(...(await filesAt(join(real, entry), below, about)))
     }
   }
   return found

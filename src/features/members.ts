@@ -1,9 +1,9 @@
 import type { Blobs, MemberList, SourceData } from '../fleet/index.ts'
 import type { BlueprintSpec, FeatureViewSpec } from '../spec/index.ts'
+import { faultAt } from './data-fault.ts'
 import { openEngine } from './engine.ts'
 import { readExpression } from './expression.ts'
 import { defineSource, pathsOf } from './relation.ts'
-import { at } from './sql-error.ts'
 import { embedded, isMoment, quoted } from './sql-text.ts'
 
 /**
@@ -25,7 +25,6 @@ export async function countMembers(
   })
   const relation = await defineSource(engine, source, paths)
   const filters = [isMoment(view.eventTime)]
-  const field = `${blueprint.place.file}:${blueprint.place.line} blueprint ${blueprint.name}`
   try {
     await readExpression(engine, relation, view.eventTime)
     for (const filter of [view.where, blueprint.members.where]) {
@@ -46,7 +45,8 @@ export async function countMembers(
     const leaves = rows.map(row => ({ key: names.map(name => row[name]!), rows: row.rows }))
     return memberList(leaves, blueprint.key.length, blueprint.members.atLeast)
   } catch (error) {
-    throw at(error, { doing: `members of ${blueprint.name}`, field })
+    const path = blueprint.members.where === undefined ? ['key'] : ['members', 'where']
+    throw faultAt({ kind: 'Blueprint', name: blueprint.name, path }, error)
   }
 }
 

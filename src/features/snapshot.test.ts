@@ -205,7 +205,10 @@ test('a bit that flips in a stored file is found before it is read', async () =>
 
 test('the event time of a source is a time', async () => {
   const wrong = await refused(aSource('data', { eventTime: 'value' }))
-  expect(wrong).toMatchObject({ code: 'E_DATA_SCHEMA', field: 'muster.yaml:7 source trips' })
+  expect(wrong).toMatchObject({
+    code: 'E_DATA_SCHEMA',
+    at: { kind: 'Source', name: 'trips', path: ['eventTime'] },
+  })
   expect((await refused(aSource('data', { eventTime: 'nothing' }))).code).toBe('E_DATA_SCHEMA')
   expect((await refused(aSource('data', { eventTime: 'now()' }))).code).toBe('E_SQL_FORBIDDEN')
 })

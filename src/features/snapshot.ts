@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { type Digest, digestOfValue } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import type { Blobs, Snapshot, SnapshotFile } from '../fleet/index.ts'
-import type { SourceSpec } from '../spec/index.ts'
+import type { DeclaredAt, SourceSpec } from '../spec/index.ts'
+import { DataFault, faultAt } from './data-fault.ts'
 import { type Column, type Engine, openEngine } from './engine.ts'
 import { isTime, readExpression } from './expression.ts'
 import { csvFacts, type FileFacts, parquetFacts } from './file-facts.ts'
-import { type LocatedFile, locateFiles, type Places } from './locate.ts'
+import { filesOf, type LocatedFile, locateFiles, type Places } from './locate.ts'
 import { defineSource } from './relation.ts'
-import { at } from './sql-error.ts'
 import { isMoment, microsOf, quoted } from './sql-text.ts'
 
 /*
@@ -25,10 +25,21 @@ interface StoredFile extends LocatedFile {
 
 /**
  * Copies the files of a source into blobs and says what they hold. Taking it twice gives one
- * snapshot. Throws E_SOURCE, E_DATA_CORRUPT, E_CSV_LINE, E_DATA_SCHEMA, or what the SQL of
- * `eventTime` deserves.
+ * snapshot. Throws a DataFault: E_SOURCE, E_DATA_CORRUPT, E_CSV_LINE, E_DATA_SCHEMA, or what the
+ * SQL of `eventTime` deserves.
  */
 export async function takeSnapshot(
+  source: SourceSpec,
+  places: Places & { readonly blobs: Blobs },
+): Promise<Snapshot> {
+  try {
+    return await snapshotOf(source, places)
+  } catch (error) {
+    throw faultAt(filesOf(source), error)
+  }
+}
+
+async function snapshotOf(
   source: SourceSpec,
   places: Places & { readonly blobs: Blobs },
 ): Promise<Snapshot> {
@@ -129,8 +140,8 @@ async function declaredTypes(
       const [described] = await engine.describe(`select cast(null as ${type}) as value`)
       types[name] = described!.type
     } catch (cause) {
-      throw new MusterError('E_DATA_SCHEMA', `\`${type}\` of column \`${name}\` is not a type`, {
-        field: fieldOf(source),
+      const place = columnOf(source, name)
+      throw new DataFault(place, 'E_DATA_SCHEMA', `\`${type}\` is not a type`, {
         hint: 'use a type of DuckDB: BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE, TIMESTAMP',
         cause,
       })
@@ -139,8 +150,8 @@ async function declaredTypes(
   return types
 }
 
-function fieldOf(source: SourceSpec): string {
-  return `${source.place.file}:${source.place.line} source ${source.name}`
+function columnOf({ name }: SourceSpec, column: string): DeclaredAt {
+  return { kind: 'Source', name, path: ['columns', column] }
 }
 
 function checkSame(
@@ -149,7 +160,6 @@ function checkSame(
   format: 'parquet' | 'csv',
   source: SourceSpec,
 ): void {
-  const field = fieldOf(source)
   const theirs = new Map(other.facts.columns.map(c => [c.name, c.type]))
   const differences: string[] = []
   // A file without rows shows names, but in CSV no types.
@@ -170,10 +180,11 @@ function checkSame(
   }
   if (differences.length === 0) return
   const more = differences.length > 5 ? `; and ${differences.length - 5} more` : ''
-  throw new MusterError(
+  throw new DataFault(
+    filesOf(source),
     'E_DATA_SCHEMA',
     `\`${other.path}\`: ${differences.slice(0, 5).join('; ')}${more}`,
-    { field, hint: 'write all files of a source with the same columns, or make two sources' },
+    { hint: 'write all files of a source with the same columns, or make two sources' },
   )
 }
 
@@ -184,15 +195,17 @@ function checkDeclared(
 ): void {
   const types = new Map(columns.map(c => [c.name, c.type]))
   const differences: string[] = []
+  let first: string | undefined
   for (const [name, type] of Object.entries(declared)) {
     const found = types.get(name)
+    if (found === type) continue
+    first ??= name
     if (found === undefined) differences.push(`column \`${name}\` (${type}) is missing`)
-    else if (found !== type) differences.push(`column \`${name}\` is ${found}, declared ${type}`)
+    else differences.push(`column \`${name}\` is ${found}, declared ${type}`)
   }
-  if (differences.length === 0) return
+  if (first === undefined) return
   const shown = columns.slice(0, 20).map(c => `${c.name} ${c.type}`)
-  throw new MusterError('E_DATA_SCHEMA', `source ${source.name}: ${differences.join('; ')}`, {
-    field: fieldOf(source),
+  throw new DataFault(columnOf(source, first), 'E_DATA_SCHEMA', differences.join('; '), {
     hint: `the files have ${shown.join(', ')}${columns.length > 20 ? ', ...' : ''}`,
   })
 }
@@ -210,11 +223,13 @@ async function timeRange(
   const seenAs = JSON.stringify([snapshot.files, snapshot.columns, eventTime])
   const before = rangesSeen.get(seenAs)
   if (before !== undefined) return before
-  const doing = { doing: `eventTime of source ${source.name}`, field: fieldOf(source) }
   try {
     const relation = await defineSource(engine, { spec: source, snapshot }, paths)
     const { type } = await readExpression(engine, relation, eventTime)
-    if (!isTime(type)) throw new MusterError('E_DATA_SCHEMA', `it is ${type}, not a time`)
+    if (!isTime(type)) {
+      const hint = 'make it a time: cast(... as timestamp)'
+      throw new MusterError('E_DATA_SCHEMA', `\`${eventTime}\` is ${type}, not a time`, { hint })
+    }
     const [row] = await engine.rows<{ from: number | null; to: number | null }>(
       `select min(us) / 1000 as "from", max(us) / 1000 as "to" from
        (select ${microsOf(eventTime)} as us from ${quoted(source.name)}
@@ -224,6 +239,6 @@ async function timeRange(
     rangesSeen.set(seenAs, range)
     return range
   } catch (error) {
-    throw at(error, doing)
+    throw faultAt({ kind: 'Source', name: source.name, path: ['eventTime'] }, error)
   }
 }

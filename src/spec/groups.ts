@@ -90,6 +90,11 @@ function readWindows(
   return features
 }
 
+/** The place of the window that gives the feature. */
+export function windowOfFeature(windows: readonly Window[], feature: string): number {
+  return windows.findIndex(window => expand(window).some(({ name }) => name === feature))
+}
+
 function checkWindow(
   declared: DeclaredKind<'FeatureGroup'>,
   window: Window,

@@ -1,6 +1,8 @@
+export { readDataRoots } from './data-roots.ts'
 export { readSpecFiles } from './files.ts'
 export type * from './fleet-spec.ts'
 export { fleetJsonSchema } from './json-schema.ts'
+export { type DeclaredAt, type Fault, type Locate, type Located, problemAt } from './locate.ts'
 export {
   type EffectiveParameter,
   effectiveParameters,
@@ -17,6 +19,7 @@ export {
 } from './pipelines.ts'
 export { builtInPolicies } from './policies.ts'
 export {
+  type DeclarationProblem,
   type SpecProblem,
   type SpecProblemCode,
   specProblemCodes,

@@ -62,6 +62,12 @@ export interface SpecProblem extends Position {
   readonly follows?: boolean
 }
 
+/**
+ * A problem as it is told, wherever it comes from: the declaration itself (`SpecProblem`), its
+ * gates or its data; of those with the code of the error.
+ */
+export type DeclarationProblem = Omit<SpecProblem, 'code'> & { readonly code: string }
+
 /** What a problem says beyond its place. */
 export interface Complaint {
   readonly code: SpecProblemCode
@@ -105,7 +111,7 @@ export function counted(count: number, noun: string): string {
 }
 
 /** In order of place; what follows from another problem comes after all causes. */
-export function inOrder(problems: readonly SpecProblem[]): readonly SpecProblem[] {
+export function inOrder<T extends DeclarationProblem>(problems: readonly T[]): readonly T[] {
   return problems.toSorted(
     (a, b) =>
       Number(a.follows ?? false) - Number(b.follows ?? false) ||

@@ -14,6 +14,7 @@ import type {
 } from './fleet-spec.ts'
 import { readGroup } from './groups.ts'
 import { isKind, type Kind, kindNouns, kindSchemas, rootSchema } from './kinds/all.ts'
+import { type Locate, locatorOf } from './locate.ts'
 import { readPolicy, withBuiltIns } from './policies.ts'
 import { inOrder, type SpecProblem } from './problem.ts'
 import { readSource } from './sources.ts'
@@ -22,12 +23,19 @@ import { readView } from './views.ts'
 import { parseSpecFile } from './yaml.ts'
 
 export type FleetRead =
-  | { readonly spec: FleetSpec; readonly problems: readonly [] }
-  | { readonly spec: undefined; readonly problems: readonly SpecProblem[] }
+  | { readonly spec: FleetSpec; readonly problems: readonly []; readonly locate: Locate }
+  | {
+      readonly spec: undefined
+      readonly problems: readonly SpecProblem[]
+      readonly locate: undefined
+    }
 
 export interface ReadFleetOptions {
-  /** Folders outside the fleet that the operator lets sources name by absolute path. */
-  readonly dataRoots?: readonly string[]
+  /**
+   * Folders outside the fleet that the operator lets sources name by absolute path. `accepted`:
+   * what was read before, under the roots of that time; nothing is read from disk by it.
+   */
+  readonly dataRoots?: readonly string[] | 'accepted'
 }
 
 /**
@@ -45,8 +53,8 @@ export function readFleet(files: readonly SpecFile[], options: ReadFleetOptions 
   complainOfTakenNames(documents, reading)
   const spec = readMeaning(root, declared, options, reading)
   return spec && reading.problems.length === 0
-    ? { spec, problems: [] }
-    : { spec: undefined, problems: inOrder(reading.problems) }
+    ? { spec, problems: [], locate: locatorOf(declared) }
+    : { spec: undefined, problems: inOrder(reading.problems), locate: undefined }
 }
 
 interface Sorted {

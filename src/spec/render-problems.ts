@@ -1,5 +1,5 @@
 import type { SpecFile } from './fleet-spec.ts'
-import { counted, inOrder, masked, printable, type SpecProblem } from './problem.ts'
+import { counted, type DeclarationProblem, inOrder, masked, printable } from './problem.ts'
 import { countDocuments, linesOf } from './text.ts'
 
 /** Characters of a source line that are shown: a line of a generated file would bury the caret. */
@@ -20,7 +20,7 @@ const contextColumns = 60
  * What follows from another problem is counted, and shown only with `all`.
  */
 export function renderProblems(
-  problems: readonly SpecProblem[],
+  problems: readonly DeclarationProblem[],
   files: readonly SpecFile[],
   look: { readonly colour?: boolean; readonly all?: boolean } = {},
 ): string {
@@ -35,7 +35,7 @@ export function renderProblems(
  * Each problem by itself: place and message, the line, carets with the cure. In the order given.
  */
 export function renderEach(
-  problems: readonly Omit<SpecProblem, 'code'>[],
+  problems: readonly Omit<DeclarationProblem, 'code'>[],
   files: readonly SpecFile[],
   look: { readonly colour?: boolean } = {},
 ): readonly string[] {
@@ -46,7 +46,7 @@ export function renderEach(
 }
 
 function renderOne(
-  problem: Omit<SpecProblem, 'code'>,
+  problem: Omit<DeclarationProblem, 'code'>,
   line: string | undefined,
   colour: boolean,
 ): string {
@@ -78,7 +78,7 @@ function excerpt(line: string, at: { column: number; length: number }) {
 }
 
 function summary(
-  problems: readonly SpecProblem[],
+  problems: readonly DeclarationProblem[],
   causes: number,
   shown: number,
   files: readonly SpecFile[],

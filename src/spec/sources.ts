@@ -6,7 +6,7 @@ import { type Complaint, printable } from './problem.ts'
 export function readSource(
   declared: DeclaredKind<'Source'>,
   owner: string,
-  dataRoots: readonly string[],
+  dataRoots: readonly string[] | 'accepted',
   reading: FleetReading,
 ): SourceSpec {
   const { document, value } = declared
@@ -31,7 +31,10 @@ export function readSource(
  * What `features/` checks again against the real folder, links included; here, so that `validate`
  * tells.
  */
-function pathComplaint(path: string, dataRoots: readonly string[]): Complaint | undefined {
+function pathComplaint(
+  path: string,
+  dataRoots: readonly string[] | 'accepted',
+): Complaint | undefined {
   const parts = path.split('/')
   const shown = printable(path)
   const wrong = (message: string): Complaint => ({
@@ -46,8 +49,14 @@ function pathComplaint(path: string, dataRoots: readonly string[]): Complaint | 
   if (parts.includes('..')) return wrong(`\`${shown}\` leaves the folder of the fleet`)
   if (path.startsWith('~')) return wrong(`\`${shown}\` lies outside the folder of the fleet`)
   if (!path.startsWith('/')) return undefined
+  if (dataRoots === 'accepted') return undefined
   const allowed = dataRoots.some(root => path === root || path.startsWith(`${trimmed(root)}/`))
-  return allowed ? undefined : wrong(`\`${shown}\` lies outside the folder of the fleet`)
+  if (allowed) return undefined
+  const outside = wrong(`\`${shown}\` lies outside the folder of the fleet`)
+  return {
+    ...outside,
+    cure: 'name files inside that folder, or let Muster read its: MUSTER_DATA_ROOTS',
+  }
 }
 
 function trimmed(root: string): string {

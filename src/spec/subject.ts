@@ -42,6 +42,9 @@ export function subjectOf(document: SpecDocument, path: Path): string {
   if (last === undefined) return titleOf(document)
   const above = path.slice(0, -1)
   if (typeof last === 'number') return `item ${last + 1} of ${subjectOf(document, above)}`
+  if (above.length === 1 && above[0] === 'gates') {
+    return `gate \`${printable(String(last))}\` of ${titleOf(document)}`
+  }
   if (above.length === 0) return `\`${printable(String(last))}\` of ${titleOf(document)}`
   if (above.length === 1 && above[0] === 'features') return whereOf(document, path)
   return `\`${printable(String(last))}\` in ${whereOf(document, above)}`

@@ -1,0 +1,43 @@
+import type { DeclaredAt, FleetSpec } from '../spec/index.ts'
+import { checkRules, type RuleProblem } from './check-rules.ts'
+import { objectiveGate } from './gates-of.ts'
+
+/** A rule that cannot be judged by, where it is declared. */
+export interface GateProblem extends Pick<RuleProblem, 'code' | 'detail' | 'hint'> {
+  readonly at: DeclaredAt
+}
+
+/**
+ * What is wrong with any rule that a fleet declares: those of its policies, each once, also of
+ * policies that no blueprint is under; those of its blueprints; and what its objectives become.
+ * Pure: rules need no data.
+ */
+export function checkGates(spec: FleetSpec): readonly GateProblem[] {
+  const declared = spec.policies.filter(policy => policy.place !== undefined)
+  return [
+    ...declared.flatMap(({ id, gates }) => problemsIn(gates, { kind: 'Policy', name: id })),
+    ...[...spec.blueprints.values()].flatMap(({ name, gates, objectives }) => {
+      const of = { kind: 'Blueprint', name } as const
+      const objective = objectiveGate(objectives)
+      const path = ['objectives', 'quality']
+      const wrong = checkRules(objective ? [objective] : [])
+      return [...problemsIn(gates, of), ...wrong.map(problem => placed(problem, { ...of, path }))]
+    }),
+  ]
+}
+
+function problemsIn(
+  gates: Readonly<Record<string, string>>,
+  of: Pick<DeclaredAt, 'kind' | 'name'>,
+): readonly GateProblem[] {
+  const rules = Object.entries(gates).map(([gate, expression]) => ({
+    gate,
+    from: of.name,
+    expression,
+  }))
+  return checkRules(rules).map(problem => placed(problem, { ...of, path: ['gates', problem.gate] }))
+}
+
+function placed({ code, detail, hint }: RuleProblem, at: DeclaredAt): GateProblem {
+  return { at, code, detail, hint }
+}
