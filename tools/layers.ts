@@ -41,7 +41,8 @@ export const mayImport = {
     'contract',
     'api',
   ],
-  cli: ['base', 'spec', 'contract'],
+  // `gate`, so that `validate` tells of bad rules without a server.
+  cli: ['base', 'spec', 'gate', 'contract'],
 } as const satisfies Record<string, readonly string[]>
 
 /** Packages with side effects have one owner folder each. */

@@ -2,11 +2,13 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { MusterError } from '../base/errors.ts'
 import {
+  type DeclarationProblem,
+  type FleetRead,
+  readDataRoots,
   readFleet,
   readSpecFiles,
   renderProblems,
   type SpecFile,
-  type SpecProblem,
 } from '../spec/index.ts'
 import type { Call } from './command.ts'
 
@@ -14,7 +16,9 @@ export interface FleetFolder {
   /** Absolute. */
   readonly path: string
   readonly files: readonly SpecFile[]
-  readonly problems: readonly SpecProblem[]
+  readonly problems: readonly DeclarationProblem[]
+  /** What they mean, when nothing is wrong with them. */
+  readonly read: Extract<FleetRead, { problems: readonly [] }> | undefined
 }
 
 /** Reads and checks the declarations of a folder. Throws E_USAGE when it is no folder. */
@@ -28,14 +32,20 @@ export async function readFleetFolder(call: Call, given: string | undefined): Pr
   }
   const { files, problems } = await readSpecFiles(path)
   // All faults in one run: what is wrong with files, and with what the others declare.
-  const declared = files.length > 0 ? readFleet(files).problems : []
-  return { path, files, problems: [...problems, ...declared] }
+  const dataRoots = readDataRoots(call.terminal.env.MUSTER_DATA_ROOTS)
+  const declared = files.length > 0 ? readFleet(files, { dataRoots }) : undefined
+  return {
+    path,
+    files,
+    problems: [...problems, ...(declared?.problems ?? [])],
+    read: problems.length === 0 && declared?.spec ? declared : undefined,
+  }
 }
 
 /** Prints the problems: as objects, or with place, caret and cure. */
 export function showProblems(
   call: Call,
-  problems: readonly SpecProblem[],
+  problems: readonly DeclarationProblem[],
   files: readonly SpecFile[],
 ): void {
   if (call.screen.json) {
@@ -47,7 +57,7 @@ export function showProblems(
 }
 
 /** The problems that a server sent with E_SPEC, or none. */
-export function problemsOf(error: unknown): readonly SpecProblem[] {
+export function problemsOf(error: unknown): readonly DeclarationProblem[] {
   const problems = error instanceof MusterError ? error.extra.problems : undefined
-  return Array.isArray(problems) ? (problems as readonly SpecProblem[]) : []
+  return Array.isArray(problems) ? (problems as readonly DeclarationProblem[]) : []
 }

@@ -31,8 +31,8 @@ export interface Terminal {
   /** Absolute path that relative ones are taken from. */
   readonly cwd: string
   /**
-   * The variables that commands read: MUSTER_PORT, MUSTER_HOME, MUSTER_PLAIN, NO_COLOR,
-   * DATABASE_URL.
+   * The variables that commands read: MUSTER_PORT, MUSTER_HOME, MUSTER_DATA_ROOTS, MUSTER_PLAIN,
+   * NO_COLOR, DATABASE_URL.
    */
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborted by Ctrl C. */

@@ -17,7 +17,7 @@ export class CurrentFleet {
     const revision = await currentSpec(this.#sql)
     if (!revision) return undefined
     if (this.#parsed?.digest !== revision.digest) {
-      const { spec } = readFleet(revision.files)
+      const { spec } = readFleet(revision.files, { dataRoots: 'accepted' })
       this.#parsed = {
         digest: revision.digest,
         spec: must(spec, 'a declaration that was adopted is still valid'),

@@ -11,6 +11,8 @@ export interface DeskParts {
   readonly fleet: CurrentFleet
   /** Where declarations and their data are, when a caller does not say. */
   readonly fleetFolder: string
+  /** Folders outside it that sources may name by absolute path: MUSTER_DATA_ROOTS. */
+  readonly dataRoots?: readonly string[]
   readonly startedAt: Date
   /** Version of the package. */
   readonly version: string

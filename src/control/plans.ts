@@ -41,7 +41,8 @@ export async function planById(sql: Sql, id: string): Promise<PlanView> {
   const plan = await readPlan(sql, id as PlanId)
   if (!plan) throw unknownPlan(id)
   const revision = await readSpec(sql, plan.base.spec)
-  return planView(sql, plan, revision && readFleet(revision.files).spec)
+  const spec = revision && readFleet(revision.files, { dataRoots: 'accepted' }).spec
+  return planView(sql, plan, spec)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path'
 import { MusterError } from '../base/errors.ts'
+import { readDataRoots } from '../spec/index.ts'
 
 /** What the environment says, read once. Nothing else in Muster reads `process.env`. */
 export interface Config {
@@ -7,6 +8,8 @@ export interface Config {
   readonly home: string
   /** Where declarations and their data files are. */
   readonly fleetFolder: string
+  /** Folders outside it that sources may name by absolute path: MUSTER_DATA_ROOTS. */
+  readonly dataRoots?: readonly string[]
   readonly host: string
   readonly port: number
   /** An external PostgreSQL; undefined: the embedded one. */
@@ -49,6 +52,7 @@ export function readConfig(
   return {
     home: isAbsolute(home) ? home : resolve(fleetFolder, home),
     fleetFolder: resolve(fleetFolder),
+    dataRoots: readDataRoots(env.MUSTER_DATA_ROOTS),
     host,
     port: options.port ?? wholeNumber('MUSTER_PORT', env.MUSTER_PORT || '7077', 0, 65_535),
     databaseUrl: env.DATABASE_URL || undefined,

@@ -92,6 +92,7 @@ export async function startServer(config: Config): Promise<Server> {
       clock: systemClock,
       fleet: new CurrentFleet(store),
       fleetFolder: config.fleetFolder,
+      dataRoots: config.dataRoots ?? [],
       startedAt: systemClock.now(),
       version: packageVersion,
       wake: () => wake.tell(),

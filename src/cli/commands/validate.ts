@@ -1,17 +1,18 @@
 import { countOf } from '../../base/format.ts'
-import type { SpecProblem } from '../../spec/index.ts'
+import { checkGates } from '../../gate/index.ts'
+import { type DeclarationProblem, problemAt } from '../../spec/index.ts'
 import type { Act } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { readFleetFolder, showProblems } from '../fleet-folder.ts'
+import { type FleetFolder, readFleetFolder, showProblems } from '../fleet-folder.ts'
 
 export const act: Act = async call => {
   const folder = await readFleetFolder(call, call.args[0])
   const { path, files } = folder
-  let problems = folder.problems
+  const problems = [...folder.problems, ...problemsOfGates(folder)]
   if (problems.length === 0 && call.flag('data')) {
     const answer = await connect(call).validate({ files: [...files], fleetFolder: path })
-    problems = answer.problems as readonly SpecProblem[]
+    problems.push(...answer.problems)
   }
   if (problems.length > 0) {
     showProblems(call, problems, files)
@@ -25,4 +26,9 @@ export const act: Act = async call => {
     call.screen.say(`Next: muster plan${more}`)
   }
   return exitCodes.done
+}
+
+/** Rules need no data, so what is wrong with them is told without a server. */
+function problemsOfGates({ read }: FleetFolder): readonly DeclarationProblem[] {
+  return read ? checkGates(read.spec).map(fault => problemAt(read.locate, fault)) : []
 }
