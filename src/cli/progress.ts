@@ -33,7 +33,10 @@ export interface Stage {
   readonly done: number
   readonly total: number
   readonly unit: string
+  /** What this run spent on it. */
   readonly seconds: number | undefined
+  /** Whether every part was done before the run was made. */
+  readonly found: boolean
 }
 
 /** The parts of each kind of step together, in the order in which they were first seen. */
@@ -43,14 +46,15 @@ export function stagesOf(steps: Iterable<StepRow>): Stage[] {
     const some = (state: StepRow['state']): boolean => parts.some(s => s.state === state)
     const all = parts.every(s => s.state === 'done')
     const begun = some('running') || some('done')
-    const timed = parts.some(s => s.seconds !== null)
+    const own = parts.filter(s => !s.found && s.seconds !== null)
     return {
       kind,
       state: some('failed') ? 'failed' : all ? 'done' : begun ? 'running' : 'waiting',
       done: sum(s => s.done),
       total: sum(s => s.total),
       unit: parts.find(s => s.unit)?.unit ?? '',
-      seconds: timed ? sum(s => s.seconds ?? 0) : undefined,
+      seconds: own.length > 0 ? own.reduce((all, s) => all + (s.seconds ?? 0), 0) : undefined,
+      found: all && parts.every(s => s.found),
     }
   })
 }
@@ -116,10 +120,13 @@ export function plainLine(followed: Followed, event: ControlEvent): string | und
   )
   const stage = stagesOf([...others, step]).find(s => s.kind === step.kind)
   if (stage?.state !== 'done') return undefined
-  const counted = countsText(stage)
-  const counts = counted ? ` (${counted})` : ''
-  const time = stage.seconds === undefined ? '' : ` in ${durationWords(stage.seconds)}`
-  return `run ${step.run}: ${step.blueprint} ${step.kind} done${time}${counts}`
+  return `run ${step.run}: ${step.blueprint} ${step.kind} ${doneWords(stage)}`
+}
+
+/** `found done`, of what an earlier run left; else `done in 4.1 s`. Counts have ended at totals. */
+export function doneWords({ found, seconds }: Pick<Stage, 'found' | 'seconds'>): string {
+  if (found) return 'found done'
+  return seconds === undefined ? 'done' : `done in ${durationWords(seconds)}`
 }
 
 /** `run r-7 finished: route-late: 1,204 serve, 2,190 answered by an ancestor, 3 failed`. */
@@ -137,7 +144,9 @@ export function endLine(run: RunRow): string {
   return `run ${run.id} finished: ${run.blueprint}: ${parts.join(', ')}`
 }
 
-/** Champions that stay where the newer version was refused or failed: they are counted there too. */
+/**
+ * Champions that stay where the newer version was refused or failed: they are counted there too.
+ */
 function olderWords(count: number): string {
   return count > 0 ? ` (${formatCount(count)} by the version before)` : ''
 }

@@ -58,7 +58,7 @@ test('a new version of the view replaces every champion', async () => {
   expect((await world.plan()).groups).toEqual([])
 })
 
-test('a file that was appended to is new data for all, and a new member comes with it', async () => {
+test('a new file is new data for all, and a new member comes with it', async () => {
   await using world = await openWorld(inject('postgresUrl'))
   await world.follow(fleetYaml())
   const special = { 'bread.evora': (_: string, sold: number) => sold }
@@ -110,7 +110,7 @@ test('a blueprint that is removed retires its members and their routes', async (
   expect((await world.serving('busy')).busy).toBe(1) // The same bytes are the same version.
 })
 
-test('a key turned round retires and trains one blueprint, and seals at its first run', async () => {
+test('a key turned round retires and trains in one plan, and seals at once', async () => {
   await using world = await openWorld(inject('postgresUrl'))
   await world.follow(fleetYaml())
   const { plan, runs } = await world.follow(withFields({ key: '[shop, product]' }))

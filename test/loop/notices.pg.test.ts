@@ -74,7 +74,7 @@ test('two loops and two workers side by side do each step once', async () => {
   expect(await versionDigests(store)).toEqual(unbroken)
 })
 
-test('a worker that died in the middle of a step leaves nothing that another must know', async () => {
+test('a worker that died in a step leaves nothing that another must know', async () => {
   await using at = await adopted()
   const { world } = at
   while ((await world.loop.activate()) > 0) {

@@ -43,7 +43,7 @@ test('champions of the old view serve on, and are never compared with the new on
   expect(root?.evidence.championAbsent).toBe('other-view')
 })
 
-test('a champion of another view is not taken for one of this, even of the same graph', async () => {
+test('a champion of another view is not taken for one of this, also of one graph', async () => {
   await using world = await openWorld(inject('postgresUrl'))
   await world.follow(fleetYaml())
   // The same features by name, so the same graph; what one of them means has changed.
