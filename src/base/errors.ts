@@ -35,6 +35,10 @@ export const errorCodes = {
     status: 400,
     title: 'the data of an input does not match its shape or datatype',
   },
+  E_TENSOR_BINARY: {
+    status: 400,
+    title: 'the binary data of an input is not as long as the request says',
+  },
   E_FEATURE_VALUE: { status: 422, title: 'an input value cannot be used' },
   E_DEADLINE: { status: 400, title: 'the deadline is not usable' },
   E_DEADLINE_PAST: { status: 504, title: 'the deadline passed before the model ran' },

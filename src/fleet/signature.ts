@@ -5,6 +5,12 @@ export interface Signature {
     readonly datatype: 'FP32'
     /** Whether a missing value (NaN, null) may be sent; the graph then imputes it. */
     readonly mayBeMissing: boolean
+    /**
+     * The least and the largest value among the training rows of the whole family, not of one
+     * member, in the newest sealed run; absent where that is not known.
+     */
+    readonly min?: number
+    readonly max?: number
   }[]
   readonly output: { readonly name: 'prediction' | 'probability'; readonly datatype: 'FP32' }
   readonly unit: string | undefined

@@ -6,16 +6,25 @@ import type { Answer, ModelMetadata } from './answer.ts'
  * JSON. A float32 is written as the double that it is, so that what a client parses equals it bit
  * for bit.
  */
-export function answerJson(answer: Answer): string {
-  const { values, because } = answer
+export function answerJson(answer: Answer, data = dataJson(answer.values)): string {
+  const { because, outOfRange } = answer
   return (
     `{"model_name":"${answer.model}","model_version":"${answer.version}",` +
     `"id":${answer.id === answer.receipt ? `"${answer.id}"` : JSON.stringify(answer.id)},` +
     `"parameters":{"receipt":"${answer.receipt}","answered_by":"${answer.answeredBy}"` +
-    `${because === undefined ? '' : `,"because":${JSON.stringify(because)}`}},` +
-    `"outputs":[{"name":"${answer.output}","shape":[${values.length},1],"datatype":"FP32",` +
-    `"data":[${values.length === 1 ? values[0] : values.join(',')}]}]}`
+    `${because === undefined ? '' : `,"because":${JSON.stringify(because)}`}` +
+    `${outOfRange === undefined ? '' : outOfRangeJson(outOfRange)}},` +
+    `"outputs":[{"name":"${answer.output}","shape":[${answer.values.length},1],` +
+    `"datatype":"FP32",${data}}]}`
   )
+}
+
+function dataJson(values: Float32Array): string {
+  return `"data":[${values.length === 1 ? values[0] : values.join(',')}]`
+}
+
+function outOfRangeJson(names: readonly string[]): string {
+  return `,"out_of_distribution":true,"out_of_range":${JSON.stringify(names)}`
 }
 
 /**
@@ -28,11 +37,11 @@ export function metadataJson(metadata: ModelMetadata): object {
     name: metadata.model,
     versions: because === undefined ? [String(metadata.version)] : [],
     platform: 'onnxruntime_onnx',
-    inputs: signature.inputs.map(({ name, datatype, mayBeMissing }) => ({
+    inputs: signature.inputs.map(({ name, datatype, mayBeMissing, min, max }) => ({
       name,
       datatype,
       shape: [-1, 1],
-      parameters: { may_be_missing: mayBeMissing },
+      parameters: { may_be_missing: mayBeMissing, min, max },
     })),
     outputs: [
       {

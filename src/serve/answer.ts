@@ -14,6 +14,8 @@ export interface InferRequest {
   readonly deadlineMs?: number | undefined
   /** The parsed JSON body of an Open Inference Protocol v2 `infer` call. */
   readonly body: unknown
+  /** What stands behind the JSON: values of the inputs that have a `binary_data_size`. */
+  readonly tensors?: Uint8Array | undefined
 }
 
 export interface Answer {
@@ -30,6 +32,13 @@ export interface Answer {
   readonly output: 'prediction' | 'probability'
   /** One finite number a row. */
   readonly values: Float32Array
+  /**
+   * Inputs, at most ten, with a value outside of what the family was trained on; undefined when
+   * there is none.
+   */
+  readonly outOfRange: readonly string[] | undefined
+  /** Whether the caller wants the values as bytes behind the JSON. */
+  readonly binaryOutput: boolean
 }
 
 export interface ModelMetadata {

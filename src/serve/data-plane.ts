@@ -149,8 +149,7 @@ export class DataPlane {
     const startedMs = this.#clock.monotonicMs()
     try {
       const answer = await this.#infer(request, startedMs)
-      const inherited = answer.because !== undefined
-      this.#metrics?.answered(answer.values.length, this.#sinceSeconds(startedMs), inherited)
+      this.#metrics?.answered(answer, this.#sinceSeconds(startedMs))
       return answer
     } catch (error) {
       const refusal = asMusterError(error)
@@ -162,7 +161,8 @@ export class DataPlane {
   async #infer(request: InferRequest, startedMs: number): Promise<Answer> {
     const deadlineMs = this.#deadlineOf(request, startedMs)
     const { family, member, answeredBy, because } = this.#resolve(request.model, request.version)
-    const { id, rows, x } = readInferBody(request.body, family.reader, this.limits)
+    const read = readInferBody(request.body, family.reader, this.limits, request.tensors)
+    const { id, rows, x, outOfRange, binaryOutput } = read
     // No await up to here since the family was looked up: what is enqueued is of the generation
     // that serves now.
     const { batcher, block } = family.origins[family.origin[member]!]!
@@ -185,6 +185,8 @@ export class DataPlane {
       id: id ?? receipt,
       output: family.reader.signature.output.name,
       values,
+      outOfRange,
+      binaryOutput,
     }
   }
 

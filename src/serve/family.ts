@@ -5,8 +5,8 @@ import type { FamilyRoutes, Route, Signature } from '../fleet/index.ts'
 import type { Batcher } from './batcher.ts'
 import { type Block, nameHash } from './block.ts'
 import type { HeldByDigest } from './held-by-digest.ts'
+import { type InputReader, inputReader } from './input-reader.ts'
 import { NameTable } from './name-table.ts'
-import { type InputReader, inputReader } from './validate.ts'
 
 /*
  * One generation of one family, whole and immutable: the data plane swaps from one to the next

@@ -119,7 +119,11 @@ describe('the protocol', () => {
   })
 
   test('health, server and model metadata', async () => {
-    expect((await call('/v2')).body).toEqual({ name: 'muster', version: '0.1.0', extensions: [] })
+    expect((await call('/v2')).body).toEqual({
+      name: 'muster',
+      version: '0.1.0',
+      extensions: ['binary_tensor_data'],
+    })
     expect((await call('/v2/health/live')).body).toEqual({ live: true })
     expect((await call('/v2/health/ready')).body).toEqual({ ready: true })
     expect((await call('/v2/models/route-delay.ATL/ready')).body).toMatchObject({ ready: true })
@@ -165,6 +169,28 @@ describe('the protocol', () => {
     expectProblem(await call('/v2/nowhere'), 404, 'E_NOT_FOUND')
   })
 
+  test('C43: an answer outside of what training saw says so, and is counted', async () => {
+    const { signature, purpose } = sampleFacts()
+    const inputs = signature.inputs.map(input => ({ ...input, min: 0, max: 10 }))
+    const family = sampleFamily(blobs, new Map([['ranged', 1]]), { blueprint: 'ranged' })
+    await plane.replaceFamily(family, { purpose, signature: { ...signature, inputs } })
+    const inside = await post('/v2/models/ranged/infer', sampleBody([0, 10]))
+    expect(inside.body.parameters).not.toHaveProperty('out_of_distribution')
+    const outside = await post('/v2/models/ranged/infer', sampleBody([1, 10.5]))
+    expect(outside.status).toBe(200)
+    expect(outside.body.parameters).toMatchObject({
+      out_of_distribution: true,
+      out_of_range: ['f0'],
+    })
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    expect(text).toMatch(/muster_out_of_range_answers_total 1\n/)
+    expect((await call('/v2/models/ranged')).body.inputs).toMatchObject([
+      { parameters: { may_be_missing: false, min: 0, max: 10 } },
+      { parameters: { may_be_missing: true, min: 0, max: 10 } },
+    ])
+    plane.removeFamily('ranged', 2)
+  })
+
   test('metrics count by outcome and know no model', async () => {
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
     expect(text).toMatch(/muster_infer_requests_total\{outcome="answered"\} [1-9]/)
@@ -194,7 +220,16 @@ describe('C40-C47 over the wire', () => {
     const got = await infer(huge)
     expectProblem(got, 422, 'E_FEATURE_VALUE')
     expect(got.body.field).toBe('f0')
-    expectProblem(await infer(huge.replace('1e999', 'NaN')), 400, 'E_USAGE')
+    // Python's json writes such literals; the answer says what to write instead.
+    for (const literal of ['NaN', 'Infinity', '-Infinity']) {
+      const literally = await infer(huge.replace('1e999', literal))
+      expectProblem(literally, 422, 'E_FEATURE_VALUE')
+      expect(literally.body).toMatchObject({ field: 'f0', hint: 'send null for a missing value' })
+    }
+    const elsewhere = { ...sampleBody([1]), id: 'NaN', parameters: { x: '?' } }
+    expectProblem(await infer(JSON.stringify(elsewhere).replace('"?"', 'NaN')), 400, 'E_USAGE')
+    expectProblem(await infer('{"inputs":[{"name":"f0","data":[NaN]'), 400, 'E_USAGE')
+    expectProblem(await infer(`${'"\\'.repeat(200_000)}NaN`), 400, 'E_USAGE')
     expectProblem(await infer(''), 400, 'E_USAGE')
     expectProblem(await infer('{"inputs":[],"__proto__":{"admin":true}}'), 400, 'E_USAGE')
     expect(({} as { admin?: boolean }).admin).toBeUndefined()

@@ -1,7 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MusterError } from '../base/errors.ts'
+import type { Answer } from './answer.ts'
 import { answerJson, metadataJson } from './answer-json.ts'
+import { answerBytes } from './binary-tensors.ts'
 import type { DataPlane } from './data-plane.ts'
+import { type InferBody, readInferBodies } from './infer-body.ts'
 import type { ServeMetrics } from './metrics.ts'
 
 /*
@@ -20,12 +23,13 @@ export interface ServerFacts {
 }
 
 const json = 'application/json; charset=utf-8'
+const extensions = ['binary_tensor_data']
 const model = '/v2/models/:model'
 const versioned = '/v2/models/:model/versions/:version'
 
 /** Puts the routes of the protocol on `app`, which is a `createStrictApp`. */
 export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: ServerFacts): void {
-  app.get('/v2', () => ({ name: 'muster', version: facts.version, extensions: [] }))
+  app.get('/v2', () => ({ name: 'muster', version: facts.version, extensions }))
   app.get('/v2/health/live', () => ({ live: true }))
   app.get('/v2/health/ready', () => {
     if (plane.isReady) return { ready: true }
@@ -38,14 +42,20 @@ export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
       const why = because === undefined ? {} : { because }
       return { name: params.model, ready: true, parameters: { answered_by: answeredBy, ...why } }
     })
-    const bodyLimit = plane.limits.bodyBytesMax
-    app.post<Named>(`${path}/infer`, { bodyLimit }, (request, reply) => {
-      infer(plane, request, reply)
-    })
     allowOnly(app, path, 'GET')
     allowOnly(app, `${path}/ready`, 'GET')
     allowOnly(app, `${path}/infer`, 'POST')
   }
+  const bodyLimit = plane.limits.bodyBytesMax
+  app.register((scope, _options, done) => {
+    readInferBodies(scope)
+    for (const path of [model, versioned]) {
+      scope.post<Named>(`${path}/infer`, { bodyLimit }, (request, reply) => {
+        infer(plane, request, reply)
+      })
+    }
+    done()
+  })
 }
 
 /** GET /metrics for Prometheus. */
@@ -62,7 +72,8 @@ export function metricsRoute(app: FastifyInstance, metrics: ServeMetrics): void 
  * calls take.
  */
 function infer(plane: DataPlane, request: FastifyRequest<Named>, reply: FastifyReply): void {
-  const { params, headers, body } = request
+  const { params, headers } = request
+  const body = request.body as InferBody | undefined
   let deadlineMs: number | undefined
   try {
     deadlineMs = readDeadline(headers['x-request-deadline-ms'])
@@ -70,10 +81,22 @@ function infer(plane: DataPlane, request: FastifyRequest<Named>, reply: FastifyR
     reply.send(error)
     return
   }
-  plane.infer({ model: params.model, version: params.version, deadlineMs, body }).then(
-    answer => reply.header('content-type', json).send(answerJson(answer)),
+  const { model, version } = params
+  plane.infer({ model, version, deadlineMs, body: body?.json, tensors: body?.tensors }).then(
+    answer => {
+      if (answer.binaryOutput) sendBytes(reply, answer)
+      else reply.header('content-type', json).send(answerJson(answer))
+    },
     error => reply.send(error),
   )
+}
+
+function sendBytes(reply: FastifyReply, answer: Answer): void {
+  const { jsonBytes, body } = answerBytes(answer)
+  reply
+    .header('content-type', 'application/octet-stream')
+    .header('inference-header-content-length', String(jsonBytes))
+    .send(body)
 }
 
 /**

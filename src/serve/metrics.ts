@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ErrorCode } from '../base/errors.ts'
+import type { Answer } from './answer.ts'
 
 /**
  * How a call ended, as a label: a closed set, for a label per model or per caller would grow
@@ -16,7 +17,7 @@ export type Outcome =
 
 export interface ServeMetrics {
   readonly registry: Registry
-  answered(rows: number, seconds: number, inherited: boolean): void
+  answered(answer: Answer, seconds: number): void
   refused(code: ErrorCode, seconds: number): void
   /** One ONNX call of so many rows. */
   called(rows: number): void
@@ -61,6 +62,7 @@ export function openServeMetrics(): ServeMetrics {
   }
   let rowsAnswered = 0
   let inheritedAnswers = 0
+  let outOfRangeAnswers = 0
   let countServing = () => 0
   const registers = [registry]
   new Counter({
@@ -79,6 +81,12 @@ export function openServeMetrics(): ServeMetrics {
     'Requests answered by an ancestor of the model asked for.',
     registers,
     () => inheritedAnswers,
+  )
+  counter(
+    'muster_out_of_range_answers_total',
+    'Requests answered with a value outside of what the family was trained on.',
+    registers,
+    () => outOfRangeAnswers,
   )
   new Gauge({
     name: 'muster_models_serving',
@@ -102,10 +110,11 @@ export function openServeMetrics(): ServeMetrics {
   })
   return {
     registry,
-    answered(rows, seconds, inherited) {
+    answered({ values, because, outOfRange }, seconds) {
       counts.answered += 1
-      rowsAnswered += rows
-      if (inherited) inheritedAnswers += 1
+      rowsAnswered += values.length
+      if (because !== undefined) inheritedAnswers += 1
+      if (outOfRange !== undefined) outOfRangeAnswers += 1
       latency.observe(seconds)
     },
     refused(code, seconds) {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { MusterError } from '../base/errors.ts'
 import type { Signature } from '../fleet/index.ts'
+import { inputReader } from './input-reader.ts'
 import { serveLimits } from './limits.ts'
-import { inputReader, readInferBody } from './validate.ts'
+import { readInferBody } from './validate.ts'
 
 const signature: Signature = {
   inputs: ['hour', 'distance', 'recent', 'late'].map((name, i) => ({
@@ -176,5 +177,36 @@ describe('the rest of the body', () => {
     ['another output', { outputs: [{ name: 'classes' }] }, 'E_TENSOR_UNKNOWN', 'outputs'],
   ])('%s', (_, more, code, field) => {
     expect(refusal({ inputs: good(), ...more })).toEqual([code, field])
+  })
+})
+
+describe('C43: values outside of what training saw', () => {
+  const ranged = inputReader({
+    ...signature,
+    inputs: signature.inputs.map(input => ({ ...input, min: Math.fround(0.1), max: 3 })),
+  })
+  const namesOf = (rows: readonly (number | null)[]) => {
+    const inputs = signature.inputs.map(({ name }, column) => ({
+      name,
+      shape: [rows.length],
+      datatype: 'FP32',
+      data: column === 2 ? rows : rows.map(() => 1),
+    }))
+    return readInferBody({ inputs }, ranged, serveLimits).outOfRange
+  }
+
+  test('are named; the ends, rounded as training was, lie inside', () => {
+    expect(namesOf([0.1, 3, 1])).toBeUndefined()
+    expect(namesOf([1, 3.01])).toEqual(['recent'])
+    expect(namesOf([0.09])).toEqual(['recent'])
+  })
+
+  test('a missing value lies nowhere, and ten names are enough', () => {
+    expect(namesOf([null, 1])).toBeUndefined()
+    const many = Array.from({ length: 12 }, (_, i) => ({ ...signature.inputs[0]!, name: `m${i}` }))
+    const wide = inputReader({ ...signature, inputs: many.map(each => ({ ...each, max: 0 })) })
+    const inputs = many.map(({ name }) => ({ name, shape: [1], datatype: 'FP32', data: [1] }))
+    const names = readInferBody({ inputs }, wide, serveLimits).outOfRange
+    expect(names).toEqual(many.slice(0, 10).map(({ name }) => name))
   })
 })

@@ -1,5 +1,14 @@
 import { MusterError } from '../base/errors.ts'
-import type { Signature } from '../fleet/index.ts'
+import {
+  checkAllRead,
+  countValues,
+  isBinary,
+  readBinaryColumn,
+  type TensorBytes,
+  tensorBytes,
+  wrongSize,
+} from './binary-tensors.ts'
+import { float32Limit, type InputReader, unusableValue } from './input-reader.ts'
 import type { ServeLimits } from './limits.ts'
 
 /*
@@ -9,48 +18,34 @@ import type { ServeLimits } from './limits.ts'
  * that the data does not back.
  */
 
-/** A signature made ready for look-ups, once per generation of a family. */
-export interface InputReader {
-  readonly signature: Signature
-  readonly count: number
-  readonly columns: ReadonlyMap<string, number>
-  /**
-   * For each column, the request it was last seen in: finds doubles without an allocation per
-   * request.
-   */
-  readonly seen: Uint32Array
-  stamp: number
-}
-
 export interface ReadRequest {
   readonly id: string | undefined
   readonly rows: number
   /** [rows, inputs], row-major, in the order of the signature. */
   readonly x: Float32Array
-}
-
-export function inputReader(signature: Signature): InputReader {
-  const count = signature.inputs.length
-  const columns = new Map(signature.inputs.map((input, column) => [input.name, column]))
-  return { signature, count, columns, seen: new Uint32Array(count), stamp: 0 }
+  /** Inputs with a value outside of what training saw; undefined when there is none. */
+  readonly outOfRange: readonly string[] | undefined
+  /** Whether the values of the answer are to stand behind its JSON. */
+  readonly binaryOutput: boolean
 }
 
 const members: ReadonlySet<string> = new Set(['id', 'parameters', 'inputs', 'outputs'])
 /**
- * The largest number that rounds to a finite float32: half a step above 3.4028234663852886e38,
- * exclusive.
+ * Inputs that an answer names as outside of what training saw: enough to see which, and a bound on
+ * what a wide view adds to each answer.
  */
-const float32Limit = 3.4028235677973366e38
+const namesOutOfRangeMax = 10
 
 /**
- * Reads `body`. Throws E_USAGE, E_TENSOR_* (naming the input), E_FEATURE_VALUE for a value that is
- * not finite, too large for float32, or null where the view does not impute; E_TOO_LARGE above the
- * row limit.
+ * Reads `body`, and `tensors` for the inputs whose values stand there. Throws E_USAGE, E_TENSOR_*
+ * (naming the input), E_FEATURE_VALUE for a value that is not finite, too large for float32, or
+ * missing where the view does not impute; E_TOO_LARGE above the row limit.
  */
 export function readInferBody(
   body: unknown,
   reader: InputReader,
   limits: ServeLimits,
+  tensors?: Uint8Array,
 ): ReadRequest {
   if (!isObject(body)) throw new MusterError('E_USAGE', 'the body is not a JSON object')
   for (const member in body) {
@@ -62,29 +57,31 @@ export function readInferBody(
   }
   const { id, inputs } = body
   readId(id, limits)
-  if (body.parameters != null && !isObject(body.parameters)) {
-    throw new MusterError('E_USAGE', '`parameters` is not an object', { field: 'parameters' })
-  }
-  if (body.outputs != null) checkOutputs(body.outputs, reader.signature.output.name)
+  const binaryOutput = readOutputs(body, reader.signature.output.name)
   if (!Array.isArray(inputs)) {
     throw new MusterError('E_TENSOR_MISSING', '`inputs` is not a list of tensors', {
       field: 'inputs',
       hint: listInputs(reader),
     })
   }
-  return { id: id as string | undefined, ...readInputs(inputs, reader, limits) }
+  const binary = tensors === undefined ? undefined : tensorBytes(tensors)
+  const { rows, x, outOfRange } = readInputs(inputs, binary, reader, limits)
+  if (binary !== undefined) checkAllRead(binary)
+  return { id: id as string | undefined, rows, x, outOfRange, binaryOutput }
 }
 
 function readInputs(
   inputs: readonly unknown[],
+  tensors: TensorBytes | undefined,
   reader: InputReader,
   limits: ServeLimits,
-): { rows: number; x: Float32Array } {
+): Pick<ReadRequest, 'rows' | 'x' | 'outOfRange'> {
   const { count, seen } = reader
   reader.stamp = reader.stamp === 0xffff_ffff ? 1 : reader.stamp + 1
   const stamp = reader.stamp
   let rows = -1
   let x: Float32Array | undefined
+  let outOfRange: string[] | undefined
   for (const input of inputs) {
     if (!isObject(input)) {
       throw new MusterError('E_TENSOR_DATA', 'an input is not an object', { field: 'inputs' })
@@ -98,7 +95,7 @@ function readInputs(
     }
     seen[column] = stamp
     checkDatatype(name, input.datatype)
-    const length = rowsOf(name, input, limits)
+    const length = rowsOf(name, input, tensors, limits)
     if (rows >= 0 && length !== rows) {
       throw new MusterError(
         'E_TENSOR_SHAPE',
@@ -110,11 +107,15 @@ function readInputs(
     // After the length of the data was seen to be what the shape says, so that no shape alone can
     // ask for memory.
     x ??= new Float32Array(rows * count)
-    const mayBeMissing = reader.signature.inputs[column]!.mayBeMissing
-    fillColumn(name, input.data as readonly unknown[], mayBeMissing, x, column, count)
+    const outside = isBinary(input)
+      ? readBinaryColumn(tensors!, input.datatype === 'FP64', rows, { reader, column, x })
+      : readColumn(input.data as readonly unknown[], reader, column, x)
+    if (!outside) continue
+    outOfRange ??= []
+    if (outOfRange.length < namesOutOfRangeMax) outOfRange.push(name)
   }
   if (inputs.length < count) throw missing(reader, stamp)
-  return { rows, x: x! }
+  return { rows, x: x!, outOfRange }
 }
 
 function columnOf(
@@ -164,8 +165,13 @@ function checkDatatype(name: string, datatype: unknown): void {
   })
 }
 
-/** The rows that `shape` states, once `data` is seen to have as many values. */
-function rowsOf(name: string, input: Record<string, unknown>, limits: ServeLimits): number {
+/** The rows that `shape` states, once the data is seen to have as many values. */
+function rowsOf(
+  name: string,
+  input: Record<string, unknown>,
+  tensors: TensorBytes | undefined,
+  limits: ServeLimits,
+): number {
   const { shape, data } = input
   const rows = Array.isArray(shape) ? shape[0] : undefined
   const formed =
@@ -180,20 +186,12 @@ function rowsOf(name: string, input: Record<string, unknown>, limits: ServeLimit
       { field: name },
     )
   }
-  if (!Array.isArray(data)) {
-    throw new MusterError('E_TENSOR_DATA', `input \`${name}\` has no \`data\` list`, {
-      field: name,
-      hint: 'send the values as JSON numbers in `data`',
-    })
-  }
-  if (data.length !== rows) {
-    const code = rows > limits.rowsPerRequestMax ? 'E_TENSOR_SHAPE' : 'E_TENSOR_DATA'
-    throw new MusterError(
-      code,
-      `input \`${name}\` has ${data.length} values, its shape says ${rows}`,
-      { field: name },
-    )
-  }
+  if (isBinary(input)) {
+    const values = countValues(name, input, tensors)
+    if (values !== rows) {
+      throw wrongSize(name, `has ${values} binary values, its shape says ${rows}`)
+    }
+  } else checkLength(name, data, rows, limits)
   if (rows > limits.rowsPerRequestMax) {
     throw new MusterError(
       'E_TOO_LARGE',
@@ -204,14 +202,33 @@ function rowsOf(name: string, input: Record<string, unknown>, limits: ServeLimit
   return rows
 }
 
-function fillColumn(
-  name: string,
+function checkLength(name: string, data: unknown, rows: number, limits: ServeLimits): void {
+  if (!Array.isArray(data)) {
+    throw new MusterError('E_TENSOR_DATA', `input \`${name}\` has no \`data\` list`, {
+      field: name,
+      hint: 'send the values as JSON numbers in `data`',
+    })
+  }
+  if (data.length === rows) return
+  throw new MusterError(
+    rows > limits.rowsPerRequestMax ? 'E_TENSOR_SHAPE' : 'E_TENSOR_DATA',
+    `input \`${name}\` has ${data.length} values, its shape says ${rows}`,
+    { field: name },
+  )
+}
+
+/** Gives whether a value lies outside of what training saw. NaN, which is imputed, does not. */
+function readColumn(
   data: readonly unknown[],
-  mayBeMissing: boolean,
-  x: Float32Array,
+  reader: InputReader,
   column: number,
-  count: number,
-): void {
+  x: Float32Array,
+): boolean {
+  const { name, mayBeMissing } = reader.signature.inputs[column]!
+  const { count } = reader
+  const low = reader.lows[column]!
+  const high = reader.highs[column]!
+  let outside = false
   for (let i = 0, at = column; i < data.length; i++, at += count) {
     let value = data[i]
     // The protocol lets data stand nested as the shape says or flat; for [n, 1] that is [[1], [2]].
@@ -219,10 +236,11 @@ function fillColumn(
     if (typeof value === 'number') {
       // Not finite, or not in float32: `1e999` is JSON, and JSON.parse makes it Infinity. NaN fails
       // both too.
-      if (!(value < float32Limit && value > -float32Limit)) throw notUsable(name, i, value)
+      if (!(value < float32Limit && value > -float32Limit)) throw unusableValue(name, i, value)
       x[at] = value
+      if (x[at]! < low || x[at]! > high) outside = true
     } else if (value === null) {
-      if (!mayBeMissing) throw notUsable(name, i, value)
+      if (!mayBeMissing) throw unusableValue(name, i, value)
       x[at] = Number.NaN
     } else {
       throw new MusterError(
@@ -232,17 +250,7 @@ function fillColumn(
       )
     }
   }
-}
-
-function notUsable(name: string, index: number, value: number | null): MusterError {
-  const [what, hint] =
-    value === null
-      ? ['is missing', 'give a value: the feature view declares no `impute` for it']
-      : ['is not a finite float32 number', 'send a finite number below 3.4e38; null if missing']
-  return new MusterError('E_FEATURE_VALUE', `value ${index} of input \`${name}\` ${what}`, {
-    field: name,
-    hint,
-  })
+  return outside
 }
 
 function readId(id: unknown, limits: ServeLimits): void {
@@ -254,19 +262,40 @@ function readId(id: unknown, limits: ServeLimits): void {
   )
 }
 
-function checkOutputs(outputs: unknown, known: string): void {
+/**
+ * Whether the answer is wanted in binary: for all outputs by `binary_data_output` of the request,
+ * for one by its own `binary_data`.
+ */
+function readOutputs(body: Record<string, unknown>, known: string): boolean {
+  const { parameters, outputs } = body
+  if (parameters != null && !isObject(parameters)) {
+    throw new MusterError('E_USAGE', '`parameters` is not an object', { field: 'parameters' })
+  }
+  let binary = readFlag(parameters, 'binary_data_output') ?? false
+  if (outputs == null) return binary
   if (!Array.isArray(outputs)) {
     throw new MusterError('E_USAGE', '`outputs` is not a list', { field: 'outputs' })
   }
   for (const output of outputs) {
     const name: unknown = isObject(output) ? output.name : undefined
-    if (name === known) continue
-    const shown = typeof name === 'string' ? `\`${name.slice(0, 128)}\`` : 'without a name'
-    throw new MusterError('E_TENSOR_UNKNOWN', `the output asked for is ${shown}`, {
-      field: 'outputs',
-      hint: `the model has one output, \`${known}\``,
-    })
+    if (name !== known) {
+      const shown = typeof name === 'string' ? `\`${name.slice(0, 128)}\`` : 'without a name'
+      throw new MusterError('E_TENSOR_UNKNOWN', `the output asked for is ${shown}`, {
+        field: 'outputs',
+        hint: `the model has one output, \`${known}\``,
+      })
+    }
+    binary = readFlag(output.parameters, 'binary_data') ?? binary
   }
+  return binary
+}
+
+function readFlag(parameters: unknown, name: string): boolean | undefined {
+  const flag = isObject(parameters) ? parameters[name] : undefined
+  if (flag === undefined || typeof flag === 'boolean') return flag
+  throw new MusterError('E_TENSOR_BINARY', `\`${name}\` is neither true nor false`, {
+    field: name,
+  })
 }
 
 function listInputs(reader: InputReader): string {

@@ -1,0 +1,50 @@
+import { MusterError } from '../base/errors.ts'
+import type { Signature } from '../fleet/index.ts'
+
+/** A signature made ready for look-ups, once per generation of a family. */
+export interface InputReader {
+  readonly signature: Signature
+  readonly count: number
+  readonly columns: ReadonlyMap<string, number>
+  /** What training saw of each column; -Infinity and Infinity where that is not known. */
+  readonly lows: Float32Array
+  readonly highs: Float32Array
+  /**
+   * For each column, the request it was last seen in: finds doubles without an allocation per
+   * request.
+   */
+  readonly seen: Uint32Array
+  stamp: number
+}
+
+export function inputReader(signature: Signature): InputReader {
+  const { inputs } = signature
+  const count = inputs.length
+  return {
+    signature,
+    count,
+    columns: new Map(inputs.map((input, column) => [input.name, column])),
+    lows: Float32Array.from(inputs, input => input.min ?? Number.NEGATIVE_INFINITY),
+    highs: Float32Array.from(inputs, input => input.max ?? Number.POSITIVE_INFINITY),
+    seen: new Uint32Array(count),
+    stamp: 0,
+  }
+}
+
+/**
+ * The largest number that rounds to a finite float32: half a step above 3.4028234663852886e38,
+ * exclusive.
+ */
+export const float32Limit = 3.4028235677973366e38
+
+/** A value that is missing where nothing imputes (NaN and null alike), or beyond float32. */
+export function unusableValue(name: string, index: number, value: number | null): MusterError {
+  const [what, hint] =
+    value === null
+      ? ['is missing', 'give a value: the feature view declares no `impute` for it']
+      : ['is not a finite float32 number', 'send a finite number below 3.4e38; null if missing']
+  return new MusterError('E_FEATURE_VALUE', `value ${index} of input \`${name}\` ${what}`, {
+    field: name,
+    hint,
+  })
+}
