@@ -52,4 +52,15 @@ export interface FitOutput {
   /** The parameters of the fitted, as a pack. See `registry/pack.ts`. */
   readonly pack: Digest
   readonly members: readonly FitRow[]
+  /**
+   * What training saw of each feature of the view, in their order: of the root's rows, and so of
+   * the whole family's. The trunk has them; null for a feature that the fit does not read.
+   */
+  readonly ranges?: readonly (FeatureRange | null)[]
+}
+
+/** The least and the largest value of a feature, both seen; missing values do not count. */
+export interface FeatureRange {
+  readonly min: number
+  readonly max: number
 }

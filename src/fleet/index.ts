@@ -7,7 +7,13 @@ export {
   type Role,
   roleOf,
 } from './family.ts'
-export { type FitFailure, type FitOutput, type FitRow, fitFailures } from './fit.ts'
+export {
+  type FeatureRange,
+  type FitFailure,
+  type FitOutput,
+  type FitRow,
+  fitFailures,
+} from './fit.ts'
 export type { FrameManifest, FramePart, LabelManifest } from './frame.ts'
 export { putJson, readJson } from './json-blob.ts'
 export { type ModelRecord, type ModelState, modelStates, type Recipe } from './model.ts'

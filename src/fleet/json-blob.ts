@@ -6,7 +6,7 @@ import type { Blobs } from './blobs.ts'
  * bytes.
  */
 
-export async function readJson<T>(blobs: Blobs, digest: Digest): Promise<T> {
+export async function readJson<T>(blobs: Pick<Blobs, 'get'>, digest: Digest): Promise<T> {
   return JSON.parse(Buffer.from(await blobs.get(digest)).toString('utf8')) as T
 }
 

@@ -1,4 +1,6 @@
 import type { Logger } from 'pino'
+import type { Digest } from '../base/digest.ts'
+import { type Blobs, type FitOutput, readJson, type Signature } from '../fleet/index.ts'
 import type { DataPlane } from '../serve/index.ts'
 import {
   familyGenerations,
@@ -6,7 +8,16 @@ import {
   readRunWork,
   type Store,
   servingRun,
+  stepsOf,
 } from '../store/index.ts'
+
+export interface RouteFollowerParts {
+  readonly store: Store
+  readonly blobs: Pick<Blobs, 'get'>
+  readonly plane: DataPlane
+  readonly environment: string
+  readonly log: Logger
+}
 
 /**
  * Hands the routes of one environment to the data plane: those of every family whose generation is
@@ -15,16 +26,18 @@ import {
  */
 export class RouteFollower {
   readonly #store: Store
+  readonly #blobs: Pick<Blobs, 'get'>
   readonly #plane: DataPlane
   readonly #environment: string
   readonly #log: Logger
   readonly #has = new Map<string, number>()
 
-  constructor(store: Store, plane: DataPlane, environment: string, log: Logger) {
-    this.#store = store
-    this.#plane = plane
-    this.#environment = environment
-    this.#log = log
+  constructor(parts: RouteFollowerParts) {
+    this.#store = parts.store
+    this.#blobs = parts.blobs
+    this.#plane = parts.plane
+    this.#environment = parts.environment
+    this.#log = parts.log
   }
 
   async follow(): Promise<void> {
@@ -56,6 +69,29 @@ export class RouteFollower {
     const run = await servingRun(this.#store, blueprint)
     const work = run && (await readRunWork(this.#store, run.id))
     if (!work) return
-    await this.#plane.replaceFamily(routes, { signature: work.signature, purpose: work.purpose })
+    const trunk = (await stepsOf(this.#store, run.id)).find(step => step.kind === 'trunk')
+    const signature = await this.#withRanges(work.signature, trunk?.output ?? undefined, blueprint)
+    await this.#plane.replaceFamily(routes, { signature, purpose: work.purpose })
+  }
+
+  /**
+   * With what training saw of each input, by the trunk of the run that serves. Answers do not
+   * depend on it: without the blob they are given all the same, and none says that it is out of
+   * range.
+   */
+  async #withRanges(
+    signature: Signature,
+    trunk: Digest | undefined,
+    blueprint: string,
+  ): Promise<Signature> {
+    if (trunk === undefined) return signature
+    try {
+      const { ranges } = await readJson<FitOutput>(this.#blobs, trunk)
+      const inputs = signature.inputs.map((input, i) => ({ ...input, ...ranges?.[i] }))
+      return { ...signature, inputs }
+    } catch (error) {
+      this.#log.warn({ err: error, blueprint }, 'what training saw cannot be read; nothing is said')
+      return signature
+    }
   }
 }

@@ -76,7 +76,13 @@ export async function startServer(config: Config): Promise<Server> {
   )
   const wake = new Wake()
   stack.use(await listen(databaseUrl, () => wake.tell()))
-  const follower = new RouteFollower(store, plane, servedEnvironment, log)
+  const follower = new RouteFollower({
+    store,
+    blobs,
+    plane,
+    environment: servedEnvironment,
+    log,
+  })
   const loop = new Loop({ store, blobs, queue, code: codeVersion() })
   stack.use(keepLooking(wake, log, 'loop', () => loop.activate()))
   stack.use(keepLooking(wake, log, 'routes', () => follower.follow()))

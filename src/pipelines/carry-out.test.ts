@@ -104,6 +104,25 @@ function stateOf(rows: readonly FitRow[], name: string): string {
   return row.state === 'fitted' ? 'fitted' : row.code
 }
 
+test('the trunk keeps what training saw of each feature; leaves do not', async () => {
+  await using blobs = await someBlobs()
+  const leaves = linearLeaves(keys, 400).map(leaf => ({
+    ...leaf,
+    // Rows after the training span, and a value that is missing within it, are not of the range.
+    rows: [
+      ...leaf.rows.map((row, i) => (i === 0 ? { ...row, x: [Number.NaN, row.x[1]!] } : row)),
+      { day: 90, x: [1e6, -1e6], y: 0 },
+    ],
+  }))
+  const { outputs } = await walk({ leaves, cuts: [2] }, blobs)
+  const training = leaves.flatMap(leaf => leaf.rows).filter(({ day }) => day < 60)
+  const ends = [0, 1].map(f => {
+    const values = training.map(row => Math.fround(row.x[f]!)).filter(x => !Number.isNaN(x))
+    return { min: Math.min(...values), max: Math.max(...values) }
+  })
+  expect(outputs.map(output => output.ranges)).toEqual([ends, undefined, undefined])
+})
+
 test('a family goes from rows to evidence and report, no member lost', async () => {
   await using blobs = await someBlobs()
   const { rows, evidence, report } = await walk({ leaves: linearLeaves(keys, 400) }, blobs)

@@ -1,6 +1,13 @@
 import type { Digest } from '../base/digest.ts'
 import type { ModelName } from '../base/ids.ts'
-import { type Blobs, type FitOutput, type FitRow, putJson, readJson } from '../fleet/index.ts'
+import {
+  type Blobs,
+  type FeatureRange,
+  type FitOutput,
+  type FitRow,
+  putJson,
+  readJson,
+} from '../fleet/index.ts'
 import { readPack, writePack } from '../registry/index.ts'
 
 export type FittedRow = FitRow & { readonly state: 'fitted' }
@@ -21,7 +28,13 @@ export type FitResult =
 /** Packs the fitted, in order, and stores the `FitOutput`. */
 export async function writeFits(
   results: readonly FitResult[],
-  at: { readonly graph: Digest; readonly width: number; readonly blobs: Blobs },
+  at: {
+    readonly graph: Digest
+    readonly width: number
+    readonly blobs: Blobs
+    /** Of the trunk alone. */
+    readonly ranges?: readonly (FeatureRange | null)[]
+  },
 ): Promise<Digest> {
   const names: ModelName[] = []
   const fitted = results.filter(result => 'parameters' in result)
@@ -33,7 +46,8 @@ export async function writeFits(
     return { ...result.fit, row }
   })
   const pack = await at.blobs.put(writePack({ graph: at.graph, width: at.width, names, rows }))
-  return putJson(at.blobs, { graph: at.graph, pack, members } satisfies FitOutput)
+  const ranges = at.ranges && { ranges: at.ranges }
+  return putJson(at.blobs, { graph: at.graph, pack, members, ...ranges } satisfies FitOutput)
 }
 
 /** The fitted members of some outputs by name, in their order. */

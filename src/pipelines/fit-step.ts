@@ -20,7 +20,7 @@ import {
 import { fitMembers } from './fit-level.ts'
 import { type FitResult, readFits, writeFits } from './fit-output.ts'
 import { type FitScope, leavesScope, trunkScope } from './fit-scope.ts'
-import { featureUse, fitTransforms } from './fit-transforms.ts'
+import { featureRanges, featureUse, fitTransforms } from './fit-transforms.ts'
 import type { FitGround } from './fitter.ts'
 import { graphHead } from './head.ts'
 import { memberParameters } from './member-parameters.ts'
@@ -69,7 +69,8 @@ export async function fitStep(input: FitInput, at: StepAt): Promise<Digest> {
     at.progress({ done: results.length, total: scope.members, unit: 'members' })
   }
   for (const fit of scope.absent) results.push({ fit })
-  return writeFits(results, { graph, width: layout.width, blobs: at.blobs })
+  const ranges = input.kind === 'trunk' ? { ranges: featureRanges(ground.training.parts) } : {}
+  return writeFits(results, { graph, width: layout.width, blobs: at.blobs, ...ranges })
 }
 
 async function readScope(input: FitInput, blobs: Blobs): Promise<FitScope> {

@@ -1,4 +1,5 @@
 import { must } from '../base/assert.ts'
+import type { FeatureRange } from '../fleet/index.ts'
 import {
   type FeatureSlots,
   type RowLayout,
@@ -106,4 +107,23 @@ function meanAndDeviation(
   if (count === 0) return { mean: 0, deviation: 0 }
   const variance = squares / count - (sum / count) ** 2
   return { mean: shift + sum / count, deviation: Math.sqrt(Math.max(0, variance)) }
+}
+
+/** What the training rows hold of each feature, raw; null where they hold no value of it. */
+export function featureRanges(
+  parts: readonly Pick<TrainingPart, 'raw'>[],
+): readonly (FeatureRange | null)[] {
+  const features = parts[0]?.raw.length ?? 0
+  return Array.from({ length: features }, (_, f) => {
+    let min = Number.POSITIVE_INFINITY
+    let max = Number.NEGATIVE_INFINITY
+    for (const { raw } of parts) {
+      // Comparisons with NaN are false, so a missing value moves neither end.
+      for (const value of raw[f]!) {
+        if (value < min) min = value
+        if (value > max) max = value
+      }
+    }
+    return min <= max ? { min, max } : null
+  })
 }

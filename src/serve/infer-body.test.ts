@@ -60,7 +60,7 @@ function send({ inputs, more, header, tail }: Sent) {
 const two = [binaryInput('f0', [5, 6.5]), binaryInput('f1', [1, Number.NaN])]
 const problemOf = ({ bytes }: { bytes: Buffer }) => JSON.parse(bytes.toString())
 
-test('a body without a content type is JSON; a type that is named must be one that is read', async () => {
+test('a body without a content type is JSON; a type that is named must be read here', async () => {
   const body = JSON.stringify(sampleBody([1]))
   expect((await post(body)).status).toBe(200)
   expect((await post(body, { 'content-type': 'application/json' })).status).toBe(200)

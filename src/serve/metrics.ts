@@ -88,26 +88,19 @@ export function openServeMetrics(): ServeMetrics {
     registers,
     () => outOfRangeAnswers,
   )
-  new Gauge({
-    name: 'muster_models_serving',
-    help: 'Models with a route of their own.',
+  gaugeServing(registers, () => countServing())
+  const latency = histogram(
+    'muster_infer_latency_seconds',
+    'From the read body to the answer, refusals included.',
     registers,
-    collect() {
-      this.set(countServing())
-    },
-  })
-  const latency = new Histogram({
-    name: 'muster_infer_latency_seconds',
-    help: 'From the read body to the answer, refusals included.',
-    buckets: latencyBuckets,
+    latencyBuckets,
+  )
+  const callRows = histogram(
+    'muster_infer_batch_rows',
+    'Rows of one ONNX call.',
     registers,
-  })
-  const callRows = new Histogram({
-    name: 'muster_infer_batch_rows',
-    help: 'Rows of one ONNX call.',
-    buckets: rowBuckets,
-    registers,
-  })
+    rowBuckets,
+  )
   return {
     registry,
     answered({ values, because, outOfRange }, seconds) {
@@ -136,6 +129,26 @@ function counter(name: string, help: string, registers: Registry[], read: () => 
     collect() {
       this.reset()
       this.inc(read())
+    },
+  })
+}
+
+function histogram(
+  name: string,
+  help: string,
+  registers: Registry[],
+  buckets: number[],
+): Histogram {
+  return new Histogram({ name, help, buckets, registers })
+}
+
+function gaugeServing(registers: Registry[], read: () => number): void {
+  new Gauge({
+    name: 'muster_models_serving',
+    help: 'Models with a route of their own.',
+    registers,
+    collect() {
+      this.set(read())
     },
   })
 }

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { expect, inject, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
+import type { Signature } from '../../src/fleet/index.ts'
 import { RouteFollower } from '../../src/main/route-follower.ts'
 import { openDataPlane } from '../../src/serve/index.ts'
 import { listRuns, readJudgements, readVersion, readVersions } from '../../src/store/index.ts'
@@ -56,13 +57,28 @@ test('a champion of another view is not taken for one of this, also of one graph
   expect(judgement?.evidence).toMatchObject({ championAbsent: 'other-view' })
 })
 
+/** The same value for each input, missing where it may be. */
+const asked = (signature: Signature, value: number) =>
+  signature.inputs.map(({ name, mayBeMissing }) => ({
+    name,
+    datatype: 'FP32',
+    shape: [1, 1],
+    data: [mayBeMissing ? null : value],
+  }))
+
 test('a server that starts afresh answers by the champions of the old view', async () => {
   await using world = await openWorld(inject('postgresUrl'))
   await world.follow(fleetYaml())
   await world.follow(second({ gates: '{ exact: "evidence.candidate.rmse < 0.001" }' }))
   const plane = openDataPlane({ blobs: world.blobs, clock: systemClock, environment: 'prod' })
   try {
-    const follower = new RouteFollower(world.store, plane, 'prod', pino({ level: 'silent' }))
+    const follower = new RouteFollower({
+      store: world.store,
+      blobs: world.blobs,
+      plane,
+      environment: 'prod',
+      log: pino({ level: 'silent' }),
+    })
     await follower.follow()
     expect(plane.isReady).toBe(true)
     const { signature } = plane.metadata('units.bread.cork')
@@ -71,6 +87,10 @@ test('a server that starts afresh answers by the champions of the old view', asy
       'promotion',
       'recent.product_shop_mean_7d',
     ])
+    // What the training rows held, from the trunk of the run that serves.
+    expect(signature.inputs[1]).toMatchObject({ name: 'promotion', min: 0, max: 1 })
+    const answer = await plane.infer({ model: 'units', body: { inputs: asked(signature, 7) } })
+    expect(answer.outOfRange).toEqual(['weekend', 'promotion'])
   } finally {
     await plane.close()
   }
