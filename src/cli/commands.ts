@@ -37,7 +37,7 @@ const begin: readonly CommandFacts[] = [
     options: [],
     examples: [
       { call: 'muster init shop', does: 'a fleet of 40 sales models in ./shop' },
-      { call: 'cd shop && muster apply', does: 'train, judge and serve them' },
+      { call: 'muster apply shop', does: 'train, judge and serve them' },
     ],
     notes: ['Nothing that exists is overwritten.'],
     asksServer: false,
@@ -135,7 +135,7 @@ const change: readonly CommandFacts[] = [
       {
         name: 'plan',
         required: false,
-        help: 'p-81, or a file of `plan --out` (default: plan this folder now)',
+        help: 'p-81, a file of `plan --out`, or a folder to plan now (default: here)',
         files: true,
       },
     ],

@@ -28,7 +28,8 @@ export async function readPlanWord(
   if (/^p-\d+$/.test(given)) return { id: given, digest: undefined }
   const path = resolve(cwd, given)
   const found = await stat(path).catch(() => undefined)
-  const hint = 'give the id of a plan (p-81), or a file of `muster plan --out FILE`'
+  const hint =
+    'give the id of a plan (p-81), a file of `muster plan --out FILE`, or the folder of a fleet'
   if (!found) throw new MusterError('E_USAGE', `${given} is neither a plan nor a file`, { hint })
   if (!found.isFile())
     throw new MusterError('E_USAGE', `${given} is a folder, not a file`, { hint })

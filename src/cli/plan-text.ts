@@ -14,7 +14,8 @@ export function levelsText(levels: PlanGroupRow['levels']): string {
     .map(({ level, key, members }) => {
       if (level === 'root') return countOf(members, 'root')
       if (level === 'leaf') return `${formatCount(members)} ${members === 1 ? 'leaf' : 'leaves'}`
-      const column = key.split('.').at(-1) ?? 'segment'
+      // Of a blueprint that is gone, nobody knows the key.
+      const column = key.split('.').at(-1) || 'segment'
       return `${formatCount(members)} ${printable(members === 1 ? column : plural(column))}`
     })
     .join(', ')

@@ -72,7 +72,6 @@ describe('refusals are one line and a hint (RELIABILITY C86)', () => {
     [['plan', 'nowhere'], 'muster: nowhere does not exist\n  name the folder of a fleet'],
     [['plan', 'plain.txt'], 'muster: plain.txt is not a folder\n'],
     [['apply', 'nowhere'], 'muster: nowhere is neither a plan nor a file\n'],
-    [['apply', '.'], 'muster: . is a folder, not a file\n'],
     [['apply', 'plain.txt'], 'muster: plain.txt is not a plan: it is not JSON\n'],
     [['predict', 'a', '--input', 'x'], 'muster: `x` is not of the form feature=number\n'],
     [['predict', 'a'], 'muster: there are no inputs\n'],

@@ -188,6 +188,22 @@ describe('plan', () => {
     expect((await ask('plan --against p-9')).code).toBe(2)
   })
 
+  test('a bad rule is told without a server, and so is data outside the fleet', async () => {
+    await startFleet()
+    const alone = (env: Record<string, string> = {}) => say(['validate'], { cwd: folder, env })
+    expect((await alone()).code).toBe(0)
+    const text = readFileSync(join(folder, 'muster.yaml'), 'utf8')
+    writeFileSync(join(folder, 'muster.yaml'), `${text}gates: { good: evidence.rmes < 9.0 }\n`)
+    const rule = await alone()
+    expect(rule.code).toBe(2)
+    expect(rule.err).toContain('gate `good` of blueprint `units-sold`: unknown metric')
+    expect(rule.err).toContain('^^^^^^^^^^^^^^^^^^^ use `evidence.rmse`')
+    writeFileSync(join(folder, 'muster.yaml'), text.replace('sales.csv', '/data/sales.csv'))
+    expect((await alone()).err).toContain('MUSTER_DATA_ROOTS')
+    expect((await alone({ MUSTER_DATA_ROOTS: '/other:/data' })).code).toBe(0)
+    expect((await alone({ MUSTER_DATA_ROOTS: 'data' })).err).toContain('not an absolute path')
+  })
+
   test('an invalid declaration is refused without a server', async () => {
     await startFleet()
     writeFileSync(join(folder, 'more.yaml'), 'kind: Source\nnmae: x\n')
@@ -209,12 +225,25 @@ describe('apply', () => {
     expect(err.trim().split('\n')).toEqual([
       'p-81 adopted: 1 run',
       'run r-7 started: route-late, 8 models',
-      'run r-7: route-late frame done in 1.5 s (3,000 of 3,000 rows)',
-      'run r-7: route-late leaves done in 1.5 s (5 of 5 members)',
+      'run r-7: route-late frame done in 1.5 s',
+      'run r-7: route-late leaves done in 1.5 s',
       'run r-7 finished: route-late: 3 serve, 1 answered by an ancestor, 1 refused, 1 failed',
       '  not-worth-keeping 2 · constant-label 1',
       'Next: muster status',
     ])
+  })
+
+  test('--no-wait adopts and follows nothing', async () => {
+    const { code, err } = await ask('apply p-81 --no-wait')
+    expect([code, err]).toEqual([0, 'p-81 adopted: 1 run\nFollow them: muster status --watch\n'])
+  })
+
+  test('a folder is planned and done, as `plan` takes it', async () => {
+    expect((await say(['init', 'shop'], { cwd: folder })).code).toBe(0)
+    const { code, err } = await ask('apply shop')
+    expect(code).toBe(0)
+    expect(err).toContain('p-81 adopted: 1 run\n')
+    expect((await ask('apply nowhere')).err).toContain('neither a plan nor a file')
   })
 
   test('a terminal redraws, MUSTER_PLAIN=1 never does', async () => {

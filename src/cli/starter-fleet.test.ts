@@ -28,7 +28,9 @@ test('init writes once, and overwrites nothing', async () => {
   const cwd = mkdtempSync(join(tmpdir(), 'muster-init-'))
   const first = await say(['init', 'My Shop!'], { cwd })
   expect([first.code, first.out]).toEqual([0, ''])
-  expect(first.err).toContain('Next: muster up (in another terminal), then: cd')
+  expect(first.err).toContain(
+    "Next: cd 'My Shop!' && muster up\nThen, in another terminal: cd 'My Shop!' && muster plan\n",
+  )
   expect(readdirSync(join(cwd, 'My Shop!'))).toEqual(['muster.yaml', 'sales.csv'])
   expect(readFileSync(join(cwd, 'My Shop!', 'muster.yaml'), 'utf8')).toContain('fleet: my-shop\n')
   expect((await say(['validate', 'My Shop!'], { cwd })).code).toBe(0)

@@ -33,6 +33,13 @@ export const validateAnswer = z.object({
 })
 export type ValidateAnswer = z.infer<typeof validateAnswer>
 
+/**
+ * Free disk below which the doctor, on either side, finds a fault, in bytes.
+ *
+ * 2 GB: what a plan of 10,000 models leaves, with its frames, is one to two.
+ */
+export const freeBytesMin = 2_000_000_000
+
 /** One thing that the doctor looked at; a fault comes with its cure. */
 export const check = z.object({
   name: z.string(),

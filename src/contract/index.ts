@@ -3,6 +3,7 @@ export {
   check,
   type DoctorAnswer,
   doctorAnswer,
+  freeBytesMin,
   type SpecProblem,
   type ValidateAnswer,
   type ValidateAsk,

@@ -42,6 +42,7 @@ export const stepRow = z.object({
   total: count,
   unit: z.string(),
   seconds: seconds.nullable().describe('Wall time, once it is known.'),
+  found: z.boolean().describe('Done before the run was made: an earlier one spent the time.'),
 })
 export type StepRow = z.infer<typeof stepRow>
 

@@ -1,13 +1,10 @@
-import { statfs } from 'node:fs/promises'
+import { access, constants, statfs } from 'node:fs/promises'
 import { formatNumber } from '../base/format.ts'
-import type { DoctorAnswer } from '../contract/index.ts'
+import { type DoctorAnswer, freeBytesMin } from '../contract/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { failedRuns } from './failed-runs.ts'
 
 type Check = DoctorAnswer['checks'][number]
-
-/** Below this the next run may not find room for its frame. */
-const freeBytesLeast = 1_000_000_000
 
 async function database({ store }: DeskParts): Promise<Check> {
   const name = 'database'
@@ -19,15 +16,26 @@ async function database({ store }: DeskParts): Promise<Check> {
   }
 }
 
+async function state({ blobs }: DeskParts): Promise<Check> {
+  const name = 'state'
+  try {
+    await access(blobs.scratch, constants.W_OK)
+    return { name, ok: true, detail: 'its folder can be written', cure: null }
+  } catch {
+    const cure = 'let the user of the server own the folder, or set MUSTER_HOME to another'
+    return { name, ok: false, detail: 'its folder cannot be written', cure }
+  }
+}
+
 async function disk({ blobs }: DeskParts): Promise<Check> {
   const { bavail, bsize } = await statfs(blobs.scratch)
   const free = bavail * bsize
-  const ok = free >= freeBytesLeast
+  const ok = free >= freeBytesMin
   return {
     name: 'disk',
     ok,
     detail: `${formatNumber(free / 1e9)} GB free where the state is`,
-    cure: ok ? null : 'free some space, or move the state: MUSTER_HOME',
+    cure: ok ? null : `free ${freeBytesMin / 1e9} GB at least, or move the state: MUSTER_HOME`,
   }
 }
 
@@ -44,7 +52,7 @@ async function runs(parts: DeskParts): Promise<Check> {
 
 /** What can be wrong on the side of the server, each with its cure. */
 export async function doctor(parts: DeskParts): Promise<DoctorAnswer> {
-  const checks = [await database(parts), await disk(parts)]
+  const checks = [await database(parts), await state(parts), await disk(parts)]
   if (checks[0]!.ok) checks.push(await runs(parts))
   return { ok: checks.every(check => check.ok), checks }
 }

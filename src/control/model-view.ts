@@ -42,14 +42,13 @@ function valuesOf(
   keyValues: readonly string[],
 ): ModelView['values'] {
   if (!blueprint) return []
-  const { pipeline, members, view, label, place } = blueprint
-  const declared = placeText(place)
-  const own = { pipeline: pipeline.id, view, label, atLeast: members.atLeast }
+  const { pipeline, members, view, label, fieldPlaces } = blueprint
+  const own = { pipeline: pipeline.id, view, label, atLeast: members.atLeast } as const
   return [
     ...Object.entries(own).map(([name, value]) => ({
       name,
       value: String(value),
-      origin: declared,
+      origin: placeText(fieldPlaces[name as keyof typeof own]) || 'default of Blueprint',
       over: null,
     })),
     ...effectiveParameters(blueprint, keyValues).map(({ name, value, from }) => ({

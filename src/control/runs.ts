@@ -21,7 +21,7 @@ export function runRow(run: Run): RunRow {
 }
 
 function stepRow(step: StepStatus, blueprint: string): StepRow {
-  const { run, kind, part, state, attempts, done, total, unit, seconds } = step
+  const { run, kind, part, state, attempts, done, total, unit, seconds, found } = step
   return {
     run,
     blueprint,
@@ -33,6 +33,7 @@ function stepRow(step: StepStatus, blueprint: string): StepRow {
     total,
     unit,
     seconds: seconds ?? null,
+    found,
   }
 }
 

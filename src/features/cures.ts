@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../base/errors.ts'
 
 /*
- * What to do about a fault of data or SQL where nothing nearer is known, because DuckDB said what is
- * wrong and not what to do: nobody is left with a fault alone.
+ * What to do about a fault of data or SQL where nothing nearer is known, because DuckDB said what
+ * is wrong and not what to do: nobody is left with a fault alone.
  */
 
 const cures: Readonly<Partial<Record<ErrorCode, string>>> = {

@@ -20,8 +20,8 @@ export class DataFault extends MusterError {
 }
 
 /**
- * The error as a fault of what stands at `at`, unless it is one of another place already, or none of
- * the data: a full disk, a damaged blob.
+ * The error as a fault of what stands at `at`, unless it is one of another place already, or none
+ * of the data: a full disk, a damaged blob.
  */
 export function faultAt(at: DeclaredAt, error: unknown, doing = ''): unknown {
   if (error instanceof DataFault || !(error instanceof MusterError)) return error

@@ -101,6 +101,7 @@ export function aBlueprint(more: Partial<BlueprintSpec> = {}): BlueprintSpec {
     label: 'value',
     labelUnit: undefined,
     pipeline: { id: 'ridge@1', parameters: {} },
+    fieldPlaces: { pipeline: place, view: place, label: place },
     parameterPlaces: {},
     spans: { train: span, judge: span, report: undefined },
     gates: {},

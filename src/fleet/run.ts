@@ -49,4 +49,6 @@ export interface StepStatus {
   readonly total: number
   readonly unit: string
   readonly seconds: number | undefined
+  /** Done before the run was made, so that the run took what was there; the time was spent then. */
+  readonly found: boolean
 }

@@ -49,6 +49,7 @@ function blueprintOf(name: string, changes: Partial<BlueprintSpec> = {}): Bluepr
     label: 'delay > 15',
     labelUnit: undefined,
     pipeline: { id: 'logistic@1', parameters: { folds: 5 } },
+    fieldPlaces: { pipeline: place, view: place, label: place },
     parameterPlaces: {},
     spans: { train: span('2001-01..2001-04'), judge: span('2001-05'), report: span('2001-06') },
     gates: {},

@@ -1,6 +1,7 @@
 import { digestOfValue } from '../base/digest.ts'
 import { nearest } from '../base/nearest.ts'
 import type { DeclaredKind, FleetReading } from './declared.ts'
+import type { SpecDocument } from './document.ts'
 import { complainOfEnvironment } from './environments.ts'
 import type { BlueprintSpec, FeatureViewSpec, QualityMetric, Span } from './fleet-spec.ts'
 import { readOverrides } from './overrides.ts'
@@ -52,6 +53,7 @@ export function readBlueprint(
     ...meaning,
     view: view.id,
     labelUnit: value.labelUnit,
+    fieldPlaces: placesIn(document),
     parameterPlaces: chosen.places,
     objectives: { latencyP99Ms: value.objectives.latencyP99Ms, quality: objective },
     budget: { trainSeconds: value.budget.trainSeconds },
@@ -64,6 +66,16 @@ export function readBlueprint(
       overrides: overrideMeaning,
     }),
     place: document.place,
+  }
+}
+
+function placesIn(document: SpecDocument): BlueprintSpec['fieldPlaces'] {
+  const atLeast = ['members', 'atLeast']
+  return {
+    pipeline: document.placeOf(['pipeline']),
+    view: document.placeOf(['view']),
+    label: document.placeOf(['label']),
+    ...(document.get(atLeast) === undefined ? {} : { atLeast: document.placeOf(atLeast) }),
   }
 }
 

@@ -8,6 +8,7 @@ export function fleetDigest(spec: Omit<FleetSpec, 'digest'>) {
   const bare = <T extends object>(value: T) => ({
     ...value,
     place: undefined,
+    fieldPlaces: undefined,
     parameterPlaces: undefined,
   })
   const sorted = (values: Iterable<{ name: string; id?: string }>) =>

@@ -112,6 +112,10 @@ export interface BlueprintSpec {
   readonly labelUnit: string | undefined
   /** With the defaults of the pipeline filled in. */
   readonly pipeline: PipelineChoice
+  /** Where these are declared; `atLeast` has a default. */
+  readonly fieldPlaces: Readonly<Record<'pipeline' | 'view' | 'label', Place>> & {
+    readonly atLeast?: Place
+  }
   /** Where parameters are declared; those that are not have their default. */
   readonly parameterPlaces: Readonly<Record<string, Place>>
   readonly spans: { readonly train: Span; readonly judge: Span; readonly report: Span | undefined }

@@ -7,8 +7,9 @@ import type { DeclarationProblem, Position } from './problem.ts'
 import { subjectOf } from './subject.ts'
 
 /*
- * The way back from a `FleetSpec` to the text. What is found only later, by gates and by data, knows
- * specs and no YAML; with this it is told at the very field, like everything that `readFleet` finds.
+ * The way back from a `FleetSpec` to the text. What is found only later, by gates and by data,
+ * knows specs and no YAML; with this it is told at the very field, like everything that `readFleet`
+ * finds.
  */
 
 /** A declared thing, and the value in it that is meant, in the terms of its spec. */
@@ -16,7 +17,9 @@ export interface DeclaredAt {
   readonly kind: Kind
   /** `name@version` of a view or a policy. */
   readonly name: string
-  /** `['features', 'hour', 'sql']`; of a group by the feature: `['features', 'a_mean_1h', 'of']`. */
+  /**
+   * `['features', 'hour', 'sql']`; of a group by the feature: `['features', 'a_mean_1h', 'of']`.
+   */
   readonly path: readonly (string | number)[]
 }
 

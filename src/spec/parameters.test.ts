@@ -62,12 +62,6 @@ test('the narrowest match wins, and each value names its origin', () => {
   expect(segment).not.toHaveProperty('penalty')
   expect(effectiveParameters(blueprint, ['ATL', 'HNL'])).toEqual([
     { name: 'penalty', value: 3, from: 'muster.yaml:43 override ATL.HNL' },
-    {
-      name: 'penalties',
-      value: [0.1, 1, 10, 100, 1_000, 10_000, 100_000],
-      from: 'default of logistic@1',
-    },
-    { name: 'folds', value: 5, from: 'default of logistic@1' },
     { name: 'minRows', value: 20, from: 'muster.yaml:45 override *.HNL' },
     { name: 'maxPasses', value: 25, from: 'default of logistic@1' },
   ])
@@ -76,6 +70,28 @@ test('the narrowest match wins, and each value names its origin', () => {
     value: 0.5,
     from: 'muster.yaml:39',
   })
+})
+
+const some = '{ match: ATL, pipeline: { minRows: 12 } }'
+
+test('what a penalty is chosen from is told where it is chosen, and nowhere else', () => {
+  const names = (pipeline?: string) =>
+    effectiveParameters(blueprintWith([some], pipeline), []).map(parameter => parameter.name)
+  expect(names()).toEqual(['penalties', 'folds', 'minRows', 'maxPasses'])
+  expect(names('{ name: logistic@1, penalty: 2 }')).toEqual(['penalty', 'minRows', 'maxPasses'])
+})
+
+test('fields of a blueprint are declared on lines of their own', () => {
+  const { fieldPlaces } = blueprintWith([some])
+  expect(Object.entries(fieldPlaces).map(([field, { line }]) => [field, line])).toEqual([
+    ['pipeline', 39],
+    ['view', 37],
+    ['label', 38],
+    ['atLeast', 36],
+  ])
+  const spare = sampleFleet.replace('members: { atLeast: 100 }\n', '')
+  const { spec } = readFleet([{ path: 'muster.yaml', text: spare }])
+  expect(spec?.blueprints.get('route-late')?.fieldPlaces.atLeast).toBe(undefined)
 })
 
 test('ties are refused, and the cure removes them', () => {

@@ -66,7 +66,7 @@ export interface EffectiveParameter {
   readonly from: string
 }
 
-/** The parameters for the member, each with its origin. */
+/** The parameters that have an effect on the member, each with its origin. */
 export function effectiveParameters(
   blueprint: Pick<BlueprintSpec, 'pipeline' | 'parameterPlaces' | 'overrides'>,
   keyValues: readonly string[],
@@ -83,6 +83,8 @@ export function effectiveParameters(
     const from = `${place.file}:${place.line} override ${match}`
     for (const [name, value] of Object.entries(parameters)) found.set(name, { name, value, from })
   }
+  // A penalty that is given is not chosen: what it would be chosen from, and how, has no effect.
+  if (found.has('penalty')) for (const idle of ['penalties', 'folds']) found.delete(idle)
   return [...found.values()]
 }
 

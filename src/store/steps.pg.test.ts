@@ -90,6 +90,18 @@ test('the first output stays, and a step that is done does not begin again', asy
   expect(await startStep(store, key, 'c')).toMatchObject({ state: 'started', attempt: 1 })
 })
 
+test('a step that was done before the run was made is found, and not spent', async () => {
+  const { key, part } = step()
+  await ensureSteps(store, run, [step()])
+  const found = async () => (await runStatus(store, [run])).find(s => s.part === part)?.found
+  expect(await found()).toBe(false)
+  await startStep(store, key, 'a')
+  await finishStep(store, key, { output: digestOf('found'), seconds: 2 })
+  expect(await found()).toBe(false)
+  await store.run('update run set created_at = now() where id = $1', [run])
+  expect(await found()).toBe(true)
+})
+
 test('a failed step stays failed for its run, and waits again for the next', async () => {
   const { key } = step()
   await ensureSteps(store, run, [step()])

@@ -124,8 +124,9 @@ export async function stepsOf(
 /** Progress of runs, for people: each step of each run, in order. */
 export async function runStatus(sql: Sql, runs: readonly RunId[]): Promise<readonly StepStatus[]> {
   const rows = await sql.all<Omit<StepStatus, 'seconds'> & { seconds: number | null }>(
-    `select r.run, s.kind, r.part, s.state, s.attempts, s.done, s.total, s.unit, s.seconds
-     from run_step r join step s on s.key = r.step
+    `select r.run, s.kind, r.part, s.state, s.attempts, s.done, s.total, s.unit, s.seconds,
+            coalesce(s.state = 'done' and s.finished_at < run.created_at, false) as "found"
+     from run_step r join step s on s.key = r.step join run on run.id = r.run
      where r.run = any ($1) order by r.run, r.ordinal`,
     [runs],
   )

@@ -116,6 +116,7 @@ export function someStep(kind: string, state: StepRow['state'], done = 0, total 
     total,
     unit,
     seconds,
+    found: false,
   }
 }
 

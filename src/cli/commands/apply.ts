@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { countOf } from '../../base/format.ts'
 import type { ApplyAnswer, ControlClient } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
@@ -26,7 +28,7 @@ export const act: Act = async call => {
     return exitCodes.done
   }
   if (!screen.json) screen.say(`${answer.plan} adopted: ${adoptedWords(answer)}`)
-  if (call.flag('noWait') || answer.runs.length === 0) {
+  if (!call.flag('wait') || answer.runs.length === 0) {
     const next =
       answer.runs.length > 0 ? 'Follow them: muster status --watch' : 'Next: muster status'
     if (!screen.json) screen.say(next)
@@ -46,13 +48,19 @@ function adoptedWords({ runs, retired }: ApplyAnswer): string {
   return words.join(', ')
 }
 
+async function isFolder(call: Call, given: string): Promise<boolean> {
+  const found = await stat(resolve(call.terminal.cwd, given)).catch(() => undefined)
+  return found?.isDirectory() ?? false
+}
+
 async function choosePlan(
   call: Call,
   client: ControlClient,
 ): Promise<{ id: string; digest: string | undefined } | 'refused' | 'nothing'> {
   const given = call.args[0]
-  if (given !== undefined) return readPlanWord(given, call.terminal.cwd)
-  const plan = await makePlan(call, client, undefined)
+  const named = given !== undefined && !(await isFolder(call, given))
+  if (named) return readPlanWord(given, call.terminal.cwd)
+  const plan = await makePlan(call, client, given)
   if (!plan) return 'refused'
   if (!hasChanges(plan)) return 'nothing'
   if (!call.screen.json) for (const line of planLines(plan)) call.screen.say(line)

@@ -1,15 +1,13 @@
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { asMusterError } from '../../base/errors.ts'
-import type { Check } from '../../contract/index.ts'
+import { type Check, freeBytesMin } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { bytesWords, pad, printable } from '../text.ts'
 
 const nodeOldestMajor = 24
-/** A fleet of 10,000 models with its frames takes one to two gigabytes. */
-const freeBytesMin = 2_000_000_000
 
 const ok = (name: string, detail: string): Check => ({ name, ok: true, detail, cure: null })
 const fault = (name: string, detail: string, cure: string): Check => ({

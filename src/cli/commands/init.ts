@@ -34,7 +34,8 @@ export const act: Act = async call => {
   const word = given !== undefined && /^[\w./-]+$/.test(given) ? given : `'${given}'`
   const enter = given === undefined ? '' : `cd ${word} && `
   screen.say('A fleet of 40 models: 1 root, 3 products, 36 shops of a product.')
-  screen.say(`Next: muster up (in another terminal), then: ${enter}muster plan`)
+  screen.say(`Next: ${enter}muster up`)
+  screen.say(`Then, in another terminal: ${enter}muster plan`)
   return exitCodes.done
 }
 

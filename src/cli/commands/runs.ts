@@ -5,7 +5,7 @@ import { connect } from '../connect.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { followRuns } from '../follow.ts'
 import { readLimit } from '../numbers.ts'
-import { countsText, ended, endLine, reasonsText, stagesOf } from '../progress.ts'
+import { countsText, doneWords, ended, endLine, reasonsText, stagesOf } from '../progress.ts'
 import type { Column } from '../table.ts'
 import { durationWords, printable, timeWords } from '../text.ts'
 
@@ -76,9 +76,9 @@ async function showRun(call: Call, id: string): Promise<ExitCode> {
 export function runLines(run: RunView): string[] {
   const head = ended(run) ? endLine(run) : `run ${run.id} ${run.state}: ${printable(run.blueprint)}`
   const stages = stagesOf(run.steps).map(stage => {
-    const time = stage.seconds === undefined ? '' : durationWords(stage.seconds)
-    const left = `  ${stage.kind.padEnd(8)}${stage.state.padEnd(9)}${time.padStart(11)}`
-    return `${left}  ${countsText(stage)}`
+    const state = stage.state === 'done' ? doneWords(stage) : stage.state
+    const counts = stage.state === 'done' ? '' : countsText(stage)
+    return `  ${stage.kind.padEnd(8)}${state.padEnd(9)}  ${counts}`
   })
   const levels = run.levels.map(level => {
     const name = level.level === 'segment' ? printable(level.key) : level.level
