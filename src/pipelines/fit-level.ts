@@ -7,9 +7,9 @@ import type { FailedRow, FitResult } from './fit-output.ts'
 import { type DeclaredMember, type LevelScope, noRows } from './fit-scope.ts'
 import type { FitGround, Fitter, HeadFit } from './fitter.ts'
 import { readHead, writeHead } from './head.ts'
+import { type GroupLabels, labelsOf } from './leaf-counts.ts'
 import type { FitParameters } from './open-fitter.ts'
 import { parityErrorMax, parityErrors } from './parity.ts'
-import { type GroupLabels, labelsOf } from './training.ts'
 
 /** A level to fit, and what it is fitted from and checked with. */
 export interface LevelWork {

@@ -2,6 +2,7 @@ import type { FitFailure } from '../fleet/index.ts'
 import type { RowLayout } from '../onnx/index.ts'
 import { designMatrix } from '../onnx/index.ts'
 import type { ViewFeature } from '../spec/index.ts'
+import type { MomentTable } from './moment-table.ts'
 import type { Training, TrainingPart } from './training.ts'
 import type { LevelGroups } from './tree.ts'
 
@@ -18,6 +19,8 @@ export interface FitGround<Parameters> {
   readonly parameters: Parameters
   /** 1 for groups of the deepest level whose own moments are needed: all, or the declared. */
   readonly wanted: Uint8Array
+  /** Moments of the deepest level that were taken before; for a pipeline that fits from them. */
+  readonly moments?: MomentTable | undefined
 }
 
 export interface MemberToFit<Parameters> {

@@ -163,6 +163,7 @@ export function aGround<Parameters>(
   const own = leaves.map(leaf => leaf.folds.flat().map(row => row.y))
   const training: Training = {
     folds,
+    foldDays: [],
     parts: [
       {
         rows: rows.length,

@@ -2,8 +2,9 @@ import { expect, test } from 'vitest'
 import { readLabelManifest, readManifest } from '../features/index.ts'
 import { rowLayout } from '../onnx/index.ts'
 import { featureUse, fitTransforms } from './fit-transforms.ts'
+import { foldDaysOf, foldOfRows } from './fold-days.ts'
 import { aFeature, days, type HandLeaf, putFrame, someBlobs } from './small-family.fixture.ts'
-import { dayRanks, foldOf, readTraining } from './training.ts'
+import { readTraining } from './training.ts'
 
 async function read(leaves: readonly HandLeaf[], cuts: readonly number[] = []) {
   await using blobs = await someBlobs()
@@ -41,8 +42,23 @@ test('folds are blocks of whole days in order of time, over all parts', async ()
     )
     expect(folds).toEqual([[0, 0, 1.5], [3, 3.25], [8], [1], [4], [9, 9.75]])
   }
-  expect(Array.from({ length: 7 }, (_, rank) => foldOf(rank, 7, 3))).toEqual([0, 0, 0, 1, 1, 2, 2])
-  expect([...dayRanks([Int32Array.of(5, 5, 2), Int32Array.of(2, 9)]).values()]).toEqual([0, 1, 2])
+})
+
+test('folds have as many days, up to one; with fewer days than folds some are empty', () => {
+  const days = Int32Array.of(40, 10, 10, 20, 30, 70, 50, 60)
+  const foldDays = foldDaysOf([days, Int32Array.of(20)], 3)
+  expect(foldDays).toEqual([40, 60])
+  expect([...foldOfRows(days, foldDays)]).toEqual([1, 0, 0, 0, 0, 2, 1, 2])
+  const few = Int32Array.of(4, 9)
+  expect([...foldOfRows(few, foldDaysOf([few], 5))]).toEqual([0, 2])
+  expect(foldDaysOf([days], 1)).toEqual([])
+})
+
+test('rows out of order are sorted by fold', async () => {
+  const leaf = { key: ['a'], rows: [5, 1, 9, 2].map(day => ({ day, x: [day, day], y: day })) }
+  const { parts } = await read([leaf])
+  expect([...parts[0]!.y]).toEqual([1, 2, 5, 9])
+  expect([...parts[0]!.raw[1]!]).toEqual([1, 2, 5, 9])
 })
 
 test('rows that miss what is not imputed, or the label, are dropped and counted', async () => {

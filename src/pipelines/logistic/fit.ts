@@ -9,10 +9,11 @@ import {
   type MemberToFit,
   rowsWithin,
 } from '../fitter.ts'
+import { labelsOf } from '../leaf-counts.ts'
 import { PenaltyChoice } from '../lean.ts'
 import { addLogisticMoments, type MomentShape, momentShape } from '../moments.ts'
 import { type FoldMoments, sumBlocks } from '../penalty.ts'
-import { labelsOf, type TrainingPart } from '../training.ts'
+import type { TrainingPart } from '../training.ts'
 import type { LevelGroups } from '../tree.ts'
 import { Newton } from './newton.ts'
 

@@ -2,7 +2,6 @@ import { must } from '../../base/assert.ts'
 import type { RidgeParameters } from '../../spec/index.ts'
 import { SymmetricSolver, symmetricTimes } from '../cholesky.ts'
 import {
-  designOf,
   type FitGround,
   type Fitter,
   groupsWithin,
@@ -11,7 +10,8 @@ import {
   slotsFor,
 } from '../fitter.ts'
 import { type ChosenPenalty, PenaltyChoice } from '../lean.ts'
-import { addMoments, type MomentShape, momentShape } from '../moments.ts'
+import { MomentScan, type MomentTable } from '../moment-table.ts'
+import { type MomentShape, momentShape } from '../moments.ts'
 import { type FoldMoments, sumBlocks } from '../penalty.ts'
 import type { LevelGroups } from '../tree.ts'
 
@@ -25,9 +25,7 @@ import type { LevelGroups } from '../tree.ts'
 export class RidgeFits implements Fitter<RidgeParameters> {
   readonly #ground: FitGround<RidgeParameters>
   readonly #shape: MomentShape
-  readonly #slots: Int32Array
-  /** `folds` blocks a slot. */
-  readonly #table: Float64Array
+  readonly #table: MomentTable
   readonly #solver: SymmetricSolver
   readonly #choice: PenaltyChoice
 
@@ -36,10 +34,7 @@ export class RidgeFits implements Fitter<RidgeParameters> {
     this.#shape = momentShape(ground.layout.columns)
     this.#solver = new SymmetricSolver(this.#shape.size)
     this.#choice = new PenaltyChoice(this.#shape, ground.training.folds, this.#solver)
-    const { slots, count } = slotsFor(ground.wanted)
-    this.#slots = slots
-    this.#table = new Float64Array(count * ground.training.folds * this.#shape.length)
-    this.#takeMoments()
+    this.#table = ground.moments ?? scanMoments(ground, this.#shape)
   }
 
   fitLevel(
@@ -85,33 +80,27 @@ export class RidgeFits implements Fitter<RidgeParameters> {
     return { blocks, at: 0 }
   }
 
-  #takeMoments(): void {
-    const { training, deepest } = this.#ground
-    for (const part of training.parts) {
-      const z = designOf(this.#ground, part)
-      for (let leaf = part.leafFrom, k = 0; leaf < part.leafTo; leaf++) {
-        const slot = this.#slots[deepest.ofLeaf[leaf]!]!
-        for (let fold = 0; fold < training.folds; fold++, k++) {
-          if (slot < 0) continue
-          const at = (slot * training.folds + fold) * this.#shape.length
-          const [from, to] = [part.foldStart[k]!, part.foldStart[k + 1]!]
-          addMoments(this.#shape, z, part.y, from, to, this.#table, at)
-        }
-      }
-    }
-  }
-
   /** The statistics of a member: its own at the deepest level, else the sums of those below it. */
   #sumOf(level: LevelGroups, group: number, out: Float64Array): void {
     out.fill(0)
+    const { slots, blocks } = this.#table
     const within = groupsWithin(this.#ground.deepest, level, group)
     for (let child = within.from; child < within.to; child++) {
-      const slot = this.#slots[child]!
+      const slot = slots[child]!
       if (slot < 0) continue
-      for (let i = 0, k = slot * out.length; i < out.length; i++)
-        out[i] = out[i]! + this.#table[k++]!
+      for (let i = 0, k = slot * out.length; i < out.length; i++) out[i] = out[i]! + blocks[k++]!
     }
   }
+}
+
+/** One pass over the rows that the step has read. */
+function scanMoments(ground: FitGround<RidgeParameters>, shape: MomentShape): MomentTable {
+  const { training, deepest } = ground
+  const { slots, count } = slotsFor(ground.wanted)
+  const blocks = new Float64Array(count * training.folds * shape.length)
+  const scan = new MomentScan(ground, shape)
+  for (const part of training.parts) scan.add(part, leaf => slots[deepest.ofLeaf[leaf]!]!, blocks)
+  return { slots, blocks }
 }
 
 /** Turns Z'y into Z'(y - Z parent): the gradient at the parent's coefficients. */
