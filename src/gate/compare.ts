@@ -68,9 +68,17 @@ function expectAll(entries: readonly Entry[]): ReadonlyMap<Judged, number> {
   return new Map(entries.map(e => [e.member, shrunk(measuredOf(e.rival), priors.get(e.siblings))]))
 }
 
+/**
+ * Below this share of the rival's loss an expected difference is none: a member that leans wholly on
+ * its parent answers as the parent does but for the rounding of 32 bits, and is no gain.
+ */
+const tieShare = 1e-6
+
 function comparisonOf(rival: Rival, expected: number | undefined): Comparison {
   const { name, metrics, difference } = rival
-  return { name, metrics, difference, expected: must(expected, 'every rival has an expectation') }
+  const gain = must(expected, 'every rival has an expectation')
+  const isTie = Math.abs(gain) <= tieShare * (metrics.loss ?? 0)
+  return { name, metrics, difference, expected: isTie ? 0 : gain }
 }
 
 /**

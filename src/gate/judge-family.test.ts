@@ -192,6 +192,11 @@ test('an ancestor whose champion stays is whom those below are compared with', (
   expect(stays.get('late.ATL.LGA')).toMatchObject({ decision: 'pruned', against: 'late.ATL' })
 })
 
+test('a member that answers as its parent does, but for rounding, is no gain', () => {
+  const verdicts = judge({ late: {}, 'late.ATL': { ancestors: [-1e-8] } })
+  expect(verdicts.get('late.ATL')).toMatchObject({ decision: 'pruned', expected: 0 })
+})
+
 test('a missing metric refuses and does not prune: a champion stays where it is', () => {
   const expression = "level == 'root' || evidence.vs.parent.loss.upper < 0"
   const certain = [{ gate: 'worth-keeping', from: 'high@1', expression }]

@@ -83,7 +83,8 @@ export async function startServer(config: Config): Promise<Server> {
     environment: servedEnvironment,
     log,
   })
-  const loop = new Loop({ store, blobs, queue, code: codeVersion() })
+  const beforeDone = (): Promise<void> => follower.follow()
+  const loop = new Loop({ store, blobs, queue, code: codeVersion(), beforeDone })
   stack.use(keepLooking(wake, log, 'loop', () => loop.activate()))
   stack.use(keepLooking(wake, log, 'routes', () => follower.follow()))
   stack.use(new Workers(config.workers, { databaseUrl, home: config.home }, log))

@@ -34,6 +34,8 @@ export interface LoopParts {
   readonly queue: StepQueue
   /** See `codeVersion`. */
   readonly code: string
+  /** Called before a run is said to be done, so that what it routed is taken by then. */
+  readonly beforeDone?: (() => Promise<void>) | undefined
 }
 
 /**
@@ -81,6 +83,7 @@ export class Loop {
       const output = must(steps.get(last.key)?.output, 'the last step is done')
       const report =
         last.input.kind === 'report' ? await readJson<ReportOutput>(blobs, output) : undefined
+      await this.#parts.beforeDone?.()
       await finishRun(store, run.id, report)
       return
     }
