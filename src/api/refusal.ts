@@ -1,7 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { asMusterError, type ErrorCode, MusterError } from '../base/errors.ts'
 import { problemOf } from '../contract/index.ts'
+import { inWords } from './schema-words.ts'
 
 /*
  * Every refusal leaves as problem+json; what is inside a failure of ours goes to the log and never
@@ -14,20 +16,35 @@ const codeOfPart: Readonly<Record<string, ErrorCode>> = {
   body: 'E_USAGE',
 }
 
-function ofSchema(error: FastifyError): MusterError | undefined {
+const wholes: Readonly<Record<string, string>> = {
+  querystring: 'the query',
+  params: 'the path',
+  body: 'the body',
+}
+
+function ofSchema(error: FastifyError, request: FastifyRequest): MusterError | undefined {
   if (!hasZodFastifySchemaValidationErrors(error)) return undefined
-  const first = error.validation[0]
-  const detail = first?.message ?? 'the request is not of the expected form'
-  const path = (first?.instancePath ?? '').replace(/^\//, '').replaceAll('/', '.')
-  const unknown = /^Unrecognized key: "(.*)"$/.exec(detail)?.[1]
-  const field = [path, unknown].filter(Boolean).join('.')
-  const code = codeOfPart[error.validationContext ?? 'body'] ?? 'E_USAGE'
-  const inWords = unknown
-    ? `\`${unknown}\` is not one of its names`
-    : code === 'E_QUERY' && detail.endsWith('received array')
-      ? `\`${path}\` is given more than once`
-      : detail
-  return new MusterError(code, inWords, { ...(field ? { field } : {}), hint: 'see /api/docs' })
+  const first = error.validation[0]!
+  const part = error.validationContext ?? 'body'
+  const { field, detail } = inWords(first, wholes[part] ?? 'the request')
+  const query = request.query as Readonly<Record<string, unknown>>
+  const twice = part === 'querystring' && Array.isArray(query[field])
+  const unknown = part === 'querystring' && first.keyword === 'unrecognized_keys'
+  return new MusterError(
+    codeOfPart[part] ?? 'E_USAGE',
+    twice ? `\`${field}\` is given more than once` : detail,
+    {
+      ...(field ? { field } : {}),
+      hint: unknown ? `${queryNames(request)}; see /api/docs` : 'see /api/docs',
+    },
+  )
+}
+
+/** The names that the query of this route has. */
+function queryNames(request: FastifyRequest): string {
+  const schema = request.routeOptions.schema?.querystring
+  const names = schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+  return names.length === 0 ? 'it takes none' : `use ${names.join(', ')}`
 }
 
 /** Errors of Fastify itself: bodies that are too large, no JSON, or of another type. */
@@ -45,11 +62,12 @@ export function answerRefusal(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const transport = error instanceof MusterError || ofSchema(error) ? undefined : ofTransport(error)
+  const transport =
+    error instanceof MusterError || ofSchema(error, request) ? undefined : ofTransport(error)
   const refusal =
     error instanceof MusterError
       ? error
-      : (ofSchema(error) ?? transport?.error ?? asMusterError(error))
+      : (ofSchema(error, request) ?? transport?.error ?? asMusterError(error))
   const status = transport?.status ?? refusal.status
   if (status >= 500) request.log.error({ err: error }, 'a call of the control API failed')
   const body = { ...problemOf(refusal, request.id), status }

@@ -55,12 +55,43 @@ describe('queries (RELIABILITY C69)', () => {
   test('an unknown name in the query is named', async () => {
     expect((await get('/models?limt=3')).json()).toMatchObject({
       field: 'limt',
-      detail: '`limt` is not one of its names',
+      detail: '`limt` is not a name that is read here',
+      hint: 'use filter, sort, limit, cursor; see /api/docs',
     })
     expect((await get('/models?limit=1&limit=2')).json().detail).toBe(
       '`limit` is given more than once',
     )
-    expect((await get('/fleet?x=1')).json().code).toBe('E_QUERY')
+    expect((await get('/fleet?x=1&y=2')).json()).toMatchObject({
+      code: 'E_QUERY',
+      detail: '`x`, `y` are not names that are read here',
+      hint: 'it takes none; see /api/docs',
+    })
+  })
+
+  test.each([
+    ['?sort=password', '`sort` is one of name, -name, rows, -rows, state, -state'],
+    ['?sort=name&sort=rows', '`sort` is given more than once'],
+    ['?limit=0', 'limit is a whole number from 1 to 1000'],
+    ['?cursor=', '`cursor` has 1 character or more'],
+  ])('what is wrong with /models%s is said in our words', async (query, detail) => {
+    expect((await get(`/models${query}`)).json()).toMatchObject({ code: 'E_QUERY', detail })
+  })
+
+  test.each([
+    [{}, '`files` is missing'],
+    [{ files: {} }, '`files` is not a list'],
+    [{ files: [] }, '`files` has 1 item or more'],
+    [{ files: [{ path: 'a', text: 1 }] }, '`files.0.text` is not text'],
+    [{ files: [{ path: 'a', text: '', q: 1 }] }, '`files.0.q` is not a name that is read here'],
+    [3, 'the body is not an object'],
+  ])('so is what is wrong with the plan %j', async (ask, detail) => {
+    const answer = await server.app.inject({
+      method: 'POST',
+      url: '/api/v1/plans',
+      headers: { 'content-type': 'application/json' },
+      payload: JSON.stringify(ask),
+    })
+    expect(answer.json()).toMatchObject({ code: 'E_USAGE', status: 400, detail })
   })
 })
 
@@ -219,5 +250,38 @@ describe('documents', () => {
     expect(page.statusCode).toBe(200)
     expect(page.body).not.toMatch(/(?:src|href)="(?:https?:)?\/\//)
     expect((await server.app.inject('/api/docs/static/swagger-ui.css')).statusCode).toBe(200)
+  })
+
+  test('the page is found without its slash, and loads over plain http', async () => {
+    const short = await server.app.inject('/api/docs')
+    expect([short.statusCode, short.headers.location]).toEqual([302, '/api/docs/'])
+    const page = await server.app.inject('/api/docs/')
+    expect(page.headers['content-security-policy']).toContain("default-src 'self'")
+    expect(page.headers['content-security-policy']).not.toMatch(
+      /upgrade-insecure|swagger\.io|https:/,
+    )
+    for (const [, part] of page.body.matchAll(/(?:src|href)="\.\/([^"]+)"/g)) {
+      expect((await server.app.inject(`/api/docs/${part}`)).statusCode, part).toBe(200)
+    }
+    const document = await server.app.inject('/api/openapi.json')
+    expect([document.statusCode, document.headers.location]).toEqual([302, '/api/v1/openapi.json'])
+  })
+
+  test('every operation lists how it is refused', async () => {
+    const api = (await get('/openapi.json')).json()
+    expect(api.components.schemas.Problem.required).toContain('code')
+    for (const [path, operations] of Object.entries<Record<string, object>>(api.paths)) {
+      for (const operation of Object.values(operations)) {
+        expect(operation, path).toMatchObject({
+          responses: {
+            default: {
+              content: {
+                'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+              },
+            },
+          },
+        })
+      }
+    }
   })
 })

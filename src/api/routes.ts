@@ -1,14 +1,12 @@
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import {
-  jsonSchemaTransform,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
 import { planRoutes, validateRoute } from './acts.ts'
 import type { ControlDesk } from './desk.ts'
+import { documents, hidden } from './documents.ts'
 import { EventStreams } from './event-stream.ts'
 import { fleetReads, modelReads, runReads } from './reads.ts'
 import { answerRefusal, answerUnknownPath } from './refusal.ts'
@@ -35,25 +33,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
       scope.setNotFoundHandler(answerUnknownPath)
       scope.removeContentTypeParser('text/plain')
       scope.addHook('preClose', async () => streams.close())
-      await scope.register(swagger, {
-        openapi: {
-          openapi: '3.1.0',
-          info: {
-            title: 'Muster control API',
-            version,
-            description:
-              'Fleets of models as one thing. Refusals are application/problem+json (RFC 9457); lists give ' +
-              '`items` and an opaque `nextCursor`; every decision carries its `because`.',
-            license: { name: 'Apache-2.0' },
-          },
-        },
-        transform: jsonSchemaTransform,
-      })
-      await scope.register(swaggerUi, {
-        routePrefix: '/docs',
-        uiConfig: { docExpansion: 'list', deepLinking: true },
-        staticCSP: true,
-      })
+      await documents(scope, version)
       await scope.register(
         async plain => {
           const api = plain.withTypeProvider<ZodTypeProvider>()
@@ -62,7 +42,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           runReads(api, desk, streams)
           planRoutes(api, desk)
           validateRoute(api, desk)
-          api.get('/openapi.json', { schema: { hide: true } }, () => scope.swagger())
+          api.get('/openapi.json', hidden, () => scope.swagger())
         },
         { prefix: '/v1' },
       )

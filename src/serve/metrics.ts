@@ -51,15 +51,7 @@ const rowBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 512, 4_096]
 export function openServeMetrics(): ServeMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const counts: Record<Outcome, number> = {
-    answered: 0,
-    refused: 0,
-    unknown: 0,
-    'not-serving': 0,
-    busy: 0,
-    late: 0,
-    failed: 0,
-  }
+  const counts = noCalls()
   let rowsAnswered = 0
   let inheritedAnswers = 0
   let outOfRangeAnswers = 0
@@ -151,4 +143,16 @@ function gaugeServing(registers: Registry[], read: () => number): void {
       this.set(read())
     },
   })
+}
+
+function noCalls(): Record<Outcome, number> {
+  return {
+    answered: 0,
+    refused: 0,
+    unknown: 0,
+    'not-serving': 0,
+    busy: 0,
+    late: 0,
+    failed: 0,
+  }
 }
