@@ -117,7 +117,7 @@ test('so is a rule, before any data is read', async () => {
   expect(await refusals(gates)).toMatchSnapshot()
 })
 
-test('data outside the fleet is read from the roots that were given, and from no other', async () => {
+test('data outside the fleet is read from the roots that were given, and no other', async () => {
   const at = (path: string) => ({ 'files: sales.csv': `files: ${join(outside, path)}` })
   const roots = [join(outside, 'nothing'), join(outside, 'data')]
   expect(await refusals(at('data/sales.csv'), roots)).toBe('taken')

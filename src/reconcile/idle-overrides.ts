@@ -1,18 +1,16 @@
 import { modelName } from '../base/model-name.ts'
 import { nearest } from '../base/nearest.ts'
 import type { MemberList } from '../fleet/index.ts'
-import { type BlueprintSpec, matchesPattern } from '../spec/index.ts'
-import type { DeclarationProblem } from './declared.ts'
+import { type BlueprintSpec, type Fault, matchesPattern } from '../spec/index.ts'
 
 /** Names that are compared with a pattern, for the hint. */
 const comparedMax = 20_000
 
-/** Overrides that match no member: a slip of the pen that would otherwise change nothing, silently. */
-export function idleOverrides(
-  blueprint: BlueprintSpec,
-  members: MemberList,
-): readonly DeclarationProblem[] {
-  return blueprint.overrides.flatMap((override): DeclarationProblem[] => {
+/**
+ * Overrides that match no member: a slip of the pen that would otherwise change nothing, silently.
+ */
+export function idleOverrides(blueprint: BlueprintSpec, members: MemberList): readonly Fault[] {
+  return blueprint.overrides.flatMap((override): Fault[] => {
     const depth = override.match.split('.').length
     const keys = members.levels[depth]?.keys ?? []
     if (keys.some(key => matchesPattern(override.match, key))) return []
@@ -20,11 +18,13 @@ export function idleOverrides(
     return [
       {
         code: 'E_SPEC_OVERRIDE',
-        ...override.place,
-        column: 1,
-        length: 1,
-        message: `override \`${override.match}\` matches none of ${keys.length} members`,
-        cure: near ? `nearest: ${near}` : 'match members of the blueprint, or leave it out',
+        at: {
+          kind: 'Blueprint',
+          name: blueprint.name,
+          path: ['overrides', override.match, 'match'],
+        },
+        detail: `it matches none of ${keys.length.toLocaleString('en-GB')} members`,
+        hint: near ? `nearest: ${near}` : 'match members of the blueprint, or leave it out',
       },
     ]
   })

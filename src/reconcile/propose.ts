@@ -11,7 +11,7 @@ import {
   type RunWork,
 } from '../fleet/index.ts'
 import { planFleet, type Recorded, recipesOf } from '../plan/index.ts'
-import type { BlueprintSpec, FleetSpec, SpecFile } from '../spec/index.ts'
+import { type BlueprintSpec, problemAt, type SpecFile } from '../spec/index.ts'
 import {
   currentSpec,
   families,
@@ -61,7 +61,7 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   const { spec, snapshots } = declared
   await refuseOtherFleet(spec.name, at.store)
   const members = await listMembers(declared, at.blobs)
-  refuseIdleOverrides(spec, members)
+  refuseIdleOverrides(declared, members)
   const underWay = await planUnderWay(declared, at.store)
   if (underWay) return { plan: underWay, declared }
   const recorded = await readRecorded(declared, at.store)
@@ -107,11 +107,14 @@ async function refuseOtherFleet(name: string, store: Transactions): Promise<void
   )
 }
 
-function refuseIdleOverrides(spec: FleetSpec, members: ReadonlyMap<string, MemberList>): void {
-  const problems = [...spec.blueprints.values()].flatMap(blueprint =>
+function refuseIdleOverrides(
+  { spec, locate }: Declared,
+  members: ReadonlyMap<string, MemberList>,
+): void {
+  const faults = [...spec.blueprints.values()].flatMap(blueprint =>
     idleOverrides(blueprint, members.get(blueprint.name) ?? { levels: [] }),
   )
-  if (problems.length > 0) throw new SpecRefused(problems)
+  if (faults.length > 0) throw new SpecRefused(faults.map(fault => problemAt(locate, fault)))
 }
 
 function trained(

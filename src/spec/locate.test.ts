@@ -22,6 +22,7 @@ test('the value itself, wherever it stands', () => {
     shown('Blueprint', 'route-late', ['key', 1]),
     shown('Policy', 'low@1', ['gates', 'calibrated']),
     shown('Source', 'flights', ['npm']),
+    shown('Blueprint', 'route-late', ['overrides', '*.HNL', 'match']),
   ]).toMatchInlineSnapshot(`
     [
       "muster.yaml:27:20 hour(date) | \`sql\` in feature \`hour\`",
@@ -31,6 +32,7 @@ test('the value itself, wherever it stands', () => {
       "muster.yaml:35:15 destination | item 2 of \`key\` of blueprint \`route-late\`",
       "muster.yaml:52:25 "evidence.calibrationError < 0.05" | gate \`calibrated\` of policy \`low@1\`",
       "muster.yaml:9:6 vega-datasets/data/flights-3m.parquet | \`npm\` of source \`flights\`",
+      "muster.yaml:43:14 "*.HNL" | \`match\` in override \`*.HNL\`",
     ]
   `)
 })

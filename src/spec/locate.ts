@@ -18,7 +18,8 @@ export interface DeclaredAt {
   /** `name@version` of a view or a policy. */
   readonly name: string
   /**
-   * `['features', 'hour', 'sql']`; of a group by the feature: `['features', 'a_mean_1h', 'of']`.
+   * `['features', 'hour', 'sql']`; of a group by the feature: `['features', 'a_mean_1h', 'of']`;
+   * of an override by its pattern: `['overrides', '*.HNL', 'match']`.
    */
   readonly path: readonly (string | number)[]
 }
@@ -60,11 +61,20 @@ export function locatorOf(declared: { readonly [K in Kind]: readonly DeclaredKin
   return ({ kind, name, path }) => {
     const document = documents.get(`${kind} ${name}`)
     if (!document) return undefined
-    if (kind !== 'FeatureGroup' || path[0] !== 'features') return written(document, path)
+    const [field, item] = path
+    if (kind === 'Blueprint' && field === 'overrides')
+      return written(document, ofMatch(document, path))
+    if (kind !== 'FeatureGroup' || field !== 'features') return written(document, path)
     const windows = groups.get(name)?.windows ?? []
-    const index = windowOfFeature(windows, String(path[1]))
+    const index = windowOfFeature(windows, String(item))
     return written(document, ['windows', index, ...path.slice(2)])
   }
+}
+
+/** Specs hold overrides in another order than they are written in, so they go by their pattern. */
+function ofMatch(document: SpecDocument, [field, match, ...rest]: Path): Path {
+  const overrides = document.get(['overrides']) as readonly { readonly match: unknown }[]
+  return [field ?? '', overrides.findIndex(override => override.match === match), ...rest]
 }
 
 function written(document: SpecDocument, path: Path): Located {

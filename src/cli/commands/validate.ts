@@ -34,8 +34,8 @@ export const act: Act = async call => {
 
 /**
  * Rules need no data, so what is wrong with them is told without a server. Rules are read by a
- * dynamic import: the interpreter of CEL takes 75 ms to load, a seventh of the budget of `validate`,
- * and most fleets are judged by what Muster ships.
+ * dynamic import: the interpreter of CEL takes 75 ms to load, a seventh of the budget of
+ * `validate`, and most fleets are judged by what Muster ships.
  */
 async function problemsOfGates({ read }: FleetFolder): Promise<readonly DeclarationProblem[]> {
   if (!read || !declaresRules(read.spec)) return []
