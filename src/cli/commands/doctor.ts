@@ -21,7 +21,8 @@ export const act: Act = async call => {
   const { screen } = call
   const server = await checkServer(call)
   // A server that answers has looked at its own folder, which may be elsewhere.
-  const state = server.some(check => !check.ok) ? await checkState(call) : []
+  const answers = server.some(check => check.name === 'server' && check.ok)
+  const state = answers ? [] : await checkState(call)
   const checks = [checkNode(), ...state, ...server]
   const width = Math.max(...checks.map(c => c.name.length))
   for (const check of checks) {
