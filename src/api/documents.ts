@@ -44,6 +44,7 @@ export async function documents(scope: FastifyInstance, version: string): Promis
   await scope.register(swaggerUi, {
     routePrefix: '/docs',
     uiConfig: { docExpansion: 'list', deepLinking: true },
+    theme: { title: 'Muster control API' },
     staticCSP: contentPolicy,
     // Its links are right under the path that ends with a slash only.
     uiHooks: { onRequest: addSlash },
