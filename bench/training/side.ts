@@ -5,9 +5,12 @@ import { rowLayout } from '../../src/onnx/index.ts'
 import { leavesScope, trunkScope } from '../../src/pipelines/fit-scope.ts'
 import { featureUse, fitTransforms } from '../../src/pipelines/fit-transforms.ts'
 import { carryOut, graphHead } from '../../src/pipelines/index.ts'
-import { memberParameters } from '../../src/pipelines/member-parameters.ts'
+import { areMomentsLeft, leaveMoments, takeUp } from '../../src/pipelines/left-moments.ts'
+import { foldsFor, memberParameters } from '../../src/pipelines/member-parameters.ts'
+import type { MomentTable } from '../../src/pipelines/moment-table.ts'
+import { momentShape } from '../../src/pipelines/moments.ts'
 import { openFitter } from '../../src/pipelines/open-fitter.ts'
-import { readTraining } from '../../src/pipelines/training.ts'
+import { readTraining, type Training } from '../../src/pipelines/training.ts'
 import { levelGroups } from '../../src/pipelines/tree.ts'
 import { openBlobs } from '../../src/registry/index.ts'
 
@@ -44,44 +47,49 @@ async function fitAlone(input: TrunkInput): Promise<number> {
   const head = graphHead(family.pipeline, family.features)
   const layout = rowLayout(family.features, head)
   const parameters = memberParameters(family)([])
-  const read = (parts: readonly number[]) =>
-    readTraining({
-      manifest,
-      labels,
-      blobs,
-      span: family.spans.train,
-      folds: 'folds' in parameters ? parameters.folds : 1,
-      parts,
-      use: featureUse(family.features, layout, -1),
-      samples: [],
-      progress,
-    })
-  const trunk = trunkScope(frame)
-  const trunkRows = await read(trunk.parts)
-  const leaves = []
-  for (const [index] of manifest.parts.entries()) {
-    leaves.push({ scope: leavesScope(frame, index), training: await read([index]) })
-  }
+  const folds = foldsFor(parameters)
+  const shape = momentShape(layout.columns)
+  const trunk = trunkScope(frame, areMomentsLeft(manifest, folds, shape))
+  const training = await readTraining({
+    manifest,
+    labels,
+    blobs,
+    span: family.spans.train,
+    folds,
+    parts: trunk.parts,
+    use: featureUse(family.features, layout, -1),
+    samples: [],
+    samplesOfParts: trunk.leafSamples,
+    progress,
+  })
+  if (trunk.leafSamples.length === 0) throw new Error('the trunk leaves nothing of such a family')
+  const leaves = manifest.parts.map((part, p) => ({ part, scope: leavesScope(frame, p) }))
   const started = performance.now()
-  const transforms = fitTransforms(family.features, layout, trunkRows.parts)
+  const transforms = fitTransforms(family.features, layout, training.parts)
   const common = { features: family.features, layout, transforms, parameters }
   const fitAll = (
-    scope: ReturnType<typeof trunkScope>,
-    training: typeof trunkRows,
+    { deepest, wanted, levels }: ReturnType<typeof trunkScope>,
+    taken: { readonly training: Training; readonly moments: MomentTable },
     parent: Float64Array | undefined,
   ) => {
-    const { deepest, wanted } = scope
-    const fitter = openFitter(family.pipeline.id, { ...common, training, deepest, wanted }, head)
-    return scope.levels.flatMap(({ level, members }) =>
+    const fitter = openFitter(family.pipeline.id, { ...common, ...taken, deepest, wanted }, head)
+    return levels.flatMap(({ level, members }) =>
       fitter.fitLevel(
         level,
-        members.map(({ group }) => ({ group: group!, parameters, parent, leansOn: '' })),
+        members.map(({ group }) => ({ group: group!, parameters, parent })),
       ),
     )
   }
-  const [root] = fitAll(trunk, trunkRows, undefined)
+  const { deepest, wanted } = trunk
+  const ground = { ...common, training, deepest, wanted }
+  const left = leaveMoments(ground, shape, trunk.leafSamples)
+  const [root] = fitAll(trunk, { training, moments: left.moments }, undefined)
   if (!root || !('head' in root)) throw new Error('the root was not fitted')
-  for (const { scope, training } of leaves) fitAll(scope, training, root.head)
+  for (const [p, { part, scope }] of leaves.entries()) {
+    const about = { part, leaves: scope.deepest, samples: scope.levels[0]!.samples }
+    const { counts, moments } = takeUp(left.parts[p]!, about)
+    fitAll(scope, { training: { ...training, parts: [], counts }, moments }, root.head)
+  }
   return (performance.now() - started) / 1_000
 }
 

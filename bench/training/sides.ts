@@ -122,8 +122,8 @@ export class Ours {
   /** Bytes that are there already would not be written again, and the next fit would be cheaper. */
   async forget(outputs: readonly Digest[]): Promise<void> {
     for (const output of outputs) {
-      const { graph, pack } = await readJson<FitOutput>(this.#blobs, output)
-      for (const digest of [pack, output]) await rm(await this.#blobs.path(digest))
+      const { graph, pack, leafMoments = [] } = await readJson<FitOutput>(this.#blobs, output)
+      for (const digest of [...leafMoments, pack, output]) await rm(await this.#blobs.path(digest))
       if (output === outputs.at(-1)) await rm(await this.#blobs.path(graph))
     }
   }

@@ -57,6 +57,13 @@ export interface FitOutput {
    * the whole family's. The trunk has them; null for a feature that the fit does not read.
    */
   readonly ranges?: readonly (FeatureRange | null)[]
+  /** Of the trunk: the first day of each fold but the first, in days since 1970-01-01, UTC. */
+  readonly foldDays?: readonly number[]
+  /**
+   * Of the trunk: by part of the frame, what it leaves of the rows for the leaves. Absent when they
+   * are to read their rows themselves. See `pipelines/left-moments.ts`.
+   */
+  readonly leafMoments?: readonly Digest[]
 }
 
 /** The least and the largest value of a feature, both seen; missing values do not count. */

@@ -182,8 +182,40 @@ test('the same input gives the same digests; other parts give the same trunk', a
   const first = await walk({ leaves }, one)
   expect((await walk({ leaves }, two)).digests).toEqual(first.digests)
   const cut = await walk({ leaves, cuts: [1, 3] }, two)
-  expect(cut.digests.trunk).toBe(first.digests.trunk)
+  const { leafMoments, ...whole } = first.outputs[0]!
+  expect(leafMoments).toHaveLength(1)
+  expect({ ...cut.outputs[0], leafMoments: undefined }).toEqual(whole)
   expect(cut.rows.map(row => row.name)).toEqual(first.rows.map(row => row.name))
+})
+
+test('leaves that read their rows are those fitted from what the trunk left of them', async () => {
+  await using blobs = await someBlobs()
+  // The second part lacks days that the first has: the folds are the family's all the same.
+  const leaves = linearLeaves(keys, 240).map((leaf, l) => ({
+    ...leaf,
+    rows: leaf.rows.filter(({ day }) => l < 2 || day % 7 > 2),
+  }))
+  const data = await putFrame(leaves, { features: ['p', 'q'], cuts: [2] }, blobs)
+  const overrides = [{ match: 'b.y', parameters: { minRows: 1_000 } }]
+  const family = await aFamily(keys, { features, pipeline: ridge, overrides }, blobs)
+  const run = (input: StepInput): Promise<Digest> => carryOut(input, { blobs, progress: () => {} })
+  const trunk = await run({ kind: 'trunk', family, ...data })
+  const { leafMoments, ...without } = await readJson<FitOutput>(blobs, trunk)
+  expect(leafMoments).toHaveLength(2)
+  const again = await putValue(without, blobs)
+  for (const part of [0, 1]) {
+    const fromMoments = await run({ kind: 'leaves', family, ...data, trunk, part })
+    expect(await run({ kind: 'leaves', family, ...data, trunk: again, part })).toBe(fromMoments)
+  }
+})
+
+test('moments that would take more bytes than the rows are not left', async () => {
+  await using blobs = await someBlobs()
+  const pipeline = { id: 'ridge@1', parameters: { minRows: 2 } }
+  const { outputs, rows } = await walk({ leaves: linearLeaves(keys, 12), pipeline }, blobs)
+  expect(outputs[0]?.leafMoments).toBeUndefined()
+  expect(outputs[0]?.foldDays).toHaveLength(4)
+  expect(rows.every(row => row.state === 'fitted')).toBe(true)
 })
 
 test('every failure is a row with its code, and the others go on', async () => {

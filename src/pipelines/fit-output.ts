@@ -1,13 +1,6 @@
 import type { Digest } from '../base/digest.ts'
 import type { ModelName } from '../base/ids.ts'
-import {
-  type Blobs,
-  type FeatureRange,
-  type FitOutput,
-  type FitRow,
-  putJson,
-  readJson,
-} from '../fleet/index.ts'
+import { type Blobs, type FitOutput, type FitRow, putJson, readJson } from '../fleet/index.ts'
 import { readPack, writePack } from '../registry/index.ts'
 
 export type FittedRow = FitRow & { readonly state: 'fitted' }
@@ -33,7 +26,7 @@ export async function writeFits(
     readonly width: number
     readonly blobs: Blobs
     /** Of the trunk alone. */
-    readonly ranges?: readonly (FeatureRange | null)[]
+    readonly trunk?: Pick<FitOutput, 'ranges' | 'foldDays' | 'leafMoments'>
   },
 ): Promise<Digest> {
   const names: ModelName[] = []
@@ -46,8 +39,7 @@ export async function writeFits(
     return { ...result.fit, row }
   })
   const pack = await at.blobs.put(writePack({ graph: at.graph, width: at.width, names, rows }))
-  const ranges = at.ranges && { ranges: at.ranges }
-  return putJson(at.blobs, { graph: at.graph, pack, members, ...ranges } satisfies FitOutput)
+  return putJson(at.blobs, { graph: at.graph, pack, members, ...at.trunk } satisfies FitOutput)
 }
 
 /** The fitted members of some outputs by name, in their order. */

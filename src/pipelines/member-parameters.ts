@@ -34,6 +34,12 @@ export function memberParameters(
   }
 }
 
+/** Folds that the moments are kept apart by: a penalty that is declared is not searched for. */
+export function foldsFor(parameters: FitParameters): number {
+  if (!('folds' in parameters) || parameters.penalty !== undefined) return 1
+  return parameters.folds
+}
+
 function readParameters(id: string, declared: Readonly<Record<string, unknown>>): FitParameters {
   const pipeline = must(builtInPipelines[id as PipelineId], 'the pipeline is built in')
   const parsed = pipeline.parameters.safeParse(declared)

@@ -9,7 +9,12 @@ import { RidgeFits } from './ridge/fit.ts'
 /** The parameters of any built-in pipeline. Which one it is, `pipeline.id` says. */
 export type FitParameters = BaselineParameters | LogisticParameters | RidgeParameters
 
-/** The one place that knows the pipelines by name. */
+/** Whether a pipeline needs no more of its rows than one block of moments a group and fold. */
+export function fitsFromMoments(id: string): boolean {
+  return id === 'ridge@1'
+}
+
+/** This file is the one place that knows the pipelines by name. */
 export function openFitter(
   id: string,
   ground: FitGround<FitParameters>,

@@ -22,6 +22,7 @@ async function read(leaves: readonly HandLeaf[], cuts: readonly number[] = []) {
       { read: true, mayBeMissing: false },
     ],
     samples: [],
+    samplesOfParts: [],
     progress: () => {},
   })
 }

@@ -46,6 +46,8 @@ export interface TrainingRequest {
   readonly use: readonly { readonly read: boolean; readonly mayBeMissing: boolean }[]
   /** Filled while the parts pass by. */
   readonly samples: readonly Samples[]
+  /** By part of the frame: samples that lie in it alone. */
+  readonly samplesOfParts: readonly Samples[]
   readonly progress: (progress: StepProgress) => void
 }
 
@@ -98,7 +100,10 @@ async function pickRows(
   const part = must(manifest.parts[index], 'the part is in the frame')
   const data = await readPart(manifest, index, blobs)
   const label = await readLabelPart(labels, index, blobs)
-  for (const samples of request.samples) takeSamples(samples, part.rowFrom, data)
+  const own = request.samplesOfParts[index]
+  for (const samples of own ? [...request.samples, own] : request.samples) {
+    takeSamples(samples, part.rowFrom, data)
+  }
   const usable = usableRows(data.features, label, request.use)
   const rowsOf = new Int32Array(data.rows)
   const leafStart = new Int32Array(part.leafTo - part.leafFrom + 1)
