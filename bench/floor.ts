@@ -192,11 +192,14 @@ function stage(name: string): void {
 }
 
 const db = await (await DuckDBInstance.create(':memory:', { threads: '2' })).connect()
-await db.run(`create table f as select (row_number() over (order by origin, destination, date, rid) - 1)::double as row,
-  dense_rank() over (order by origin)::double as o, dense_rank() over (order by destination)::double as d,
-  dense_rank() over (order by origin, destination)::double as od, epoch_ms(date)::double as happened,
-  epoch_ms(date + to_minutes(delay))::double as known, least(delay, 240)::double as v, delay::double as delay,
-  hour(date)::double as hour, isodow(date)::double as weekday, distance::double as distance
+await db.run(`create table f as select
+  (row_number() over (order by origin, destination, date, rid) - 1)::double as row,
+  dense_rank() over (order by origin)::double as o,
+  dense_rank() over (order by destination)::double as d,
+  dense_rank() over (order by origin, destination)::double as od,
+  epoch_ms(date)::double as happened, epoch_ms(date + to_minutes(delay))::double as known,
+  least(delay, 240)::double as v, delay::double as delay, hour(date)::double as hour,
+  isodow(date)::double as weekday, distance::double as distance
   from (select *, row_number() over () as rid from '${file}')`)
 const [[counted]] = (await db.runAndReadAll('select count(*)::int from f')).getRowsJS() as [
   [number],

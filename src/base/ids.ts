@@ -13,7 +13,8 @@ export type PlanId = Id<'plan'>
 export type RunId = Id<'run'>
 export type ReceiptId = Id<'receipt'>
 
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ' // Crockford's base 32: no I, L, O, U to misread.
+/** Crockford's base 32: no I, L, O, U to misread. */
+const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 function base32(bytes: Uint8Array): string {
   let text = ''

@@ -69,8 +69,8 @@ function expectAll(entries: readonly Entry[]): ReadonlyMap<Judged, number> {
 }
 
 /**
- * Below this share of the rival's loss an expected difference is none: a member that leans wholly on
- * its parent answers as the parent does but for the rounding of 32 bits, and is no gain.
+ * Below this share of the rival's loss an expected difference is none: a member that leans wholly
+ * on its parent answers as the parent does but for the rounding of 32 bits, and is no gain.
  */
 const tieShare = 1e-6
 

@@ -63,7 +63,10 @@ export function summaryLines(summary: QuickstartSummary): readonly string[] {
   return lines
 }
 
-/** Calls that work as they stand, in another terminal; `server` is needed when it is not the default. */
+/**
+ * Calls that work as they stand, in another terminal; `server` is needed when it is not the
+ * default.
+ */
 export function callsToTry(url: string, isDefault: boolean): readonly string[] {
   const server = isDefault ? '' : ` --server ${url}`
   const inputs = ['hour=17', 'weekday=5', 'distance=760', 'departures.origin_count_1h=30']

@@ -30,7 +30,9 @@ export function idleOverrides(blueprint: BlueprintSpec, members: MemberList): re
   })
 }
 
-/** What the pattern would be, were each member meant: its key values where the pattern has values. */
+/**
+ * What the pattern would be, were each member meant: its key values where the pattern has values.
+ */
 function patternsLike(match: string, keys: readonly (readonly string[])[]): ReadonlySet<string> {
   const stars = match.split('.').map(part => part === '*')
   return new Set(

@@ -77,8 +77,8 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
 }
 
 /**
- * The target plan, when it was made from this very declaration and data and its runs are still being
- * carried out: proposing them again, as after a crash, is no new plan.
+ * The target plan, when it was made from this very declaration and data and its runs are still
+ * being carried out: proposing them again, as after a crash, is no new plan.
  */
 async function planUnderWay(
   { spec, snapshots }: Declared,

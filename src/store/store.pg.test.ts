@@ -12,7 +12,7 @@ async function terminateOthers(url: string): Promise<void> {
   )
 }
 
-test('a connection that is cut between two statements of a transaction ends nothing else', async () => {
+test('a connection cut between two statements of a transaction ends nothing else', async () => {
   const { url, drop } = await freshDatabase(inject('postgresUrl'))
   const store = await openStore(url)
   let attempts = 0

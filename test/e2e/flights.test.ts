@@ -86,7 +86,7 @@ describe('the quick start', () => {
     expect(Object.values(summary.reasons).reduce((a, b) => a + b, 0)).toBe(lost)
   })
 
-  test('answers better than the root, and the root better than the mean, on rows that nobody has seen', () => {
+  test('answers better than the root, and the root than the mean, on rows nobody has seen', () => {
     const [delay, late] = summary.blueprints.map(b => b.holdout)
     expect(delay!.rows).toBe(502_222)
     for (const holdout of [delay!, late!]) {

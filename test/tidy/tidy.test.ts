@@ -39,14 +39,14 @@ test('files fit', () => {
  */
 function longFunctions(lines: readonly string[]): string[] {
   const found: string[] = []
-  const start =
-    /^(\s*)(?:export )?(?:default )?(?:async )?(?:function\*? (\w+)|(?:static |private |override |async |\*|#)*(#?\w+)\([^;]*\)?[^;=]*\{$)/
+  const named = /^(\s*)(?:export )?(?:default )?(?:async )?function\*? (\w+)/
+  const method = /^(\s*)(?:static |private |override |async |\*|#)*(#?\w+)\([^;]*\)?[^;=]*\{$/
   lines.forEach((line, i) => {
-    const match = start.exec(line)
+    const match = named.exec(line) ?? method.exec(line)
     if (!match || /^\s*(?:if|for|while|switch|catch|return|test|describe|else)\b/.test(line)) return
     const indent = match[1]!
     const end = lines.findIndex((other, j) => j > i && other.startsWith(`${indent}}`))
-    if (end - i > functionLinesMax) found.push(`${match[2] ?? match[3]} (${end - i} lines)`)
+    if (end - i > functionLinesMax) found.push(`${match[2]} (${end - i} lines)`)
   })
   return found
 }
