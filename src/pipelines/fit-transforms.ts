@@ -93,11 +93,13 @@ function meanAndDeviation(
     for (let from = 0; from < column.length; from += blockRows) {
       const to = Math.min(column.length, from + blockRows)
       transformColumn(before, slots, row, column, from, to, block)
-      for (let i = 0; i < to - from; i++) {
-        const value = block[i]!
-        if (Number.isNaN(value)) continue
-        if (count === 0) shift = value
-        const away = value - shift
+      const rows = to - from
+      let i = 0
+      for (; i < rows && count === 0; i++)
+        if (!Number.isNaN(block[i]!)) [shift, count] = [block[i]!, 1]
+      for (; i < rows; i++) {
+        const away = block[i]! - shift
+        if (Number.isNaN(away)) continue
         count++
         sum += away
         squares += away * away
@@ -118,8 +120,11 @@ export function featureRanges(
     let min = Number.POSITIVE_INFINITY
     let max = Number.NEGATIVE_INFINITY
     for (const { raw } of parts) {
-      // Comparisons with NaN are false, so a missing value moves neither end.
-      for (const value of raw[f]!) {
+      const column = raw[f]!
+      // By index: an iterator takes ten times as long. Comparisons with NaN are false, so a missing
+      // value moves neither end.
+      for (let r = 0; r < column.length; r++) {
+        const value = column[r]!
         if (value < min) min = value
         if (value > max) max = value
       }

@@ -120,21 +120,20 @@ async function pickRows(
     leafStart[leaf - part.leafFrom + 1] = kept
   }
   const rows = rowsOf.subarray(0, kept)
-  const y = gather(label, rows)
+  const areAll = kept === data.rows
+  const y = areAll ? label : gather(label, rows)
   countLabels(y, leafStart, part.leafFrom, counts)
   const raw = data.features.map((column, f) =>
-    request.use[f]?.read ? gather(column, rows) : new Float32Array(0),
+    !request.use[f]?.read ? new Float32Array(0) : areAll ? column : gather(column, rows),
   )
   const day = request.folds > 1 ? daysOf(data.eventMs, rows) : new Int32Array(0)
   return { leafFrom: part.leafFrom, leafTo: part.leafTo, leafStart, raw, y, day }
 }
 
-/** The values of some rows; the column itself when these are all its rows in order. */
 function gather<Column extends Float32Array | Float64Array>(
   column: Column,
   rows: Int32Array,
 ): Column {
-  if (rows.length === column.length && isInOrder(rows)) return column
   const out = new (column.constructor as new (length: number) => Column)(rows.length)
   for (let i = 0; i < rows.length; i++) out[i] = column[rows[i]!]!
   return out
