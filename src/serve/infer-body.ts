@@ -17,59 +17,62 @@ export interface InferBody {
 type Done = (error: Error | null, body?: InferBody) => void
 type ParseJson = (text: string) => { readonly json: unknown } | { readonly error: Error }
 
-/** Puts the readers of `infer` bodies on a scope, in place of those it has. */
-export function readInferBodies(scope: FastifyInstance): void {
-  const framework = scope.getDefaultJsonParser('error', 'error')
-  const parseJson = (request: FastifyRequest): ParseJson => {
-    return text => {
-      let parsed: ReturnType<ParseJson> | undefined
-      // It calls back before it returns.
-      framework(request, text, (error, json) => {
-        parsed = error ? { error } : { json }
-      })
-      return parsed!
-    }
-  }
-  const read = (request: FastifyRequest, bytes: Buffer, done: Done) => {
-    try {
-      done(null, readBody(request, bytes, parseJson(request)))
-    } catch (error) {
-      done(error as Error)
-    }
-  }
-  scope.removeAllContentTypeParsers()
-  const types = ['application/json', 'application/octet-stream', '*']
-  for (const type of types) scope.addContentTypeParser(type, { parseAs: 'buffer' }, read)
-}
-
 /**
+ * Puts the readers of `infer` bodies on a scope, in place of those it has. One for each type, so
+ * that the common one asks nothing but whether there is a header.
+ *
  * The standard v2 clients name no content type, for JSON as for binary tensors. A page of another
  * origin can send such a body too, without asking first; but its browser names the origin on every
  * POST, and the guard of `createStrictApp` has refused that before the body is read.
  */
-function readBody(request: FastifyRequest, bytes: Buffer, parse: ParseJson): InferBody {
-  const { headers } = request
-  const header = headers['inference-header-content-length']
-  const type = headers['content-type']
-  if (type !== undefined && !/^application\/(?:json|octet-stream)\s*(?:;|$)/i.test(type)) {
-    throw new MusterError('E_MEDIA_TYPE', 'the body is not JSON')
-  }
-  if (header === undefined) {
-    if (type === undefined || /^application\/json/i.test(type)) {
-      return { json: parseBody(bytes.toString(), parse), tensors: undefined }
+export function readInferBodies(scope: FastifyInstance): void {
+  const framework = scope.getDefaultJsonParser('error', 'error')
+  const read = (request: FastifyRequest, bytes: Buffer, done: Done) => {
+    let end = bytes.length
+    const header = request.headers['inference-header-content-length']
+    try {
+      if (header !== undefined) end = readJsonBytes(header, bytes.length)
+    } catch (error) {
+      return done(error as Error)
     }
-    throw new MusterError('E_MEDIA_TYPE', 'the body does not say where its JSON ends', {
-      hint: 'send Inference-Header-Content-Length with binary tensors, else application/json',
+    const text = bytes.toString('utf8', 0, end)
+    framework(request, text, (error, json) => {
+      if (error) done(namedLiteral(text, parserOf(framework, request)) ?? error)
+      else done(null, { json, tensors: header === undefined ? undefined : bytes.subarray(end) })
     })
   }
-  const end = readJsonBytes(header, bytes.length)
-  return { json: parseBody(bytes.toString('utf8', 0, end), parse), tensors: bytes.subarray(end) }
+  const readOctets = (request: FastifyRequest, bytes: Buffer, done: Done) => {
+    if (request.headers['inference-header-content-length'] !== undefined) {
+      return read(request, bytes, done)
+    }
+    done(
+      new MusterError('E_MEDIA_TYPE', 'the body does not say where its JSON ends', {
+        hint: 'send Inference-Header-Content-Length with binary tensors, else application/json',
+      }),
+    )
+  }
+  const readUntyped = (request: FastifyRequest, bytes: Buffer, done: Done) => {
+    if (request.headers['content-type'] === undefined) return read(request, bytes, done)
+    done(new MusterError('E_MEDIA_TYPE', 'the body is not JSON'))
+  }
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, read)
+  scope.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, readOctets)
+  scope.addContentTypeParser('*', { parseAs: 'buffer' }, readUntyped)
 }
 
-function parseBody(text: string, parse: ParseJson): unknown {
-  const parsed = parse(text)
-  if ('json' in parsed) return parsed.json
-  throw namedLiteral(text, parse) ?? parsed.error
+function parserOf(
+  framework: ReturnType<FastifyInstance['getDefaultJsonParser']>,
+  request: FastifyRequest,
+): ParseJson {
+  return text => {
+    let parsed: ReturnType<ParseJson> | undefined
+    // It calls back before it returns.
+    framework(request, text, (error, json) => {
+      parsed = error ? { error } : { json }
+    })
+    return parsed!
+  }
 }
 
 /**
