@@ -28,12 +28,15 @@ export class RidgeFits implements Fitter<RidgeParameters> {
   readonly #table: MomentTable
   readonly #solver: SymmetricSolver
   readonly #choice: PenaltyChoice
+  /** The sum of a member's folds. */
+  readonly #total: Float64Array
 
   constructor(ground: FitGround<RidgeParameters>) {
     this.#ground = ground
     this.#shape = momentShape(ground.layout.columns)
     this.#solver = new SymmetricSolver(this.#shape.size)
     this.#choice = new PenaltyChoice(this.#shape, ground.training.folds, this.#solver)
+    this.#total = new Float64Array(this.#shape.length)
     this.#table = ground.moments ?? scanMoments(ground, this.#shape)
   }
 
@@ -60,13 +63,12 @@ export class RidgeFits implements Fitter<RidgeParameters> {
   #fit(member: MemberToFit<RidgeParameters>, moments: FoldMoments, chosen: ChosenPenalty): HeadFit {
     const { size, g, length } = this.#shape
     const { parent } = member
-    const total = new Float64Array(length)
-    sumBlocks(moments, this.#ground.training.folds, length, total)
-    const step = total.slice(g, g + size)
-    if (!this.#solver.solve(total, 0, chosen.penalty, parent ? size : size - 1, step)) {
+    const total = sumBlocks(moments, this.#ground.training.folds, length, this.#total)
+    const head = total.slice(g, g + size)
+    if (!this.#solver.solve(total, 0, chosen.penalty, parent ? size : size - 1, head)) {
       return { failed: 'singular' }
     }
-    const head = parent ? step.map((value, i) => parent[i]! + value) : step
+    if (parent) for (let i = 0; i < size; i++) head[i] = head[i]! + parent[i]!
     return { head, ...chosen }
   }
 
