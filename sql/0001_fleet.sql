@@ -183,6 +183,8 @@ create table family_generation (
   environment text collate "C" not null references environment (name),
   blueprint text collate "C" not null,
   generation bigint not null,
+  -- The run that last routed the family here; another environment may be a run ahead.
+  run text collate "C",
   primary key (environment, blueprint)
 );
 

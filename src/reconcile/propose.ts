@@ -18,6 +18,7 @@ import {
   familyGenerations,
   familyRoutes,
   generations,
+  latestSealedRun,
   modelsOf,
   putSnapshot,
   readPlan,
@@ -166,8 +167,10 @@ async function readRecorded({ spec }: Declared, store: Transactions): Promise<Re
     const [last] = await runHistory(store, name)
     if (last) history.set(name, last)
   }
+  // An environment that an older run routed does not serve what is recorded of the models now.
   const routed = new Map<string, Set<string>>()
-  for (const { environment, blueprint } of await familyGenerations(store)) {
+  for (const { environment, blueprint, run } of await familyGenerations(store)) {
+    if (run !== ((await latestSealedRun(store, blueprint))?.id ?? null)) continue
     routed.set(blueprint, (routed.get(blueprint) ?? new Set()).add(environment))
   }
   const current = await generations(store)

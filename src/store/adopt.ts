@@ -171,6 +171,7 @@ export async function nextGeneration(
   sql: Sql,
   environment: string,
   blueprint: string,
+  run?: RunId,
 ): Promise<number> {
   const row = await sql.one<{ generation: number }>(
     `insert into environment (name, generation, changed_at) values ($1, 1, now())
@@ -181,9 +182,11 @@ export async function nextGeneration(
   )
   const generation = row?.generation ?? 0
   await sql.run(
-    `insert into family_generation (environment, blueprint, generation) values ($1, $2, $3)
-     on conflict (environment, blueprint) do update set generation = excluded.generation`,
-    [environment, blueprint, generation],
+    `insert into family_generation (environment, blueprint, generation, run)
+     values ($1, $2, $3, $4)
+     on conflict (environment, blueprint) do update set
+       generation = excluded.generation, run = coalesce(excluded.run, family_generation.run)`,
+    [environment, blueprint, generation, run ?? null],
   )
   await notify(sql, { kind: 'route', environment, blueprint, generation })
   return generation

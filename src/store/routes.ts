@@ -1,4 +1,4 @@
-import type { ModelName } from '../base/ids.ts'
+import type { ModelName, RunId } from '../base/ids.ts'
 import type { FamilyRoutes, Route } from '../fleet/index.ts'
 import type { Sql, Transactions } from './sql.ts'
 
@@ -24,12 +24,14 @@ export interface FamilyGeneration {
   readonly environment: string
   readonly blueprint: string
   readonly generation: number
+  /** The run that last routed it here. */
+  readonly run: RunId | null
 }
 
 /** When each family's routes last changed: a follower reads those that are newer than its own. */
 export async function familyGenerations(sql: Sql): Promise<readonly FamilyGeneration[]> {
   return sql.all(
-    `select environment, blueprint, generation from family_generation
+    `select environment, blueprint, generation, run from family_generation
      order by environment, blueprint`,
   )
 }

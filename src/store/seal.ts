@@ -95,6 +95,7 @@ async function sealIn(sql: Sql, seal: RunSeal): Promise<Sealing> {
   for (const environment of [...seal.environments].sort()) {
     await moveRoutes(sql, seal, environment, run.blueprint)
   }
+  await leaveOthers(sql, seal.environments, run.blueprint)
   await sql.run(
     `update run set sealed_at = now(), state = 'running', levels = $2, reasons = $3,
        started_at = coalesce(started_at, now())
@@ -191,13 +192,28 @@ async function setModels(sql: Sql, members: readonly SealedMember[]): Promise<vo
   )
 }
 
+/** Environments that the blueprint no longer names have no routes of it any more. */
+async function leaveOthers(
+  sql: Sql,
+  environments: readonly string[],
+  blueprint: string,
+): Promise<void> {
+  const left = await sql.all<{ environment: string }>(
+    `with gone as (
+       delete from route where blueprint = $1 and environment <> all ($2) returning environment
+     ) select distinct environment from gone order by environment`,
+    [blueprint, environments],
+  )
+  for (const { environment } of left) await nextGeneration(sql, environment, blueprint)
+}
+
 async function moveRoutes(
   sql: Sql,
   seal: RunSeal,
   environment: string,
   blueprint: string,
 ): Promise<void> {
-  const generation = await nextGeneration(sql, environment, blueprint)
+  const generation = await nextGeneration(sql, environment, blueprint, seal.run)
   const removed = seal.members.filter(m => m.route === 'remove').map(m => m.name)
   await sql.run('delete from route where environment = $1 and model = any ($2)', [
     environment,
