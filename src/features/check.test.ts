@@ -146,6 +146,20 @@ test('an as-of time after the event leaks, with a count', async () => {
   ])
 })
 
+test('a label that is known as of its own event would be in its own window', async () => {
+  const early = aGroup([aWindow(['origin'], 'mean', hour, 'delay')], {
+    knownAt: 'happened - interval 5 day',
+  })
+  const view = aView({ miles: 'miles' }, early)
+  const label = (text: string) => aBlueprint({ label: text, key: ['origin', 'place'] })
+  const leaks = await problems(aFleet(source, [early], [view], [label('delay')]))
+  expect(leaks).toHaveLength(1)
+  expect(leaks[0]).toContain('E_LEAKAGE FeatureGroup')
+  expect(leaks[0]).toContain('100 of 100 rows are known as of their own event')
+  // What the windows read is not what is predicted.
+  expect(await problems(aFleet(source, [early], [view], [label('value')]))).toEqual([])
+})
+
 test('members: leaves with enough rows, segments above them, the root always', async () => {
   const view = aView({ miles: 'miles' }, undefined, { where: 'miles < 60' })
   const count = (atLeast: number, where?: string) =>

@@ -20,9 +20,10 @@ import {
   readExpression,
 } from './expression.ts'
 import { openGroupRows } from './group-features.ts'
+import { checkAsOf, checkOwnRows } from './known-times.ts'
 import { type LateColumns, leaksOf } from './leakage.ts'
 import { openSources } from './spine.ts'
-import { microsOf, quoted } from './sql-text.ts'
+import { quoted } from './sql-text.ts'
 
 /** Something in the declaration that the data does not bear out. */
 export interface FeatureProblem {
@@ -74,12 +75,12 @@ const isValue: Fits = type => isNumber(type) || isBoolean(type)
 
 type PathOf = (...path: readonly (string | number)[]) => DeclaredAt
 
-function within(kind: DeclaredAt['kind'], name: string): PathOf {
+export function within(kind: DeclaredAt['kind'], name: string): PathOf {
   return (...path) => ({ kind, name, path })
 }
 
 /** Collects problems, so that one does not hide the next. */
-class Check {
+export class Check {
   readonly problems: FeatureProblem[] = []
 
   say(at: DeclaredAt, code: ErrorCode, detail: string, hint: string): void {
@@ -128,7 +129,9 @@ const time = { fits: isTime, words: 'a time', cure: 'make it a time: cast(... as
 const number = { fits: isValue, words: 'a number or true/false' }
 const truth = { fits: isBoolean, words: 'true/false' }
 
-interface CheckedGroup {
+export interface CheckedGroup {
+  /** Columns that the windows read. */
+  readonly read: ReadonlySet<string>
   readonly spec: FeatureGroupSpec
   readonly late: LateColumns
   /** Entity columns that its rows do not have: complained of, and not once more in each view. */
@@ -153,11 +156,13 @@ async function checkGroup(
     group.knownAt === group.eventTime
       ? eventTime
       : await bind(group.knownAt, { at: at('knownAt'), ...time })
+  const read = new Set<string>()
   for (const [of, features] of Map.groupBy(group.features, feature => feature.of)) {
     const counted = features.every(feature => feature.stat === 'count')
     const summed = features.find(feature => feature.stat !== 'count') ?? features[0]!
     const fits: Fits = counted ? () => true : isValue
-    await bind(of, { ...number, at: at('features', summed.name, 'of'), fits })
+    const found = await bind(of, { ...number, at: at('features', summed.name, 'of'), fits })
+    for (const column of found?.columns ?? []) read.add(column)
   }
   const missing = new Set<string>()
   for (const [column, feature] of entitiesOf(group.features)) {
@@ -167,7 +172,7 @@ async function checkGroup(
   }
   const atOnce = new Set(eventTime?.columns ?? [])
   const columns = (knownAt?.columns ?? []).filter(column => !atOnce.has(column))
-  return { spec: group, missing, late: { group: group.name, source: group.source, columns } }
+  return { spec: group, missing, read, late: { group: group.name, source: group.source, columns } }
 }
 
 /** Each entity column, with the first feature that has it. */
@@ -205,6 +210,7 @@ async function checkView(
     const label = await checkBlueprint(check, engine, blueprint, relation)
     if (label !== undefined) labels.set(blueprint.name, label)
   }
+  await checkOwnRows(check, engine, view, { ...about, labels: [...labels.values()].flat() })
   const late = [...about.groups.values()].map(g => g.late).filter(l => l.source === view.rows)
   const keys = about.blueprints.flatMap(blueprint => blueprint.key)
   const spared = new Set([...keys, ...(eventTime?.columns ?? [])])
@@ -272,24 +278,4 @@ function labelOf({ pipeline, label }: BlueprintSpec): Omit<Expected, 'at'> {
     words: `true/false, which ${pipeline.id} predicts`,
     cure: `compare it: \`${example} > 15\`; a number is predicted by ridge@1`,
   }
-}
-
-async function checkAsOf(
-  check: Check,
-  engine: Engine,
-  view: FeatureViewSpec,
-  at: DeclaredAt,
-): Promise<void> {
-  const counted = await check.try(at, () =>
-    engine.rows<{ late: number }>(
-      `select count(*)::double as late from (
-         select ${microsOf(view.asOf)} as as_of, ${microsOf(view.eventTime)} as event
-         from ${quoted(view.rows)})
-       where not isnan(as_of) and not isnan(event) and as_of > event`,
-    ),
-  )
-  const late = counted?.[0]?.late ?? 0
-  if (late === 0) return
-  const detail = `the as-of time is later than the event in ${late.toLocaleString('en')} rows`
-  check.say(at, 'E_LEAKAGE', detail, 'take a time at or before the event')
 }

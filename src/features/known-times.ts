@@ -1,0 +1,65 @@
+import type { DeclaredAt, FeatureViewSpec } from '../spec/index.ts'
+import { type Check, type CheckedGroup, within } from './check.ts'
+import type { Engine } from './engine.ts'
+import { microsOf, quoted } from './sql-text.ts'
+
+/* Leaks that no expression shows and the data do: what was known when, row by row. */
+
+export async function checkAsOf(
+  check: Check,
+  engine: Engine,
+  view: FeatureViewSpec,
+  at: DeclaredAt,
+): Promise<void> {
+  const counted = await check.try(at, () =>
+    engine.rows<{ late: number }>(
+      `select count(*)::double as late from (
+         select ${microsOf(view.asOf)} as as_of, ${microsOf(view.eventTime)} as event
+         from ${quoted(view.rows)})
+       where not isnan(as_of) and not isnan(event) and as_of > event`,
+    ),
+  )
+  const late = counted?.[0]?.late ?? 0
+  if (late === 0) return
+  const detail = `the as-of time is later than the event in ${late.toLocaleString('en')} rows`
+  check.say(at, 'E_LEAKAGE', detail, 'take a time at or before the event')
+}
+
+/** A few such rows are mistakes of the data; more are the declaration's. */
+const ownRowsShareMax = 0.001
+
+/**
+ * A row whose own label is known as of its own event stands in its own windows: what is to be
+ * predicted would be among the features. Of groups over the rows of the view whose windows read what
+ * a label reads.
+ */
+export async function checkOwnRows(
+  check: Check,
+  engine: Engine,
+  view: FeatureViewSpec,
+  about: {
+    readonly groups: ReadonlyMap<string, CheckedGroup>
+    readonly labels: readonly string[]
+  },
+): Promise<void> {
+  const used = new Set(view.features.flatMap(f => (f.from.kind === 'group' ? f.from.group : [])))
+  for (const { spec, read } of about.groups.values()) {
+    if (!used.has(spec.name) || spec.source !== view.rows || spec.sql !== undefined) continue
+    if (!about.labels.some(column => read.has(column))) continue
+    const at = within('FeatureGroup', spec.name)('knownAt')
+    const known = `greatest(${microsOf(spec.knownAt)}, ${microsOf(spec.eventTime)})`
+    const counted = await check.try(at, () =>
+      engine.rows<{ own: number; all: number }>(
+        `select (count(*) filter (known <= as_of))::double as own, count(*)::double as all
+         from (select ${known} as known, ${microsOf(view.asOf)} as as_of from ${quoted(view.rows)})
+         where not isnan(known) and not isnan(as_of)`,
+      ),
+    )
+    const { own = 0, all = 0 } = counted?.[0] ?? {}
+    if (own <= ownRowsShareMax * all) continue
+    const detail =
+      `${own.toLocaleString('en')} of ${all.toLocaleString('en')} rows are known as of their own ` +
+      `event in ${view.id}, so the label would be in its own window`
+    check.say(at, 'E_LEAKAGE', detail, 'say when the label is known, or set an earlier asOf')
+  }
+}
