@@ -61,7 +61,7 @@ export async function leavesGround(
 ): Promise<StepGround> {
   const { frame, layout, packed } = reading
   const scope = leavesScope(frame, input.part)
-  const { foldDays = [], leafMoments } = await readJson<FitOutput>(at.blobs, input.trunk)
+  const { foldDays, leafMoments } = await readJson<FitOutput>(at.blobs, input.trunk)
   // Every packed row carries the same transforms; without a row there is nobody to lean on either.
   const root = packed.get(modelName(input.family.blueprint, []))
   const transforms = root ?? packed.values().next().value ?? new Float32Array(layout.width)
@@ -79,7 +79,7 @@ export async function leavesGround(
   }
   const digest = must(leafMoments[input.part], 'something is left of every part')
   const { counts, moments } = await readLeft(digest, about, at.blobs)
-  const training: Training = { parts: [], counts, folds, foldDays }
+  const training: Training = { parts: [], counts, folds, foldDays: foldDays ?? [] }
   return { scope, ground: { ...groundOf(input, layout, scope, training, transforms), moments } }
 }
 
