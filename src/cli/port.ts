@@ -9,6 +9,6 @@ export function readPort(text: string | undefined, from: string): number | undef
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
   throw new MusterError('E_USAGE', `\`${printable(text)}\` is not a port`, {
     field: from,
-    hint: 'a port is a number from 1 to 65535',
+    hint: 'a port is a number from 0 to 65535; 0 lets the machine choose',
   })
 }

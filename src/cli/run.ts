@@ -22,6 +22,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   })
   try {
     if (argv.length === 0) throw new CommanderError(0, 'commander.helpDisplayed', '')
+    refuseUnknown(argv[0]!)
     await program.parseAsync([...argv], { from: 'user' })
     return code
   } catch (error) {
@@ -35,6 +36,12 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     }
     return sayFailure(usageError(error, argv), screen, terminal)
   }
+}
+
+/** With --help behind it, commander would print the general help and call it well done. */
+function refuseUnknown(word: string): void {
+  if (word.startsWith('-') || word === 'help' || commands.some(c => c.name === word)) return
+  throw new CommanderError(1, 'commander.unknownCommand', `error: unknown command '${word}'`)
 }
 
 type Given = Readonly<Record<string, unknown>>

@@ -21,7 +21,7 @@ const terminalLimit = 40
 const pageMax = 1_000
 
 const columns: readonly Column[] = [
-  { head: 'name', elastic: true },
+  { head: 'name' }, // Never cut: cut names are all alike.
   { head: 'state' },
   { head: 'rows', align: 'right' },
   { head: 'version', align: 'right' },
