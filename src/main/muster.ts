@@ -9,6 +9,9 @@ import { packageVersion } from './package-version.ts'
  * alone takes longer.
  */
 
+/** How long a failed command may take to write and close what it still has open. */
+const lingerMs = 2_000
+
 const interrupted = new AbortController()
 process.on('SIGINT', () => interrupted.abort())
 process.on('SIGTERM', () => interrupted.abort())
@@ -40,3 +43,5 @@ const terminal: Terminal = {
 const code = await runCli(process.argv.slice(2), terminal)
 // Written text may still be on its way into a pipe; exiting now would cut it.
 process.exitCode = code
+// What failed half-way may hold the process by something that nobody closes any more.
+if (code !== 0) setTimeout(() => process.exit(code), lingerMs).unref()

@@ -7,6 +7,7 @@ import { type Child, startChild, until } from '../../test/child.ts'
 import { systemClock } from '../base/clock.ts'
 import { openStore, startEmbedded } from './index.ts'
 import { isAlive } from './processes.ts'
+import { isServerOf } from './server-folder.ts'
 
 let home: string
 const children: Child[] = []
@@ -136,6 +137,64 @@ test('a folder whose making was killed halfway is made anew', async () => {
   await using store = await openStore(database.url)
   expect(await store.one('select 1 as "up"')).toEqual({ up: 1 })
   expect(await readdir(join(home, 'postgres'))).not.toContain('data.new-1234')
+})
+
+test('a password that was lost is told, and nothing is started', async () => {
+  await (await start()).close()
+  const password = join(home, 'postgres', 'password')
+  const known = await readFile(password, 'utf8')
+  await rm(password)
+  const lost = { code: 'E_STATE_FOLDER', field: 'postgres/password' }
+  await expect(start()).rejects.toMatchObject({
+    ...lost,
+    message: expect.stringContaining('missing'),
+  })
+  expect(await readdir(join(home, 'postgres'))).not.toContain('password')
+  await writeFile(password, 'another\n', { mode: 0o600 })
+  await expect(start()).rejects.toMatchObject(lost)
+  expect(await serversOf(home)).toEqual([])
+  await writeFile(password, known)
+  await using again = await start()
+  expect(again.reused).toBe(false)
+})
+
+test('a wrong password is told at once by a server that is up already', async () => {
+  await using _first = await start()
+  await writeFile(join(home, 'postgres', 'password'), 'another\n')
+  await expect(start()).rejects.toMatchObject({
+    code: 'E_STATE_FOLDER',
+    field: 'postgres/password',
+  })
+})
+
+test('a part of the data that was lost is named', async () => {
+  await (await start()).close()
+  await rm(join(home, 'postgres', 'data', 'base'), { recursive: true })
+  await expect(start()).rejects.toMatchObject({
+    code: 'E_STATE_FOLDER',
+    field: 'postgres/data/base',
+  })
+})
+
+test('a server that does not start is told in its own words, and left behind by none', async () => {
+  await (await start()).close()
+  const configuration = join(home, 'postgres', 'data', 'postgresql.conf')
+  await writeFile(configuration, 'no_such_setting = 1\n')
+  await expect(start()).rejects.toMatchObject({
+    code: 'E_DATABASE',
+    hint: expect.stringContaining('postgres/server.log'),
+    message: expect.stringMatching(/does not start: .*postgres\/data\/postgresql.conf/),
+  })
+  expect(await serversOf(home)).toEqual([])
+})
+
+test('a process whose words name the folder is not its server', async () => {
+  const data = join(home, 'postgres', 'data')
+  const other = startChild('own-folder', join(home, 'other'), data)
+  children.push(other)
+  await other.line()
+  expect(isAlive(other.pid)).toBe(true)
+  expect(isServerOf(data, other.pid)).toBe(false)
 })
 
 const isRoot = process.getuid?.() === 0

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import { isAlive } from './processes.ts'
 import {
+  checkWhole,
   disownPidFile,
   initialise,
   isServerOf,
@@ -92,13 +93,17 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const programs = await serverPrograms()
   const user = await serverUser(place.data)
   if (user) for (const way of [folder, programs.folder]) await checkEnterable(user, way)
+  await checkWhole(place)
   const password = await readPassword(place, user)
   await initialise(folder, programs, user)
   if (((await stat(place.log).catch(() => undefined))?.size ?? 0) > logSizeMax) {
     await truncate(place.log)
   }
   const server = new Server({ ...options, place, programs, user, password })
-  const reused = await server.open()
+  const reused = await server.open().catch(async (error: unknown) => {
+    await server.close() // A server without an owner would keep this process from ending.
+    throw error
+  })
   return {
     url: server.url('muster'),
     reused,
@@ -153,7 +158,9 @@ class Server {
   async #close(): Promise<void> {
     const { clock } = this.#parts
     const postmaster = await this.postmaster()
-    this.#watchdog?.letGo()
+    // Without a watchdog of ours it is not ours to end: someone else's has that in hand.
+    if (!this.#watchdog) return
+    this.#watchdog.letGo()
     if (!postmaster) return
     const end = clock.monotonicMs() + stopWaitMs
     while (isServerOf(this.#parts.place.data, postmaster.pid)) {
@@ -264,7 +271,9 @@ class Server {
         `select current_setting('data_directory') as "folder"`,
       )
       return rows[0]?.folder === this.#parts.place.data
-    } catch {
+    } catch (error) {
+      // One that is starting, or ending, passes. What it refuses now it refuses in a minute too.
+      if (/^(28|3D)/.test(String((error as { code?: unknown }).code))) throw this.#turnedDown(error)
       return false
     } finally {
       await client.end().catch(() => {})
@@ -274,18 +283,40 @@ class Server {
   async #makeDatabase(): Promise<void> {
     const client = new pg.Client({ connectionString: this.url('postgres') })
     client.on('error', () => {})
-    await client.connect()
     try {
+      await client.connect()
       const { rowCount } = await client.query(`select from pg_database where datname = 'muster'`)
       if (rowCount === 0) await client.query('create database muster')
+    } catch (error) {
+      throw this.#turnedDown(error)
     } finally {
-      await client.end()
+      await client.end().catch(() => {})
     }
   }
 
-  #refusal(what: string, said?: string): MusterError {
-    return new MusterError('E_DATABASE', `the embedded PostgreSQL ${what}`, {
-      hint: 'read server.log in the state folder; or set DATABASE_URL to a PostgreSQL of your own',
+  /** It is up, and does not let us in or work. */
+  #turnedDown(cause: unknown): MusterError {
+    const { code, message } = cause as { code?: unknown; message: string }
+    if (code === '28P01') {
+      const what = 'postgres/password of the state folder is not the password of its database'
+      return new MusterError('E_STATE_FOLDER', what, {
+        field: 'postgres/password',
+        hint: 'bring the file back from a backup, or start an empty folder by another MUSTER_HOME',
+        cause,
+      })
+    }
+    return this.#refusal('is up but refuses', message)
+  }
+
+  /** With the last thing that the server said of it; where the folder is stays with us. */
+  #refusal(what: string, said = ''): MusterError {
+    const lines = said.split('\n').filter(line => line.trim() !== '')
+    const last = lines.findLast(line => /FATAL|PANIC|ERROR/.test(line)) ?? lines.at(-1)
+    const words = last?.replaceAll(this.#parts.place.data, 'postgres/data')
+    const because = words?.replace(/^.*?(FATAL|PANIC|ERROR): +/, '').slice(0, 300)
+    const detail = `the embedded PostgreSQL ${what}${because ? `: ${because}` : ''}`
+    return new MusterError('E_DATABASE', detail, {
+      hint: 'read postgres/server.log in the state folder; or set DATABASE_URL to one of your own',
       ...(said && { cause: new Error(said.trim().slice(-2_000)) }),
     })
   }

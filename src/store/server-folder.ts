@@ -1,7 +1,17 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import {
+  chown,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { MusterError } from '../base/errors.ts'
 import { commandOf, isAlive } from './processes.ts'
 import type { ServerPrograms } from './server-programs.ts'
@@ -27,13 +37,40 @@ export function serverFolder(folder: string): ServerFolder {
   }
 }
 
-/** The superuser's password; made by chance once. */
+const restore =
+  'bring the state folder back from a backup, or start an empty one by another MUSTER_HOME'
+
+/** What PostgreSQL does not start without, and would tell of in words that help nobody. */
+const partsOfData = ['PG_VERSION', 'base', 'global', 'pg_wal', 'pg_xact']
+
+/** Throws E_STATE_FOLDER when there is a data folder of which a part was lost. */
+export async function checkWhole(place: ServerFolder): Promise<void> {
+  const files = await readdir(place.data).catch(noneWhenMissing)
+  const lost = files && partsOfData.find(part => !files.includes(part))
+  if (lost === undefined) return
+  throw new MusterError('E_STATE_FOLDER', `postgres/data/${lost} of the state folder is missing`, {
+    field: `postgres/data/${lost}`,
+    hint: restore,
+  })
+}
+
+/**
+ * The superuser's password; made by chance once. One that was lost is not made again, for the
+ * database knows the old one. Throws E_STATE_FOLDER.
+ */
 export async function readPassword(
   place: ServerFolder,
   user: ServerUser | undefined,
 ): Promise<string> {
-  const known = await readFile(place.password, 'utf8').catch(() => '')
-  if (known.trim() !== '') return known.trim()
+  const known = await readFile(place.password, 'utf8').catch(noneWhenMissing)
+  if (known !== undefined && known.trim() !== '') return known.trim()
+  if ((await stat(place.data).catch(noneWhenMissing)) !== undefined) {
+    const what = known === undefined ? 'missing' : 'empty'
+    throw new MusterError('E_STATE_FOLDER', `postgres/password of the state folder is ${what}`, {
+      field: 'postgres/password',
+      hint: restore,
+    })
+  }
   const password = randomBytes(24).toString('base64url')
   const fresh = `${place.password}.new`
   await rm(fresh, { force: true })
@@ -41,6 +78,17 @@ export async function readPassword(
   if (user) await chown(fresh, user.uid, user.gid) // initdb reads it.
   await rename(fresh, place.password)
   return password
+}
+
+function noneWhenMissing(cause: unknown): undefined {
+  const { code = 'unknown', path = '' } = cause as NodeJS.ErrnoException
+  if (code === 'ENOENT') return undefined
+  const what = `postgres/${basename(path)}`
+  throw new MusterError('E_STATE_FOLDER', `${what} of the state folder cannot be read: ${code}`, {
+    field: what,
+    hint: 'make it readable for the user who starts Muster',
+    cause,
+  })
 }
 
 /** Makes the data folder unless it is there. */
@@ -121,9 +169,12 @@ export async function readPostmaster(data: string): Promise<Postmaster | undefin
   return { pid, port, ready: lines[7]?.trim() === 'ready' }
 }
 
-/** Whether that process lives and is the server of this folder, not another that got its pid. */
+/**
+ * Whether that process lives and is the server of this folder: not another that got its pid, also
+ * not one whose words happen to name the folder.
+ */
 export function isServerOf(data: string, pid: number): boolean {
-  return isAlive(pid) && (commandOf(pid) ?? '').includes(data)
+  return isAlive(pid) && ` ${commandOf(pid) ?? ''} `.includes(` -D ${data} `)
 }
 
 /** Above any pid that a kernel gives (2^22 on Linux), so that no one has it. */

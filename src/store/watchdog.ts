@@ -16,7 +16,7 @@ import type { ServerUser } from './server-user.ts'
 const finish = `
 ours() {
   what=$(tr '\\0' ' ' 2>/dev/null <"/proc/$2/cmdline" || ps -o command= -p "$2")
-  case "$what" in *"$1"*) true;; *) false;; esac
+  case " $what " in *" -D $1 "*) true;; *) false;; esac
 }
 finish() {
   ours "$1" "$2" && kill -INT "$2"
