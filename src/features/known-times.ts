@@ -30,8 +30,8 @@ const ownRowsShareMax = 0.001
 
 /**
  * A row whose own label is known as of its own event stands in its own windows: what is to be
- * predicted would be among the features. Of groups over the rows of the view whose windows read what
- * a label reads.
+ * predicted would be among the features. Of groups over the rows of the view whose windows read
+ * what a label reads.
  */
 export async function checkOwnRows(
   check: Check,

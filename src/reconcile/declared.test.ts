@@ -39,7 +39,7 @@ columns: { units: BIGINT }
 kind: FeatureGroup
 name: past
 source: sales
-knownAt: happened
+knownAt: happened + interval 1 hour
 windows:
   - { by: [product], of: units, stats: [mean], over: [7d] }
 ---
@@ -91,7 +91,7 @@ async function refusals(
 test('what does not fit the data is pointed at, with its cure', async () => {
   expect(await refusals({})).toBe('taken')
   const wrong = {
-    'knownAt: happened': 'knownAt: knwon',
+    'knownAt: happened + interval 1 hour': 'knownAt: knwon',
     'by: [product]': 'by: [prodct]',
     'isodow(happened)': 'now()',
     'where: units > 0': 'where: units',

@@ -3,7 +3,7 @@ import { familyRoutes } from '../../src/store/index.ts'
 import { fleetYaml, units } from './declaration.ts'
 import { openWorld, type World } from './world.ts'
 
-/* Each environment has its own routes, and none may be left behind with a version that is not said. */
+/* Each environment has its own routes; none may serve a version that is not said. */
 
 /** Whatever was judged is kept, so that routes and not quality are what is tried. */
 const keepAll = `---
