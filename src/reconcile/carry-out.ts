@@ -7,10 +7,12 @@ import {
   failStep,
   finishStep,
   progressStep,
+  runsOfStep,
   setBackStep,
   startStep,
   type Transactions,
 } from '../store/index.ts'
+import { isDamage, reopenDamaged } from './heal.ts'
 import { seal } from './seal.ts'
 
 /** How often a step may tell its progress: as often as people can read it. */
@@ -46,9 +48,35 @@ export async function carryOutStep(key: Digest, parts: WorkerParts): Promise<voi
     if (isFinal(failure)) await failStep(store, key, told)
     else {
       await setBackStep(store, key, told)
+      // The loop brings the step again once what it reads was made anew.
+      if (isDamage(error) && (await healedFor(key, start.input.kind, parts))) return
       throw error
     }
   }
+}
+
+const order: readonly WorkInput['kind'][] = [
+  'frame',
+  'label',
+  'trunk',
+  'leaves',
+  'judge',
+  'seal',
+  'report',
+]
+
+/** Whether a step before this one is being carried out anew, for the damage that this one met. */
+async function healedFor(
+  key: Digest,
+  kind: WorkInput['kind'],
+  parts: WorkerParts,
+): Promise<boolean> {
+  const before = order.slice(0, order.indexOf(kind))
+  for (const run of await runsOfStep(parts.store, key)) {
+    const healing = await reopenDamaged(run, parts)
+    if (healing.state === 'reopened' && before.some(k => healing.kinds.has(k))) return true
+  }
+  return false
 }
 
 /**

@@ -20,6 +20,7 @@ import {
   unfinishedRuns,
 } from '../store/index.ts'
 import { type Advance, advance } from './advance.ts'
+import { Healer, isDamage } from './heal.ts'
 
 /** What the loop needs of a queue: a step sent twice is one job. */
 export interface StepQueue {
@@ -48,8 +49,11 @@ export class Loop {
   readonly #parts: LoopParts
   readonly #manifests = new Map<Digest, FrameManifest>()
 
+  readonly #healer: Healer
+
   constructor(parts: LoopParts) {
     this.#parts = parts
+    this.#healer = new Healer(parts)
   }
 
   /** Gives how many runs are still under way. */
@@ -62,10 +66,14 @@ export class Loop {
         const { message, code } = asMusterError(error)
         // The database being away is no fault of the run: the next activation tries again.
         if (code === 'E_DATABASE') throw error
+        if (isDamage(error) && (await this.#healer.healRun(run.id)).state === 'reopened') continue
         await failRun(this.#parts.store, run.id, message)
       }
     }
-    if (runs.length === 0) this.#manifests.clear()
+    if (runs.length === 0) {
+      this.#manifests.clear()
+      this.#healer.forget()
+    }
     return runs.length
   }
 
