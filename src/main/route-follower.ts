@@ -1,6 +1,9 @@
 import type { Logger } from 'pino'
 import type { Digest } from '../base/digest.ts'
+import { MusterError } from '../base/errors.ts'
+import type { RunId } from '../base/ids.ts'
 import { type Blobs, type FitOutput, readJson, type Signature } from '../fleet/index.ts'
+import { Healer, type Healing, isDamage } from '../reconcile/index.ts'
 import type { DataPlane } from '../serve/index.ts'
 import {
   familyGenerations,
@@ -13,7 +16,7 @@ import {
 
 export interface RouteFollowerParts {
   readonly store: Store
-  readonly blobs: Pick<Blobs, 'get'>
+  readonly blobs: Blobs
   readonly plane: DataPlane
   readonly environment: string
   readonly log: Logger
@@ -26,10 +29,11 @@ export interface RouteFollowerParts {
  */
 export class RouteFollower {
   readonly #store: Store
-  readonly #blobs: Pick<Blobs, 'get'>
+  readonly #blobs: Blobs
   readonly #plane: DataPlane
   readonly #environment: string
   readonly #log: Logger
+  readonly #healer: Healer
   readonly #has = new Map<string, number>()
 
   constructor(parts: RouteFollowerParts) {
@@ -38,10 +42,11 @@ export class RouteFollower {
     this.#plane = parts.plane
     this.#environment = parts.environment
     this.#log = parts.log
+    this.#healer = new Healer(parts)
   }
 
   async follow(): Promise<void> {
-    let whole = true
+    let [whole, damaged] = [true, false]
     for (const { environment, blueprint, generation } of await familyGenerations(this.#store)) {
       if (environment !== this.#environment) continue
       if ((this.#has.get(blueprint) ?? 0) >= generation) continue
@@ -49,12 +54,31 @@ export class RouteFollower {
         await this.#take(blueprint)
         this.#has.set(blueprint, generation)
       } catch (error) {
+        damaged ||= isDamage(error)
+        if (isDamage(error) && (await this.#heal(blueprint))) continue
         whole = false
         this.#log.error({ err: error, blueprint }, 'routes were not taken; the old ones answer on')
       }
     }
     // Until every family was taken once, a name that is not known may be one of the fleet's.
     if (whole) this.#plane.markSynced()
+    if (whole && !damaged) this.#healer.forget()
+  }
+
+  /**
+   * Sets in train that the bytes of a family are made anew, and lets its callers know. When they
+   * are there, a later look takes its routes. Gives whether callers are told.
+   */
+  async #heal(blueprint: string): Promise<boolean> {
+    try {
+      const healing = await this.#healer.healFamily(this.#environment, blueprint)
+      this.#log.warn({ blueprint, healing: healing.state }, 'stored bytes are damaged')
+      this.#plane.holdFamily(blueprint, heldBecause(healing))
+      return true
+    } catch (error) {
+      this.#log.error({ err: error, blueprint }, 'damaged bytes were not looked after')
+      return false
+    }
   }
 
   async #take(blueprint: string): Promise<void> {
@@ -70,7 +94,10 @@ export class RouteFollower {
     const work = run && (await readRunWork(this.#store, run.id))
     if (!work) return
     const trunk = (await stepsOf(this.#store, run.id)).find(step => step.kind === 'trunk')
-    const signature = await this.#withRanges(work.signature, trunk?.output ?? undefined, blueprint)
+    if (run.state === 'running' && trunk && !trunk.output) {
+      throw new MusterError('E_BLOB_MISSING', `what the trunk of ${blueprint} leaves is made anew`)
+    }
+    const signature = await this.#withRanges(run.id, work.signature, trunk?.output, blueprint)
     await this.#plane.replaceFamily(routes, { signature, purpose: work.purpose })
   }
 
@@ -80,18 +107,37 @@ export class RouteFollower {
    * range.
    */
   async #withRanges(
+    run: RunId,
     signature: Signature,
-    trunk: Digest | undefined,
+    trunk: Digest | null | undefined,
     blueprint: string,
   ): Promise<Signature> {
-    if (trunk === undefined) return signature
+    if (!trunk) return signature
     try {
       const { ranges } = await readJson<FitOutput>(this.#blobs, trunk)
       const inputs = signature.inputs.map((input, i) => ({ ...input, ...ranges?.[i] }))
       return { ...signature, inputs }
     } catch (error) {
+      if (isDamage(error)) await this.#healer.healRun(run)
       this.#log.warn({ err: error, blueprint }, 'what training saw cannot be read; nothing is said')
       return signature
     }
+  }
+}
+
+function heldBecause(healing: Healing): { because: string; hint: string } {
+  const damaged = 'its stored bytes are damaged'
+  switch (healing.state) {
+    case 'reopened':
+      return { because: `${damaged} and are made anew`, hint: 'send it again in a minute' }
+    case 'beyond':
+      return { because: `${damaged}, and ${healing.because}`, hint: healing.hint }
+    case 'whole':
+      return {
+        because: `${damaged}, and this Muster does not make them`,
+        hint: 'bring the folder of blobs back from a backup, or change the blueprint and train it',
+      }
+    default:
+      return healing satisfies never
   }
 }

@@ -48,6 +48,8 @@ export class DataPlane {
    */
   readonly #generations = new Map<string, number>()
   readonly #loading = new Map<string, number>()
+  /** Families that cannot be taken yet, and why: `holdFamily`. */
+  readonly #held = new Map<string, { readonly because: string; readonly hint: string }>()
   readonly #batchers: HeldByDigest<Batcher>
   readonly #blocks: HeldByDigest<Block>
   #synced = false
@@ -109,6 +111,7 @@ export class DataPlane {
     const old = this.#families.get(blueprint)
     this.#generations.set(blueprint, generation)
     this.#families.set(blueprint, next)
+    this.#held.delete(blueprint)
     old?.release()
     return 'applied'
   }
@@ -119,8 +122,14 @@ export class DataPlane {
     this.#generations.set(blueprint, generation)
     const old = this.#families.get(blueprint)
     this.#families.delete(blueprint)
+    this.#held.delete(blueprint)
     old?.release()
     return 'applied'
+  }
+
+  /** Until its routes can be taken, callers of a family that does not serve are told this. */
+  holdFamily(blueprint: string, why: { readonly because: string; readonly hint: string }): void {
+    this.#held.set(blueprint, why)
   }
 
   /**
@@ -266,6 +275,14 @@ export class DataPlane {
   }
 
   #notHere(name: string, blueprint: string): MusterError {
+    const held = this.#held.get(blueprint)
+    if (held) {
+      return new MusterError('E_NOT_SERVING', `${blueprint} does not serve: ${held.because}`, {
+        field: 'model',
+        hint: held.hint,
+        extra: { retryAfterSeconds: 5 },
+      })
+    }
     if (this.#synced && !this.#loading.has(blueprint)) {
       return unknownModel(name, this.#families, undefined)
     }

@@ -62,6 +62,7 @@ export {
   readReport,
   readRun,
   readRunWork,
+  reopenRun,
   runHistory,
   servingRun,
   unfinishedRuns,
@@ -80,6 +81,7 @@ export {
   readSteps,
   reopenStep,
   runStatus,
+  runsOfStep,
   type StepFailure,
   type StepFinish,
   type StepRecord,
@@ -96,5 +98,6 @@ export {
   readVersion,
   readVersions,
   routeDigests,
+  runsOfRoutes,
   versionDigests,
 } from './versions.ts'

@@ -116,6 +116,20 @@ export async function finishRun(sql: Sql, id: RunId, report?: ReportOutput): Pro
   if (changed > 0) await notify(sql, { kind: 'run', run: id })
 }
 
+/**
+ * Sets a run that has ended back to running, for some of its steps are to be carried out anew. What
+ * it sealed stays sealed.
+ */
+export async function reopenRun(sql: Sql, id: RunId): Promise<void> {
+  const changed = await sql.run(
+    `update run set state = 'running', started_at = now(), finished_at = null,
+       because = case when state = 'done' then because else 'made anew: its bytes were damaged' end
+     where id = $1 and state in ('done', 'failed')`,
+    [id],
+  )
+  if (changed > 0) await notify(sql, { kind: 'run', run: id })
+}
+
 /** Ends a run that cannot go on. One that has ended stays as it is. */
 export async function failRun(sql: Sql, id: RunId, because: string): Promise<void> {
   const changed = await sql.run(

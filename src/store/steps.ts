@@ -121,6 +121,16 @@ export async function stepsOf(
   )
 }
 
+/** The runs under way that wait for a step. */
+export async function runsOfStep(sql: Sql, key: Digest): Promise<readonly RunId[]> {
+  const rows = await sql.all<{ run: RunId }>(
+    `select l.run from run_step l join run r on r.id = l.run
+     where l.step = $1 and r.state in ('waiting', 'running') order by r.number`,
+    [key],
+  )
+  return rows.map(row => row.run)
+}
+
 /** Progress of runs, for people: each step of each run, in order. */
 export async function runStatus(sql: Sql, runs: readonly RunId[]): Promise<readonly StepStatus[]> {
   const rows = await sql.all<Omit<StepStatus, 'seconds'> & { seconds: number | null }>(

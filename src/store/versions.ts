@@ -42,6 +42,20 @@ export async function routeDigests(
   )
 }
 
+/** The runs that made what the routes of a family name. */
+export async function runsOfRoutes(
+  sql: Sql,
+  environment: string,
+  blueprint: string,
+): Promise<readonly RunId[]> {
+  const rows = await sql.all<{ run: RunId }>(
+    `select distinct v.run from route r join version v on v.model = r.model and v.number = r.version
+     where r.environment = $1 and r.blueprint = $2 order by v.run`,
+    [environment, blueprint],
+  )
+  return rows.map(row => row.run)
+}
+
 /** Names, numbers and digests of every version, in order: what two registries are compared by. */
 export async function versionDigests(
   sql: Sql,
