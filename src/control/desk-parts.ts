@@ -1,12 +1,13 @@
 import type { Clock } from '../base/clock.ts'
 import type { Blobs } from '../fleet/index.ts'
+import type { BlobFolder } from '../registry/index.ts'
 import type { Store } from '../store/index.ts'
 import type { CurrentFleet } from './current-fleet.ts'
 
 /** What the desk answers from; `main/` makes it. */
 export interface DeskParts {
   readonly store: Store
-  readonly blobs: Blobs
+  readonly blobs: Blobs & Pick<BlobFolder, 'fsck'>
   readonly clock: Clock
   readonly fleet: CurrentFleet
   /** Where declarations and their data are, when a caller does not say. */

@@ -1,5 +1,6 @@
 import { access, constants, statfs } from 'node:fs/promises'
-import { formatNumber } from '../base/format.ts'
+import { shortDigest } from '../base/digest.ts'
+import { formatCount, formatNumber } from '../base/format.ts'
 import { type DoctorAnswer, freeBytesMin } from '../contract/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { failedRuns } from './failed-runs.ts'
@@ -39,6 +40,27 @@ async function disk({ blobs }: DeskParts): Promise<Check> {
   }
 }
 
+/** Half a gigabyte is read and hashed in about a second: as long as a person waits gladly. */
+const readBytesMax = 500_000_000
+const shownMax = 3
+
+async function bytes({ blobs }: DeskParts): Promise<Check> {
+  const report = await blobs.fsck(readBytesMax)
+  const sample = `${formatCount(report.blobs)} of ${formatCount(report.blobs + report.unread)} blobs`
+  const looked = report.unread > 0 ? `a sample: ${sample}` : 'every stored blob'
+  const found = report.mismatching
+  if (found.length === 0)
+    return { name: 'bytes', ok: true, detail: `${looked} is whole`, cure: null }
+  const shown = found.slice(0, shownMax).map(digest => shortDigest(digest, 12))
+  const more = found.length > shownMax ? `, and ${formatCount(found.length - shownMax)} more` : ''
+  return {
+    name: 'bytes',
+    ok: false,
+    detail: `damaged (${looked} was read): ${shown.join(', ')}${more}`,
+    cure: 'muster plan stores source data again; what serves is made anew at the next start',
+  }
+}
+
 async function runs(parts: DeskParts): Promise<Check> {
   const failed = await failedRuns(parts.store)
   const first = failed[0]
@@ -52,7 +74,7 @@ async function runs(parts: DeskParts): Promise<Check> {
 
 /** What can be wrong on the side of the server, each with its cure. */
 export async function doctor(parts: DeskParts): Promise<DoctorAnswer> {
-  const checks = [await database(parts), await state(parts), await disk(parts)]
+  const checks = [await database(parts), await state(parts), await disk(parts), await bytes(parts)]
   if (checks[0]!.ok) checks.push(await runs(parts))
   return { ok: checks.every(check => check.ok), checks }
 }

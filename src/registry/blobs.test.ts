@@ -75,7 +75,9 @@ describe('a blob', () => {
     const before = await stat(fileOf(digest))
     expect(await blobs.put(randomBytes(100))).toBe(digest)
     expect((await stat(fileOf(digest))).ino).toBe(before.ino)
-    expect(await blobs.fsck()).toEqual({ blobs: 1, sizeBytes: 100, mismatching: [], strays: [] })
+    const whole = { blobs: 1, sizeBytes: 100, mismatching: [], strays: [], unread: 0 }
+    expect(await blobs.fsck()).toEqual(whole)
+    expect(await blobs.fsck(0)).toMatchObject({ blobs: 0, unread: 1 })
   })
 
   test('that is not there is missing, and a name that is no digest is refused', async () => {

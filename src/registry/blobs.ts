@@ -126,9 +126,10 @@ export class BlobFolder implements Blobs {
     return this.#isWhole(digest)
   }
 
-  /** Reads every blob there is. */
-  fsck(): Promise<FsckReport> {
-    return fsckFolder(join(this.#folder, 'sha256'))
+  /** Reads every blob there is, or a sample of about `sizeBytesMax`, and says which are damaged. */
+  fsck(sizeBytesMax?: number): Promise<FsckReport> {
+    const from = randomBytes(1).toString('hex')
+    return fsckFolder(join(this.#folder, 'sha256'), { sizeBytesMax, from })
   }
 
   #pathOf(digest: Digest): string {

@@ -90,6 +90,7 @@ test('damaged bytes of what serves are made anew, and the answers are the same',
     if (i % 3 === 0) await rm(pathOf(world, digest))
     else await flip(world, digest)
   }
+  expect((await world.blobs.fsck()).mismatching).toHaveLength(Math.floor((bytes.length * 2) / 3))
   const { plane, follower } = start(world)
   await follower.follow()
   expect(await refusal(plane)).toBe(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Digest } from '../../src/base/digest.ts'
-import type { Blobs, FamilyRoutes, ModelRecord } from '../../src/fleet/index.ts'
+import type { FamilyRoutes, ModelRecord } from '../../src/fleet/index.ts'
 import {
   apply,
   carryOutStep,
@@ -13,7 +13,7 @@ import {
   type StepQueue,
   type WorkerParts,
 } from '../../src/reconcile/index.ts'
-import { openBlobs } from '../../src/registry/index.ts'
+import { type BlobFolder, openBlobs } from '../../src/registry/index.ts'
 import {
   type CreatedRun,
   familyRoutes,
@@ -48,7 +48,7 @@ class HandQueue implements StepQueue {
 
 export class World implements AsyncDisposable {
   readonly store: Store
-  readonly blobs: Blobs
+  readonly blobs: BlobFolder
   readonly queue = new HandQueue()
   readonly loop: Loop
   readonly worker: WorkerParts
@@ -62,7 +62,7 @@ export class World implements AsyncDisposable {
   constructor(
     folder: string,
     store: Store,
-    blobs: Blobs,
+    blobs: BlobFolder,
     database: Awaited<ReturnType<typeof freshDatabase>>,
   ) {
     this.folder = folder
