@@ -64,6 +64,7 @@ export const errorCodes = {
   E_SCHEMA_NEWER: { status: 500, title: 'the database was migrated by a newer Muster' },
   E_SCHEMA_EDITED: { status: 500, title: 'an applied migration was edited' },
   E_DATABASE: { status: 503, title: 'the database does not answer' },
+  E_DATABASE_OWNED: { status: 409, title: 'another Muster works in this database' },
   E_SERVER_AWAY: { status: 503, title: 'no Muster server answers' },
   E_BIND: { status: 403, title: 'this address may not be bound' },
   E_PARITY: { status: 500, title: 'the graph does not reproduce the fit' },

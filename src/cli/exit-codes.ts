@@ -27,11 +27,10 @@ export const exitMeanings: Readonly<Record<ExitCode, string>> = {
 }
 
 /**
- * What the caller could have asked otherwise is a refusal, what the world did is a failure. A state
- * folder in use is a 409 on the wire, but nobody asked wrongly: it counts as failed.
+ * What the caller could have asked otherwise is a refusal, what the world did is a failure. A port,
+ * a state folder or a database in use is one of the first: another can be named.
  */
 export function exitCodeOf(error: MusterError): ExitCode {
   if (error.code === 'E_PLAN_STALE') return exitCodes.outOfDate
-  if (error.code === 'E_STATE_OWNED') return exitCodes.failed
   return error.status < 500 ? exitCodes.refused : exitCodes.failed
 }

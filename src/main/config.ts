@@ -1,6 +1,7 @@
 import { isAbsolute, join, resolve } from 'node:path'
 import { MusterError } from '../base/errors.ts'
 import { readDataRoots } from '../spec/index.ts'
+import { checkDatabaseUrl } from '../store/index.ts'
 
 /** What the environment says, read once. Nothing else in Muster reads `process.env`. */
 export interface Config {
@@ -48,6 +49,7 @@ export function readConfig(
       hint: 'bind 127.0.0.1 and put a proxy that authenticates in front: Muster has no log-in yet',
     })
   }
+  if (env.DATABASE_URL) checkDatabaseUrl(env.DATABASE_URL)
   const home = env.MUSTER_HOME || join(fleetFolder, '.muster')
   return {
     home: isAbsolute(home) ? home : resolve(fleetFolder, home),

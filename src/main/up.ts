@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { apiRoutes } from '../api/index.ts'
@@ -18,9 +20,11 @@ import {
   migrate,
   openQueue,
   openStore,
+  ownerOf,
   ownStateFolder,
   type Store,
   startEmbedded,
+  useAlone,
 } from '../store/index.ts'
 import type { Config } from './config.ts'
 import { openLog } from './log.ts'
@@ -46,10 +50,12 @@ export interface Server extends AsyncDisposable {
 
 /**
  * Starts every role on this machine, in the order of their needs, and closes them in reverse.
- * Throws E_STATE_OWNED, E_STATE_FOLDER, E_DATABASE, E_SCHEMA_NEWER, E_BIND.
+ * Throws E_BIND, E_STATE_OWNED, E_STATE_FOLDER, E_DATABASE, E_DATABASE_OWNED, E_SCHEMA_NEWER.
  */
 export async function startServer(config: Config): Promise<Server> {
   await using stack = new AsyncDisposableStack()
+  // A folder with an owner is refused as such, below; the port is that owner's then.
+  if ((await ownerOf(config.home)) === undefined) await checkPort(config)
   stack.use(await ownStateFolder(config.home))
   const log = openLog(config.home, 'control')
   const embedded = config.databaseUrl
@@ -63,6 +69,7 @@ export async function startServer(config: Config): Promise<Server> {
       )
   const databaseUrl = config.databaseUrl ?? embedded!.url
   await migrate(databaseUrl)
+  if (config.databaseUrl) stack.use(await useAlone(databaseUrl, line => log.error(line)))
   const store = stack.use(await openStore(databaseUrl))
   const blobs = await openBlobs(join(config.home, 'blobs'))
   const queue = stack.use(await openQueue(databaseUrl, store, { log: line => log.warn(line) }))
@@ -118,19 +125,40 @@ export async function startServer(config: Config): Promise<Server> {
   }
 }
 
-async function bind(
-  app: ReturnType<typeof createStrictApp>,
-  { host, port }: Config,
-): Promise<string> {
+/** Binds the port and lets it go: a second start is to end before it has started anything. */
+async function checkPort({ host, port }: Config): Promise<void> {
+  const probe = createServer()
   try {
-    return await app.listen({ host, port })
+    probe.listen({ host, port })
+    await once(probe, 'listening')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    throw new MusterError('E_BIND', `port ${port} of ${host} is taken`, {
+    throw portRefusal(error, { host, port })
+  } finally {
+    probe.close()
+  }
+}
+
+async function bind(app: ReturnType<typeof createStrictApp>, at: Config): Promise<string> {
+  try {
+    return await app.listen({ host: at.host, port: at.port })
+  } catch (error) {
+    throw portRefusal(error, at)
+  }
+}
+
+function portRefusal(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): unknown {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EACCES') {
+    return new MusterError('E_BIND', `port ${port} of ${host} may not be bound by this user`, {
       field: 'MUSTER_PORT',
-      hint: 'another Muster may be up there (muster status); else choose one: MUSTER_PORT=7078',
+      hint: 'choose one from 1024 on: MUSTER_PORT=7077',
     })
   }
+  if (code !== 'EADDRINUSE') return error
+  return new MusterError('E_BIND', `port ${port} of ${host} is taken`, {
+    field: 'MUSTER_PORT',
+    hint: 'another Muster may be up there (muster status); else choose one: MUSTER_PORT=7078',
+  })
 }
 
 /** Calls `look` at every wake and every few seconds, one at a time, until it is disposed of. */

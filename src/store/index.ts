@@ -4,6 +4,7 @@ export {
   type CreatedRun,
   type DeclaredFamily,
 } from './adopt.ts'
+export { checkDatabaseUrl } from './database-refusal.ts'
 export { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from './embedded.ts'
 export { migrate, sqlFolder } from './migrate.ts'
 export {
@@ -69,6 +70,7 @@ export {
 } from './runs.ts'
 export { type RunSeal, type SealedMember, type Sealing, sealRun } from './seal.ts'
 export { latestSnapshot, putSnapshot, readSnapshot } from './snapshots.ts'
+export { useAlone } from './sole-use.ts'
 export { currentSpec, readSpec, recordSpec, type SpecRevision } from './specs.ts'
 export type { Sql, Transactions } from './sql.ts'
 export { type Ownership, ownerOf, ownStateFolder } from './state-folder.ts'

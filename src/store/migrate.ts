@@ -5,6 +5,7 @@ import pg from 'pg'
 import { assert, must } from '../base/assert.ts'
 import { digestOf } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
+import { databaseRefusal } from './database-refusal.ts'
 
 /*
  * The schema's history: `sql/NNNN_name.sql`, plain SQL, each applied once and whole (Postgres rolls
@@ -15,6 +16,11 @@ import { MusterError } from '../base/errors.ts'
 
 /** Any fixed number; the name of this deed among advisory locks. */
 const migrationLock = 7_077_001
+
+/** A host that does not answer at all is not waited for any longer. */
+const connectMostMs = 10_000
+/** PostgreSQL's insufficient_privilege. */
+const notAllowed = '42501'
 
 /** Beside `src/` and `dist/` alike: this file is two folders below the package. */
 export const sqlFolder = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'sql')
@@ -40,10 +46,14 @@ interface AppliedMigration {
  */
 export async function migrate(url: string, folder = sqlFolder): Promise<readonly string[]> {
   const files = await readMigrations(folder)
-  const client = new pg.Client({ connectionString: url, application_name: 'muster migrate' })
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'muster migrate',
+    connectionTimeoutMillis: connectMostMs,
+  })
   client.on('error', () => {})
   await client.connect().catch((cause: unknown) => {
-    throw new MusterError('E_DATABASE', 'Postgres does not accept a connection', { cause })
+    throw databaseRefusal(url, cause)
   })
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock])
@@ -63,6 +73,9 @@ export async function migrate(url: string, folder = sqlFolder): Promise<readonly
     const missing = files.filter(file => !done.has(file.id))
     for (const file of missing) await apply(client, file)
     return missing.map(file => file.name)
+  } catch (error) {
+    if ((error as { code?: unknown }).code === notAllowed) throw databaseRefusal(url, error)
+    throw error
   } finally {
     await client.end() // Ends the session, and with it the lock.
   }
