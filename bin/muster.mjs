@@ -34,12 +34,20 @@ if (inRepository && !existsSync(join(root, 'node_modules'))) {
   process.exit(1)
 }
 if (major >= 24) {
+  if (process.env.MUSTER_DOOR && process.channel) {
+    // The door that started us is gone, however it went: what follows it ends as by Ctrl C.
+    process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+    process.channel.unref()
+  }
+  delete process.env.MUSTER_DOOR
   // Compiled code of the last time: half of what `muster --help` takes.
   module.enableCompileCache?.()
   await import(inRepository ? sources : built)
 } else if (existsSync(ownNode)) {
   const child = spawn(ownNode, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: 'inherit',
+    // A channel that says nothing: the kernel closes it when this process dies.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, MUSTER_DOOR: '1' },
   })
   // A terminal sends Ctrl C to both; the child decides, we wait and pass its answer on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

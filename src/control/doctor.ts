@@ -46,7 +46,8 @@ const shownMax = 3
 
 async function bytes({ blobs }: DeskParts): Promise<Check> {
   const report = await blobs.fsck(readBytesMax)
-  const sample = `${formatCount(report.blobs)} of ${formatCount(report.blobs + report.unread)} blobs`
+  const all = report.blobs + report.unread
+  const sample = `${formatCount(report.blobs)} of ${formatCount(all)} blobs`
   const looked = report.unread > 0 ? `a sample: ${sample}` : 'every stored blob'
   const found = report.mismatching
   if (found.length === 0)

@@ -54,8 +54,7 @@ export interface Server extends AsyncDisposable {
  */
 export async function startServer(config: Config): Promise<Server> {
   await using stack = new AsyncDisposableStack()
-  // A folder with an owner is refused as such, below; the port is that owner's then.
-  if ((await ownerOf(config.home)) === undefined) await checkPort(config)
+  await checkPort(config)
   stack.use(await ownStateFolder(config.home))
   const log = openLog(config.home, 'control')
   const embedded = config.databaseUrl
@@ -83,13 +82,8 @@ export async function startServer(config: Config): Promise<Server> {
   )
   const wake = new Wake()
   stack.use(await listen(databaseUrl, () => wake.tell()))
-  const follower = new RouteFollower({
-    store,
-    blobs,
-    plane,
-    environment: servedEnvironment,
-    log,
-  })
+  const environment = servedEnvironment
+  const follower = new RouteFollower({ store, blobs, plane, environment, log })
   const beforeDone = (): Promise<void> => follower.follow()
   const loop = new Loop({ store, blobs, queue, code: codeVersion(), beforeDone })
   stack.use(keepLooking(wake, log, 'loop', () => loop.activate()))
@@ -126,7 +120,9 @@ export async function startServer(config: Config): Promise<Server> {
 }
 
 /** Binds the port and lets it go: a second start is to end before it has started anything. */
-async function checkPort({ host, port }: Config): Promise<void> {
+async function checkPort({ home, host, port }: Config): Promise<void> {
+  // A folder with an owner is refused as such, and the port is likely that owner's.
+  if ((await ownerOf(home)) !== undefined) return
   const probe = createServer()
   try {
     probe.listen({ host, port })
