@@ -6,6 +6,8 @@ import {
   type FitOutput,
   type FrameManifest,
   type LabelManifest,
+  type MemberList,
+  putJson,
   type RunWork,
   readJson,
   type WorkInput,
@@ -136,6 +138,21 @@ async function lostInput(
   const readsMembers = [...kinds].some(kind => kind !== 'frame' && kind !== 'label')
   if (!readsMembers || (await blobs.has(work.family.members))) return undefined
   return { state: 'beyond', because: 'the stored list of its members is damaged', hint }
+}
+
+/**
+ * Stores the member list of what serves again, where it is damaged: it is counted by the planner,
+ * and so left by no step. Only a list that is still the same comes true again.
+ */
+export async function restoreMembers(
+  lists: ReadonlyMap<string, MemberList>,
+  { store, blobs }: HealAt,
+): Promise<void> {
+  for (const [blueprint, list] of lists) {
+    const run = await servingRun(store, blueprint)
+    const work = run && (await readRunWork(store, run.id))
+    if (work && !(await blobs.has(work.family.members))) await putJson(blobs, list)
+  }
 }
 
 /** Heals runs and families, and gives up where it does not help. One a process that looks. */

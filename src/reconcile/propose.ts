@@ -34,6 +34,7 @@ import {
   unfinishedRuns,
 } from '../store/index.ts'
 import { type Declared, faultIn, SpecRefused, snapshotIds, takeDeclared } from './declared.ts'
+import { restoreMembers } from './heal.ts'
 import { idleOverrides } from './idle-overrides.ts'
 import { runWorkOf } from './run-work.ts'
 
@@ -63,6 +64,7 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   await refuseOtherFleet(spec.name, at.store)
   const members = await listMembers(declared, at.blobs)
   refuseIdleOverrides(declared, members)
+  await restoreMembers(members, at)
   const underWay = await planUnderWay(declared, at.store)
   if (underWay) return { plan: underWay, declared }
   const recorded = await readRecorded(declared, at.store)

@@ -126,10 +126,11 @@ test('damaged source data is told, and the next plan stores it again', async () 
   await using world = await openWorld(inject('postgresUrl'))
   const { plan } = await world.follow(fleetYaml())
   const bytes = [...(await bytesOf(world))]
-  const source = await world.store.one<{ digest: Digest }>(
-    `select work->'label'->'source'->'snapshot'->'files'->0->>'digest' as "digest" from run`,
+  const read = await world.store.one<{ source: Digest; members: Digest }>(
+    `select work->'label'->'source'->'snapshot'->'files'->0->>'digest' as "source",
+       work->'family'->>'members' as "members" from run`,
   )
-  for (const digest of [...bytes, source!.digest]) await flip(world, digest)
+  for (const digest of [...bytes, read!.source, read!.members]) await flip(world, digest)
   const { plane, follower } = start(world)
   await follower.follow()
   await world.settle()
