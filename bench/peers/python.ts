@@ -1,34 +1,66 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const venv = `${folder}.venv`
 const stampFile = `${venv}/.installed`
 
+const lock = `${folder}.venv.lock`
+/** An installation that takes longer has died, and its lock with it. */
+const lockLifeMs = 600_000
+const waitMs = 500
+
+export type PeerPython = { readonly python: string } | { readonly missing: string }
+
 /**
- * The Python that holds the peers: a virtual environment beside this file, outside the product,
- * made at the first call. Gives its path, or the reason why it cannot be had on this machine.
+ * The Python that holds the peers: a virtual environment beside this file, outside the product, made
+ * at the first call; a second process that asks meanwhile waits for it. Gives its path, or the
+ * reason why it cannot be had on this machine.
  */
-export function peerPython(): { readonly python: string } | { readonly missing: string } {
-  const wanted = readFileSync(`${folder}requirements.txt`, 'utf8')
-  const python = `${venv}/bin/python`
-  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted) return { python }
+export function peerPython(): PeerPython {
+  for (;;) {
+    const found = installed()
+    if (found) return found
+    try {
+      mkdirSync(lock)
+    } catch {
+      const madeMs = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
+      if (Date.now() - madeMs > lockLifeMs) rmSync(lock, { recursive: true, force: true })
+      else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitMs)
+      continue
+    }
+    try {
+      return installed() ?? install()
+    } finally {
+      rmSync(lock, { recursive: true, force: true })
+    }
+  }
+}
+
+const python = `${venv}/bin/python`
+
+function wanted(): string {
+  return readFileSync(`${folder}requirements.txt`, 'utf8')
+}
+
+function installed(): PeerPython | undefined {
+  const done = existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted()
+  return done ? { python } : undefined
+}
+
+function install(): PeerPython {
   if (spawnSync('python3', ['-c', 'import venv, ensurepip']).status !== 0) {
     return { missing: 'python3 with venv is not installed' }
   }
   rmSync(venv, { recursive: true, force: true })
   execFileSync('python3', ['-m', 'venv', venv])
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
-  const installed = spawnSync(python, [...pip, '-r', `${folder}requirements.txt`], {
-    encoding: 'utf8',
-  })
-  if (installed.status !== 0) {
-    return {
-      missing: `the Python peers cannot be installed: ${installed.stderr.split('\n').at(-2)}`,
-    }
+  const done = spawnSync(python, [...pip, '-r', `${folder}requirements.txt`], { encoding: 'utf8' })
+  if (done.status !== 0) {
+    return { missing: `the Python peers cannot be installed: ${done.stderr.split('\n').at(-2)}` }
   }
-  writeFileSync(stampFile, wanted)
+  writeFileSync(stampFile, wanted())
   return { python }
 }
 
