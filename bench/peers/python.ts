@@ -14,8 +14,8 @@ const waitMs = 500
 export type PeerPython = { readonly python: string } | { readonly missing: string }
 
 /**
- * The Python that holds the peers: a virtual environment beside this file, outside the product, made
- * at the first call; a second process that asks meanwhile waits for it. Gives its path, or the
+ * The Python that holds the peers: a virtual environment beside this file, outside the product,
+ * made at the first call; a second process that asks meanwhile waits for it. Gives its path, or the
  * reason why it cannot be had on this machine.
  */
 export function peerPython(): PeerPython {
