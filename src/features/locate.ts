@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { MusterError } from '../base/errors.ts'
 import type { DeclaredAt, SourceSpec } from '../spec/index.ts'
 import { DataFault } from './data-fault.ts'
 
@@ -182,13 +183,26 @@ async function expand(start: string, segments: readonly string[]): Promise<reado
         continue
       }
       const parts = segment.split('*')
-      for (const entry of (await readdir(path).catch(() => [])).sort()) {
+      for (const entry of await entriesOf(path)) {
         if (!entry.startsWith('.') && matches(entry, parts)) next.push(join(path, entry))
       }
     }
     paths = next
   }
   return paths
+}
+
+/** What a folder holds; nothing when it is none. One that may not be read is told, not left out. */
+async function entriesOf(path: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(path)).sort()
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw new MusterError('E_SOURCE', 'a folder of the source may not be read', {
+      hint: 'let the user that Muster runs as read it',
+      cause: error,
+    })
+  }
 }
 
 /**

@@ -132,6 +132,16 @@ test('a member is compared with the nearest ancestor that was kept', () => {
   expect(verdicts.get('late.ATL.XNA')).toMatchObject({ decision: 'kept', against: 'late' })
 })
 
+test('a root that loses to the baseline is refused: nobody answers in its place', () => {
+  const expression =
+    "evidence.vs.baseline.loss.expected < 0 || (level != 'root' && evidence.vs.parent.loss.expected < 0)"
+  const gates = [{ gate: 'better-than-baseline', from: 'low@1', expression }]
+  const verdicts = judge({ late: { baseline: 0.02 }, 'late.ATL': { baseline: 0.02 } }, { gates })
+  const refused = { decision: 'refused', reason: 'worse-than-baseline' }
+  expect(verdicts.get('late')).toMatchObject(refused)
+  expect(verdicts.get('late.ATL')).toMatchObject(refused)
+})
+
 test('where no ancestor was kept, the baseline stands in for the parent', () => {
   const verdicts = judge({
     late: { baseline: 0.01 },

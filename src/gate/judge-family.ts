@@ -51,16 +51,25 @@ function isAbout(rival: 'parent' | 'baseline', outcome: Outcome): boolean {
   return outcome.reads.some(read => read === path || read.startsWith(`${path}.`))
 }
 
-/** The decision of all outcomes and its reason code. */
-function decide(outcomes: readonly Outcome[]): { decision: Decision; reason: string } {
+/**
+ * The decision of all outcomes and its reason code. `hasAncestor`: one will answer in the member's
+ * place. Where none will, as at the root, nothing is pruned: a champion must stay.
+ */
+function decide(
+  outcomes: readonly Outcome[],
+  hasAncestor: boolean,
+): { decision: Decision; reason: string } {
   const failed = outcomes.filter(o => !o.holds)
   if (failed.length === 0) return { decision: 'kept', reason: 'kept' }
   // First: a member whose ancestor answers better is no fault, whatever else it fails, and needs no
   // champion.
-  if (failed.some(o => o.result === 'fails' && isAbout('parent', o))) {
+  const failedAbout = (rival: 'parent' | 'baseline'): boolean =>
+    failed.some(o => o.result === 'fails' && isAbout(rival, o))
+  if (hasAncestor && failedAbout('parent')) {
     return { decision: 'pruned', reason: 'not-worth-keeping' }
   }
-  if (failed.some(o => o.result === 'fails' && isAbout('baseline', o))) {
+  // Without an ancestor the baseline stood in for the parent, so either says the same.
+  if (failedAbout('baseline') || failedAbout('parent')) {
     return { decision: 'refused', reason: 'worse-than-baseline' }
   }
   return { decision: 'refused', reason: `gate-${failed[0]?.gate}` }
@@ -97,7 +106,7 @@ function judgeMember(
     objectives: input.objectives,
   }
   const outcomes = askRules(rules, subject, versus.note)
-  const { decision, reason } = decide(outcomes)
+  const { decision, reason } = decide(outcomes, versus.against !== undefined)
   const rival = versus.versus.parent ?? versus.versus.baseline
   const plain = outcomes.map(({ result: _, reads: __, ...outcome }): RuleOutcome => outcome)
   const sentence =
