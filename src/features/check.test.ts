@@ -2,11 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Blobs, Snapshot } from '../fleet/index.ts'
-import { openBlobs } from '../registry/index.ts'
-import type { FeatureGroupSpec, FleetSpec, SourceSpec } from '../spec/index.ts'
-import { checkFeatures, countMembers, type FeatureProblem, takeSnapshot } from './index.ts'
-import { memberList } from './members.ts'
 import {
   aBlueprint,
   aFleet,
@@ -15,7 +10,13 @@ import {
   aView,
   aWindow,
   writeParquet,
-} from './small-data.fixture.ts'
+} from '../engine/small-data.fixture.ts'
+import type { Blobs, Snapshot } from '../fleet/index.ts'
+import { openBlobs } from '../registry/index.ts'
+import { takeSnapshot } from '../sources/index.ts'
+import type { FeatureGroupSpec, FleetSpec, SourceSpec } from '../spec/index.ts'
+import { checkFeatures, countMembers, type FeatureProblem } from './index.ts'
+import { memberList } from './members.ts'
 
 let folder: string
 let blobs: Blobs

@@ -1,4 +1,15 @@
 import { type ErrorCode, MusterError } from '../base/errors.ts'
+import type { Engine } from '../engine/index.ts'
+import {
+  cureOf,
+  type Expression,
+  isBoolean,
+  isNumber,
+  isTime,
+  quoted,
+  type Relation,
+  readExpression,
+} from '../engine/index.ts'
 import type { Blobs, Snapshot } from '../fleet/index.ts'
 import {
   type BlueprintSpec,
@@ -9,21 +20,10 @@ import {
   type FleetSpec,
   type WindowFeature,
 } from '../spec/index.ts'
-import { cureOf } from './cures.ts'
-import type { Engine } from './engine.ts'
-import {
-  type Expression,
-  isBoolean,
-  isNumber,
-  isTime,
-  type Relation,
-  readExpression,
-} from './expression.ts'
 import { openGroupRows } from './group-features.ts'
 import { checkAsOf, checkOwnRows } from './known-times.ts'
 import { type LateColumns, leaksOf } from './leakage.ts'
 import { openSources } from './spine.ts'
-import { quoted } from './sql-text.ts'
 
 /** Something in the declaration that the data does not bear out. */
 export interface FeatureProblem {

@@ -3,8 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SeededRandom } from '../base/random.ts'
+import {
+  aGroup,
+  aSource,
+  aView,
+  aWindow,
+  writeCsv,
+  writeParquet,
+} from '../engine/small-data.fixture.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
+import { takeSnapshot } from '../sources/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, WindowLength } from '../spec/index.ts'
 import {
   buildFrame,
@@ -13,10 +22,8 @@ import {
   readLabelPart,
   readManifest,
   readPart,
-  takeSnapshot,
 } from './index.ts'
 import { divideIntoParts } from './parts.ts'
-import { aGroup, aSource, aView, aWindow, writeCsv, writeParquet } from './small-data.fixture.ts'
 
 let folder: string
 let blobs: Blobs

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
+import { microsOf, numberOf, quoted, readExpression } from '../engine/index.ts'
 import type { Blobs, FrameManifest, StepInput, StepProgress } from '../fleet/index.ts'
-import { readExpression } from './expression.ts'
 import { fillGroup } from './group-features.ts'
 import { divideIntoParts, putJson, writeColumns } from './parts.ts'
 import {
@@ -16,7 +16,6 @@ import {
   type Spine,
   type Target,
 } from './spine.ts'
-import { microsOf, numberOf, quoted } from './sql-text.ts'
 import type { Wanted } from './sweep.ts'
 import { presentRows, sortByTime } from './time-order.ts'
 

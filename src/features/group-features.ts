@@ -1,9 +1,8 @@
+import type { Engine } from '../engine/index.ts'
+import { microsOf, numberOf, quoted, type Relation, readExpression } from '../engine/index.ts'
 import type { FeatureGroupSpec } from '../spec/index.ts'
-import type { Engine } from './engine.ts'
-import { type Relation, readExpression } from './expression.ts'
 import { checkGroupSelect } from './group-select.ts'
 import { readByRow, rowNumberSql, type Target } from './spine.ts'
-import { microsOf, numberOf, quoted } from './sql-text.ts'
 import { type Asks, type Events, orderEvents, sweepEntities, type Wanted } from './sweep.ts'
 
 /** Fills all wanted features of one group. `step` is called after each stretch of work. */

@@ -1,7 +1,6 @@
 import { MusterError } from '../base/errors.ts'
-import type { Engine } from './engine.ts'
-import { growingFunction } from './expression.ts'
-import { nodesOf, parseSelect } from './sql-ast.ts'
+import type { Engine } from '../engine/index.ts'
+import { growingFunction, nodesOf, parseSelect } from '../engine/index.ts'
 
 const volatileFunction = new RegExp(
   '^(?:random|uuid.*|gen_random_uuid|setseed|nextval|currval|now|today|ago|current_.*' +

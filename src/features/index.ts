@@ -1,6 +1,4 @@
 export { checkFeatures, type FeatureProblem } from './check.ts'
-export { DataFault } from './data-fault.ts'
-export { type Engine, type EngineOptions, openEngine } from './engine.ts'
 export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
 export { buildLabels, type LabelInput } from './labels.ts'
 export { countMembers } from './members.ts'
@@ -12,4 +10,3 @@ export {
   readPart,
   writeColumns,
 } from './parts.ts'
-export { takeSnapshot } from './snapshot.ts'

@@ -1,7 +1,7 @@
+import type { Engine } from '../engine/index.ts'
+import { microsOf, quoted } from '../engine/index.ts'
 import type { DeclaredAt, FeatureViewSpec } from '../spec/index.ts'
 import { type Check, type CheckedGroup, within } from './check.ts'
-import type { Engine } from './engine.ts'
-import { microsOf, quoted } from './sql-text.ts'
 
 /* Leaks that no expression shows and the data do: what was known when, row by row. */
 

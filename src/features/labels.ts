@@ -1,8 +1,8 @@
 import { assert } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
+import { at, isBoolean, isNumber, numberOf, quoted, readExpression } from '../engine/index.ts'
 import type { LabelManifest, StepInput } from '../fleet/index.ts'
-import { isBoolean, isNumber, readExpression } from './expression.ts'
 import type { StepPlace } from './frame.ts'
 import { putJson, readManifest, writeColumns } from './parts.ts'
 import {
@@ -14,8 +14,6 @@ import {
   readByRow,
   rowNumberSql,
 } from './spine.ts'
-import { at } from './sql-error.ts'
-import { numberOf, quoted } from './sql-text.ts'
 
 export type LabelInput = Extract<StepInput, { kind: 'label' }>
 

@@ -1,10 +1,7 @@
+import { embedded, faultAt, isMoment, openEngine, quoted, readExpression } from '../engine/index.ts'
 import type { Blobs, MemberList, SourceData } from '../fleet/index.ts'
+import { defineSource, pathsOf } from '../sources/index.ts'
 import type { BlueprintSpec, FeatureViewSpec } from '../spec/index.ts'
-import { faultAt } from './data-fault.ts'
-import { openEngine } from './engine.ts'
-import { readExpression } from './expression.ts'
-import { defineSource, pathsOf } from './relation.ts'
-import { embedded, isMoment, quoted } from './sql-text.ts'
 
 /**
  * The members that a blueprint declares over the rows of its view. A leaf is declared with

@@ -1,11 +1,19 @@
 import { setImmediate } from 'node:timers/promises'
 import { assert } from '../base/assert.ts'
+import {
+  type ChunkColumn,
+  type Engine,
+  embedded,
+  isMoment,
+  microsOf,
+  openEngine,
+  quoted,
+  type Relation,
+  readExpression,
+} from '../engine/index.ts'
 import type { Blobs, SourceData } from '../fleet/index.ts'
+import { defineSource, pathsOf, rowNumber } from '../sources/index.ts'
 import type { FeatureViewSpec } from '../spec/index.ts'
-import { type ChunkColumn, type Engine, openEngine } from './engine.ts'
-import { type Relation, readExpression } from './expression.ts'
-import { defineSource, pathsOf, rowNumber } from './relation.ts'
-import { embedded, isMoment, microsOf, quoted } from './sql-text.ts'
 import { groupRows, presentRows, sortByTime } from './time-order.ts'
 
 /*

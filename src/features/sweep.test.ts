@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SeededRandom } from '../base/random.ts'
+import { aWindow } from '../engine/small-data.fixture.ts'
 import type { WindowLength, WindowStat } from '../spec/index.ts'
-import { aWindow } from './small-data.fixture.ts'
 import { orderEvents, sweepEntities } from './sweep.ts'
 import { presentRows, sortByTime } from './time-order.ts'
 

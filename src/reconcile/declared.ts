@@ -1,8 +1,10 @@
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
-import { checkFeatures, DataFault, takeSnapshot } from '../features/index.ts'
+import { DataFault } from '../engine/index.ts'
+import { checkFeatures } from '../features/index.ts'
 import type { Blobs, Snapshot } from '../fleet/index.ts'
 import { checkGates } from '../gate/index.ts'
+import { takeSnapshot } from '../sources/index.ts'
 import {
   type DeclarationProblem,
   type FeatureViewSpec,

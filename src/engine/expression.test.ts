@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { checkGroupSelect } from '../features/group-select.ts'
 import { type Engine, openEngine } from './engine.ts'
 import { readExpression } from './expression.ts'
-import { checkGroupSelect } from './group-select.ts'
 
 let engine: Engine
 const relation = {

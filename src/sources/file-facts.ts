@@ -1,8 +1,7 @@
 import { MusterError } from '../base/errors.ts'
-import type { Column, Engine } from './engine.ts'
+import type { Column, Engine } from '../engine/index.ts'
+import { literal, plainReason, quoted } from '../engine/index.ts'
 import { csvDialect, csvText } from './relation.ts'
-import { plainReason } from './sql-error.ts'
-import { literal, quoted } from './sql-text.ts'
 
 /** What a file of data holds, as its bytes say. */
 export interface FileFacts {

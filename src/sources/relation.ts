@@ -1,7 +1,6 @@
+import type { Column, Engine, Relation } from '../engine/index.ts'
+import { literal, quoted } from '../engine/index.ts'
 import type { Blobs, Snapshot, SnapshotFile, SourceData } from '../fleet/index.ts'
-import type { Column, Engine } from './engine.ts'
-import type { Relation } from './expression.ts'
-import { literal, quoted } from './sql-text.ts'
 
 /**
  * The row's number through the files of the snapshot, from 0. With a blank, so that no expression

@@ -12,12 +12,13 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { aSource, aView, writeParquet } from '../engine/small-data.fixture.ts'
+import { buildFrame } from '../features/index.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
-import { buildFrame, takeSnapshot } from './index.ts'
+import { takeSnapshot } from './index.ts'
 import { matches } from './locate.ts'
-import { aSource, aView, writeParquet } from './small-data.fixture.ts'
 
 let folder: string
 let elsewhere: string

@@ -3,15 +3,23 @@ import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Digest, digestOfValue } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
+import {
+  type Column,
+  DataFault,
+  type Engine,
+  faultAt,
+  isMoment,
+  isTime,
+  microsOf,
+  openEngine,
+  quoted,
+  readExpression,
+} from '../engine/index.ts'
 import type { Blobs, Snapshot, SnapshotFile } from '../fleet/index.ts'
 import type { DeclaredAt, SourceSpec } from '../spec/index.ts'
-import { DataFault, faultAt } from './data-fault.ts'
-import { type Column, type Engine, openEngine } from './engine.ts'
-import { isTime, readExpression } from './expression.ts'
 import { csvFacts, type FileFacts, parquetFacts } from './file-facts.ts'
 import { filesOf, type LocatedFile, locateFiles, type Places } from './locate.ts'
 import { defineSource } from './relation.ts'
-import { isMoment, microsOf, quoted } from './sql-text.ts'
 
 /*
  * A snapshot copies the bytes first and looks at the copy only: what changes in the meantime

@@ -2,8 +2,8 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MusterError } from '../base/errors.ts'
+import { DataFault } from '../engine/index.ts'
 import type { DeclaredAt, SourceSpec } from '../spec/index.ts'
-import { DataFault } from './data-fault.ts'
 
 /** A data file that a source names. */
 export interface LocatedFile {

@@ -1,0 +1,21 @@
+export { cureOf } from './cures.ts'
+export { DataFault, faultAt } from './data-fault.ts'
+export {
+  type ChunkColumn,
+  type Column,
+  type Engine,
+  type EngineOptions,
+  openEngine,
+} from './engine.ts'
+export {
+  type Expression,
+  growingFunction,
+  isBoolean,
+  isNumber,
+  isTime,
+  type Relation,
+  readExpression,
+} from './expression.ts'
+export { type AstNode, isNode, nodesOf, parseSelect } from './sql-ast.ts'
+export { at, plainReason } from './sql-error.ts'
+export { embedded, isMoment, literal, microsOf, numberOf, quoted } from './sql-text.ts'

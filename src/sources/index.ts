@@ -1,0 +1,3 @@
+export { filesOf, type Places } from './locate.ts'
+export { defineSource, pathsOf, rowNumber } from './relation.ts'
+export { takeSnapshot } from './snapshot.ts'
