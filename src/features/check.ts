@@ -10,7 +10,7 @@ import {
   type Relation,
   readExpression,
 } from '../engine/index.ts'
-import type { Blobs, Snapshot } from '../fleet/index.ts'
+import { type Blobs, rowNumbersOf, type Snapshot } from '../fleet/index.ts'
 import {
   type BlueprintSpec,
   builtInPipelines,
@@ -57,7 +57,7 @@ export async function checkFeatures(
   for (const group of spec.groups.values()) {
     const relation = relations.get(group.source)
     if (relation === undefined) continue
-    const rows = snapshots.get(group.source)!.rows
+    const rows = rowNumbersOf(snapshots.get(group.source)!)
     const checked = await checkGroup(check, engine, group, relation, rows)
     if (checked !== undefined) groups.set(group.name, checked)
   }

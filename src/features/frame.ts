@@ -2,7 +2,13 @@ import { setImmediate } from 'node:timers/promises'
 import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import { microsOf, numberOf, quoted, readExpression } from '../engine/index.ts'
-import type { Blobs, FrameManifest, StepInput, StepProgress } from '../fleet/index.ts'
+import {
+  type Blobs,
+  type FrameManifest,
+  rowNumbersOf,
+  type StepInput,
+  type StepProgress,
+} from '../fleet/index.ts'
 import { fillGroup } from './group-features.ts'
 import { divideIntoParts, putJson, writeColumns } from './parts.ts'
 import {
@@ -43,10 +49,12 @@ export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Dige
   )
   await using _open = engine
   const rowsOf = (name: string) =>
-    must(
-      input.sources.find(s => s.spec.name === name),
-      `the frame has source ${name}`,
-    ).snapshot.rows
+    rowNumbersOf(
+      must(
+        input.sources.find(s => s.spec.name === name),
+        `the frame has source ${name}`,
+      ).snapshot,
+    )
   const relation = must(relations.get(view.rows), 'the frame has the rows of its view')
   const spine = await openSpine(engine, relation, view, key)
   const groups = groupsWanted(input, rowsOf(view.rows))

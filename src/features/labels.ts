@@ -2,7 +2,7 @@ import { assert } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import { at, isBoolean, isNumber, numberOf, quoted, readExpression } from '../engine/index.ts'
-import type { LabelManifest, StepInput } from '../fleet/index.ts'
+import { type LabelManifest, rowNumbersOf, type StepInput } from '../fleet/index.ts'
 import type { StepPlace } from './frame.ts'
 import { putJson, readManifest, writeColumns } from './parts.ts'
 import {
@@ -41,7 +41,7 @@ export async function buildLabels(input: LabelInput, place: StepPlace): Promise<
     })
   }
   const spine = await openSpine(engine, relation, view, input.key)
-  const rows = source.snapshot.rows
+  const rows = rowNumbersOf(source.snapshot)
   const event = eventTarget(view, rows)
   const leaves = { sql: leafSql, into: new Int32Array(rows) }
   const label = { sql: numberOf(input.label, 'double'), into: new Float64Array(rows) }

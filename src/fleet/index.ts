@@ -29,7 +29,7 @@ export type { FamilyRoutes, Route } from './route.ts'
 export type { LevelCount, Run, RunState, StepState, StepStatus } from './run.ts'
 export type { Gate, RunWork, SealInput, WorkInput } from './run-work.ts'
 export type { Signature } from './signature.ts'
-export type { Snapshot, SnapshotFile } from './snapshot.ts'
+export { rowNumbersOf, type Snapshot, type SnapshotFile } from './snapshot.ts'
 export type {
   Answerers,
   Champions,

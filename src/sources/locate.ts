@@ -25,10 +25,13 @@ export interface Places {
  * leaves the folder it is in by `..` or by a symbolic link, or one whose format nobody says.
  */
 export async function locateFiles(source: SourceSpec, at: Places): Promise<readonly LocatedFile[]> {
+  const { location } = source
   const found =
-    'npm' in source.location
-      ? [await inPackage(source.location.npm, at.fleetFolder, source)]
-      : await inFolders(source.location.files, at, source)
+    'npm' in location
+      ? [await inPackage(location.npm, at.fleetFolder, source)]
+      : 'files' in location
+        ? await inFolders(location.files, at, source)
+        : []
   const files = new Map<string, LocatedFile>()
   for (const { path, real } of found) {
     const format = formatOf(path, source)

@@ -21,8 +21,10 @@ export async function pathsOf(
 ): Promise<ReadonlyMap<string, string>> {
   const paths = new Map<string, string>()
   for (const snapshot of snapshots) {
-    for (const file of snapshot.files) {
-      if (!paths.has(file.digest)) paths.set(file.digest, await blobs.path(file.digest))
+    const digests = snapshot.files.map(file => file.digest)
+    if (snapshot.setAside) digests.push(snapshot.setAside.digest)
+    for (const digest of digests) {
+      if (!paths.has(digest)) paths.set(digest, await blobs.path(digest))
     }
   }
   return paths
@@ -44,6 +46,26 @@ export async function defineSource(
 }
 
 function relationSql(snapshot: Snapshot, paths: ReadonlyMap<string, string>): string {
+  const all =
+    snapshot.rowNumbersTo === undefined ? numbered(snapshot, paths) : kept(snapshot, paths)
+  if (snapshot.setAside === undefined) return all
+  const aside = literal(paths.get(snapshot.setAside.digest)!)
+  const by = quoted(rowNumber)
+  return `select * from (\n${all}\n) anti join read_parquet([${aside}]) using (${by})`
+}
+
+/** Files that Muster wrote: every row carries its number. */
+function kept(snapshot: Snapshot, paths: ReadonlyMap<string, string>): string {
+  const named = snapshot.columns.map(c => quoted(c.name))
+  if (snapshot.files.length === 0) {
+    const empty = snapshot.columns.map(c => `cast(null as ${c.type}) as ${quoted(c.name)}`)
+    return `select cast(null as integer) as ${quoted(rowNumber)}, ${empty.join(', ')} where false`
+  }
+  const list = snapshot.files.map(file => literal(paths.get(file.digest)!)).join(', ')
+  return `select ${[quoted(rowNumber), ...named].join(', ')} from read_parquet([${list}])`
+}
+
+function numbered(snapshot: Snapshot, paths: ReadonlyMap<string, string>): string {
   const selects: string[] = []
   let rowFrom = 0
   for (const run of runsOfOneFormat(snapshot.files)) {

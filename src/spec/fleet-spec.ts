@@ -13,12 +13,67 @@ export interface Place {
   readonly line: number
 }
 
+/** A table or query of another PostgreSQL, read on demand and left where it is. */
+export interface PostgresLocation {
+  readonly connection: string
+  /** Exactly one of `table` and `query`. */
+  readonly table: string | undefined
+  readonly query: string | undefined
+  /** Only rows beyond the largest value seen are read. Undefined: all of them, each time. */
+  readonly cursor: string | undefined
+}
+
+export type PartitionSpan = 'hour' | 'day' | 'month' | 'year'
+
+export type SourceLocation =
+  | { readonly npm: string }
+  | { readonly files: readonly string[] }
+  | { readonly postgres: PostgresLocation }
+  | { readonly s3: { readonly connection: string; readonly files: readonly string[] } }
+  | { readonly push: { readonly partition: PartitionSpan } }
+
+export type OnFail = 'reject' | 'quarantine' | 'warn'
+
+/** What must hold: of each row (the first five), or of the whole snapshot. */
+export type ExpectationCheck =
+  | { readonly kind: 'required'; readonly column: string }
+  | {
+      readonly kind: 'range'
+      readonly column: string
+      readonly min: number | string | undefined
+      readonly max: number | string | undefined
+    }
+  | {
+      readonly kind: 'oneOf'
+      readonly column: string
+      readonly values: readonly (string | number | boolean)[]
+    }
+  | { readonly kind: 'unique'; readonly columns: readonly string[] }
+  | { readonly kind: 'holds'; readonly sql: string }
+  | { readonly kind: 'nullsAtMost'; readonly column: string; readonly share: number }
+  | { readonly kind: 'rows'; readonly min: number | undefined; readonly max: number | undefined }
+  | { readonly kind: 'freshWithin'; readonly ms: number }
+  | { readonly kind: 'driftAtMost'; readonly column: string; readonly index: number }
+
+export interface ExpectationSpec {
+  readonly check: ExpectationCheck
+  readonly onFail: OnFail
+  /** Its number in `expect` of the source, for messages. */
+  readonly index: number
+}
+
 export interface SourceSpec {
   readonly name: string
-  readonly location: { readonly npm: string } | { readonly files: readonly string[] }
+  readonly location: SourceLocation
   readonly format: 'parquet' | 'csv' | 'by-ending'
   readonly eventTime: string | undefined
+  /**
+   * Entity columns that with the event time name a row: of rows of one name the one that became
+   * known last holds. Empty: every row stands for itself.
+   */
+  readonly key: readonly string[]
   readonly columns: Readonly<Record<string, string>>
+  readonly expect: readonly ExpectationSpec[]
   readonly owner: string
   readonly place: Place
 }
@@ -39,6 +94,19 @@ export interface WindowFeature {
   readonly over: WindowLength
 }
 
+/**
+ * The value of an expression over the newest row of an entity: of the rows known at the as-of time,
+ * that with the latest (event time, known-at, row number). Missing when there is none, or when it
+ * happened more than `ttlMs` before the as-of time.
+ */
+export interface LatestFeature {
+  /** Within the group: `temperature`. */
+  readonly name: string
+  readonly by: readonly string[]
+  readonly of: string
+  readonly ttlMs: number | undefined
+}
+
 export interface FeatureGroupSpec {
   readonly name: string
   readonly source: string
@@ -46,7 +114,11 @@ export interface FeatureGroupSpec {
   readonly sql: string | undefined
   readonly eventTime: string
   readonly knownAt: string
+  /** Windows. */
   readonly features: readonly WindowFeature[]
+  readonly latest: readonly LatestFeature[]
+  /** Whether the online store keeps its features. */
+  readonly online: boolean
   readonly owner: string
   readonly place: Place
 }
@@ -56,8 +128,29 @@ export interface ViewFeature {
   readonly name: string
   readonly from:
     | { readonly kind: 'row'; readonly sql: string }
-    | { readonly kind: 'group'; readonly group: string; readonly feature: string }
+    | {
+        readonly kind: 'group'
+        readonly group: string
+        /** Of its windows or of its latest values. */
+        readonly feature: string
+        /** Entity columns of the group as expressions over the row; the others by their name. */
+        readonly on?: Readonly<Record<string, string>>
+      }
+  /** Text, coded by the categories of the training rows. Absent: a number. */
+  readonly type?: 'category'
   readonly transform: readonly Transform[]
+}
+
+/** What happens after an event: a statistic over an entity's rows in (event, event + horizon]. */
+export interface LabelSpec {
+  readonly name: string
+  readonly source: string
+  readonly by: readonly string[]
+  readonly on: Readonly<Record<string, string>>
+  /** `1` when only counted. */
+  readonly of: string
+  readonly stat: WindowStat
+  readonly horizonMs: number
 }
 
 export interface FeatureViewSpec {
@@ -67,10 +160,19 @@ export interface FeatureViewSpec {
   readonly id: string
   /** The source of the rows. */
   readonly rows: string
+  /** Rows are made: every entity of the source at every step, from its first event to the last. */
+  readonly grid?: { readonly by: readonly string[]; readonly everyMs: number }
   readonly where: string | undefined
   readonly eventTime: string
   readonly asOf: string
   readonly features: readonly ViewFeature[]
+  /** Columns that callers may send, with their DuckDB types; features of these alone follow. */
+  readonly request?: Readonly<Record<string, string>>
+  readonly labels?: readonly LabelSpec[]
+  /** Pairs of features whose transformed columns are multiplied. */
+  readonly crosses?: readonly (readonly [string, string])[]
+  /** Whose training rows the transforms are fitted on. Absent: the family's. */
+  readonly fitPer?: 'member'
   readonly owner: string
   /** Of what the view means (not of its owner or place): two equal digests read the same. */
   readonly digest: Digest

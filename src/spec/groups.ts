@@ -2,11 +2,13 @@ import { nearest } from '../base/nearest.ts'
 import type { DeclaredKind, FleetReading } from './declared.ts'
 import type {
   FeatureGroupSpec,
+  LatestFeature,
   SourceSpec,
   WindowFeature,
   WindowLength,
   WindowStat,
 } from './fleet-spec.ts'
+import { arrivalColumn } from './kept.ts'
 import { printable } from './problem.ts'
 
 /*
@@ -49,11 +51,19 @@ export function readGroup(
     source: value.source,
     sql: value.sql,
     eventTime: eventTime ?? '',
-    knownAt: value.knownAt ?? eventTime ?? '',
+    knownAt: value.knownAt ?? knownAtOf(source, eventTime ?? ''),
     features: readWindows(declared, reading),
+    latest: readLatest(declared, reading),
+    online: value.online,
     owner,
     place: document.place,
   }
+}
+
+/** When a row of the source became known, where the group does not say it. */
+function knownAtOf(source: SourceSpec | undefined, eventTime: string): string {
+  if (source === undefined || !('push' in source.location)) return eventTime
+  return `coalesce("${arrivalColumn}", ${eventTime})`
 }
 
 function readWindows(
@@ -88,6 +98,37 @@ function readWindows(
     }
   }
   return features
+}
+
+/** Names are the group's own: two entries, or an entry and a window, may not give one name. */
+function readLatest(
+  declared: DeclaredKind<'FeatureGroup'>,
+  reading: FleetReading,
+): readonly LatestFeature[] {
+  const { value } = declared
+  const taken = new Set(value.windows.flatMap(window => expand(window).map(f => f.name)))
+  const found: LatestFeature[] = []
+  for (const [index, { by, values, ttl }] of value.latest.entries()) {
+    for (const [name, of] of Object.entries(values)) {
+      if (taken.has(name)) {
+        reading.complain(declared, ['latest', index, 'values', name], 'key', {
+          code: 'E_SPEC_FEATURE_CLASH',
+          message: `group \`${value.name}\` has two features \`${name}\``,
+          cure: 'give one of them another name',
+        })
+      }
+      taken.add(name)
+      found.push({ name, by, of, ttlMs: ttl === undefined ? undefined : durationMs(ttl) })
+    }
+  }
+  if (taken.size === 0) {
+    reading.complain(declared, [], 'value', {
+      code: 'E_SPEC_MISSING_FIELD',
+      message: `group \`${value.name}\` has no features`,
+      cure: 'add `windows:` or `latest:`',
+    })
+  }
+  return found
 }
 
 /** The place of the window that gives the feature. */
@@ -144,6 +185,11 @@ function expand(window: Window): readonly WindowFeature[] {
 }
 
 const unitMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `30m`, `24h`, `7d`: the form was checked by the schema. */
+export function durationMs(text: string): number {
+  return Number.parseInt(text, 10) * (unitMs[text.at(-1) ?? ''] ?? 0)
+}
 
 /** `30m`, `24h`, `7d`, `5 rows`: the form was checked by the schema. */
 export function readWindowLength(text: string): WindowLength {

@@ -67,7 +67,11 @@ export function locatorOf(declared: { readonly [K in Kind]: readonly DeclaredKin
     if (kind !== 'FeatureGroup' || field !== 'features') return written(document, path)
     const windows = groups.get(name)?.windows ?? []
     const index = windowOfFeature(windows, String(item))
-    return written(document, ['windows', index, ...path.slice(2)])
+    if (index >= 0) return written(document, ['windows', index, ...path.slice(2)])
+    const latest = groups.get(name)?.latest ?? []
+    const entry = latest.findIndex(({ values }) => Object.hasOwn(values, String(item)))
+    const below = path[2] === 'of' ? ['values', String(item)] : path.slice(2)
+    return written(document, ['latest', entry, ...below])
   }
 }
 

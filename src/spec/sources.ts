@@ -1,8 +1,12 @@
 import type { DeclaredKind, FleetReading } from './declared.ts'
-import type { SourceSpec } from './fleet-spec.ts'
+import { readExpectations } from './expectations.ts'
+import type { SourceLocation, SourceSpec } from './fleet-spec.ts'
 import { type Complaint, printable } from './problem.ts'
 
-/** A source is files in a place that the operator gave, so that no declaration can name another. */
+/**
+ * A source is files in a place that the operator gave, a connection that he configured, or what is
+ * pushed: no declaration can name another place.
+ */
 export function readSource(
   declared: DeclaredKind<'Source'>,
   owner: string,
@@ -18,17 +22,33 @@ export function readSource(
   }
   return {
     name: value.name,
-    location: value.npm === undefined ? { files } : { npm: value.npm },
+    location: locationOf(value, files),
     format: value.format ?? 'by-ending',
     eventTime: value.eventTime,
+    key: value.key ?? [],
     columns: value.columns ?? {},
+    expect: readExpectations(declared, reading),
     owner,
     place: document.place,
   }
 }
 
+function locationOf(
+  value: DeclaredKind<'Source'>['value'],
+  files: readonly string[],
+): SourceLocation {
+  if (value.npm !== undefined) return { npm: value.npm }
+  if (value.push !== undefined) return { push: value.push }
+  if (value.s3 !== undefined) {
+    return { s3: { connection: value.s3.connection, files: [value.s3.files].flat() } }
+  }
+  if (value.postgres === undefined) return { files }
+  const { connection, table, query, cursor } = value.postgres
+  return { postgres: { connection, table, query, cursor } }
+}
+
 /**
- * What `features/` checks again against the real folder, links included; here, so that `validate`
+ * What `sources/` checks again against the real folder, links included; here, so that `validate`
  * tells.
  */
 function pathComplaint(

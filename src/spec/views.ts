@@ -4,6 +4,7 @@ import type { DeclaredKind, FleetReading } from './declared.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, ViewFeature } from './fleet-spec.ts'
 import { listed, printable } from './problem.ts'
 import { readTransform, type Transform, transformNames } from './transform.ts'
+import { readMore } from './view-parts.ts'
 
 /**
  * Features of one view. A family's parameter row has a place for each, and a million rows of a
@@ -11,7 +12,7 @@ import { readTransform, type Transform, transformNames } from './transform.ts'
  */
 const featuresMax = 1_000
 
-interface Surroundings {
+export interface Surroundings {
   readonly sources: ReadonlyMap<string, SourceSpec>
   readonly groups: ReadonlyMap<string, FeatureGroupSpec>
   readonly reading: FleetReading
@@ -39,7 +40,9 @@ export function readView(
   }
   const features = readFeatures(declared, around)
   const eventTime =
-    value.eventTime ?? source?.eventTime ?? eventTimeOfGroups(value.rows, features, around.groups)
+    value.eventTime ??
+    (value.grid ? 'at' : source?.eventTime) ??
+    eventTimeOfGroups(value.rows, features, around.groups)
   if (source && eventTime === undefined) {
     // A group that cannot be read might have said it.
     const groupsRead = Object.keys(value.features).every(
@@ -58,6 +61,7 @@ export function readView(
     eventTime: eventTime ?? '',
     asOf: value.asOf ?? eventTime ?? '',
     features,
+    ...readMore(declared, around, features),
   }
   return {
     name: value.name,
@@ -65,7 +69,7 @@ export function readView(
     id,
     ...view,
     owner,
-    digest: digestOfValue({ ...view, reads: meaningOfReads(value.rows, features, around) }),
+    digest: digestOfValue({ ...view, reads: meaningOfReads(value.rows, view, around) }),
     place: document.place,
   }
 }
@@ -93,9 +97,26 @@ function readFeatures(
   for (const [name, given] of Object.entries(value.features)) {
     const transform = readTransforms(declared, name, around.reading)
     const dot = name.indexOf('.')
+    const type = given.type === 'category' ? { type: given.type } : {}
+    const on = given.on === undefined ? {} : { on: given.on }
+    if (given.from !== undefined && (dot >= 0 || given.sql !== undefined)) {
+      around.reading.complain(declared, ['features', name, 'from'], 'key', {
+        code: 'E_SPEC_VALUE',
+        message: `feature \`${name}\` says twice what it is`,
+        cure: dot >= 0 ? 'give it a name of its own, or remove `from`' : 'remove `from` or `sql`',
+      })
+      continue
+    }
+    if (given.from !== undefined) {
+      const [feature] = chosenFeatures(declared, given.from, around, ['features', name, 'from'])
+      if (feature === undefined) continue
+      const group = given.from.slice(0, given.from.indexOf('.'))
+      found.push({ name, from: { kind: 'group', group, feature, ...on }, ...type, transform })
+      continue
+    }
     if (dot < 0) {
       const sql = given.sql ?? `"${name}"`
-      found.push({ name, from: { kind: 'row', sql }, transform })
+      found.push({ name, from: { kind: 'row', sql }, ...type, transform })
       continue
     }
     if (given.sql !== undefined) {
@@ -109,7 +130,8 @@ function readFeatures(
     for (const feature of chosenFeatures(declared, name, around)) {
       found.push({
         name: `${group}.${feature}`,
-        from: { kind: 'group', group, feature },
+        from: { kind: 'group', group, feature, ...on },
+        ...type,
         transform,
       })
     }
@@ -132,14 +154,15 @@ function chosenFeatures(
   declared: DeclaredKind<'FeatureView'>,
   entry: string,
   around: Surroundings,
+  at: readonly string[] = ['features', entry],
 ): readonly string[] {
   const dot = entry.indexOf('.')
   const [name, wanted] = [entry.slice(0, dot), entry.slice(dot + 1)]
   const group = around.groups.get(name)
-  const at = ['features', entry]
+  const which = at.at(-1) === 'from' ? 'value' : 'key'
   if (!group) {
     const [near] = nearest(name, around.groups.keys(), 1)
-    around.reading.complain(declared, at, 'key', {
+    around.reading.complain(declared, at, which, {
       ...groupComplaint(entry, name, around.reading),
       ...(near && !around.reading.declared.FeatureGroup.has(name)
         ? { cure: `use \`${near}.${wanted}\`` }
@@ -147,13 +170,13 @@ function chosenFeatures(
     })
     return []
   }
-  const all = group.features.map(feature => feature.name)
+  const all = [...group.features, ...group.latest].map(feature => feature.name)
   if (wanted === '*') {
     return all.filter(feature => !Object.hasOwn(declared.value.features, `${name}.${feature}`))
   }
   if (all.includes(wanted)) return [wanted]
   const near = nearest(wanted, all, 3)
-  around.reading.complain(declared, at, 'key', {
+  around.reading.complain(declared, at, which, {
     code: 'E_SPEC_REFERENCE',
     message: `group \`${name}\` has no feature \`${wanted}\``,
     cure:
@@ -236,9 +259,13 @@ function misplaced(
  * The definitions behind the features, without owners and places: a change there is a change of the
  * view.
  */
-function meaningOfReads(rows: string, features: readonly ViewFeature[], around: Surroundings) {
+function meaningOfReads(
+  rows: string,
+  view: Pick<FeatureViewSpec, 'features' | 'labels'>,
+  around: Surroundings,
+) {
   const used = new Map<string, Set<string>>()
-  for (const { from } of features) {
+  for (const { from } of view.features) {
     if (from.kind !== 'group') continue
     const names = used.get(from.group) ?? new Set()
     used.set(from.group, names.add(from.feature))
@@ -252,12 +279,15 @@ function meaningOfReads(rows: string, features: readonly ViewFeature[], around: 
       eventTime: group?.eventTime,
       knownAt: group?.knownAt,
       features: group?.features.filter(feature => names.has(feature.name)),
+      latest: group?.latest.filter(feature => names.has(feature.name)),
     }
   })
-  const sourceNames = new Set([rows, ...groups.flatMap(group => group.source ?? [])])
+  const labelled = (view.labels ?? []).map(label => label.source)
+  const sourceNames = new Set([rows, ...groups.flatMap(group => group.source ?? []), ...labelled])
   const sources = [...sourceNames].sort().map(name => ({
     name,
     eventTime: around.sources.get(name)?.eventTime,
+    key: around.sources.get(name)?.key,
   }))
   return { groups, sources }
 }

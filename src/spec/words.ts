@@ -26,6 +26,16 @@ export const reference = z
     error: 'a reference is a name, @ and a version: two-hours-before@1',
   })
 
+/** `30m`, `24h`, `7d`: minutes, hours or days. */
+export const duration = z.string().regex(/^[1-9][0-9]{0,5}[mhd]$/, {
+  error: 'a duration is minutes, hours or days: 30m, 24h, 7d',
+})
+
+/** The name of a connection that the operator configured; never an address. */
+export const connection = name.describe(
+  'A connection that whoever runs Muster configured: MUSTER_CONNECTION_<NAME>.',
+)
+
 export const riskClass = z
   .enum(['low', 'medium', 'high'])
   .describe('How much harm a wrong answer does; it chooses the policy.')

@@ -39,7 +39,7 @@ export const kindNouns: Readonly<Record<Kind, string>> = {
  * and is not offered a word that merely looks alike.
  */
 export const laterFields: Readonly<Record<Kind | 'root', readonly string[]>> = {
-  Source: ['expect', 'postgres', 'stream', 'push', 'quarantine'],
+  Source: ['stream'],
   FeatureGroup: ['expect', 'was'],
   FeatureView: ['expect', 'was'],
   Blueprint: ['rollout', 'monitors', 'adaptation', 'champion', 'expect', 'approval', 'was'],

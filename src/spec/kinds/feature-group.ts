@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { column, name, sql } from '../words.ts'
+import { column, duration, name, sql } from '../words.ts'
 
 export const windowStats = ['count', 'sum', 'mean', 'min', 'max', 'std', 'last'] as const
 
@@ -28,9 +28,20 @@ const window = z.strictObject({
     .describe('How far back, counted in the time at which rows became known.'),
 })
 
+const latest = z.strictObject({
+  by: z.array(column).min(1).max(8).describe('Entity columns.'),
+  values: z
+    .record(z.string().regex(/^[a-z][a-z0-9_]{0,60}$/), sql)
+    .refine(v => Object.keys(v).length > 0, { error: 'name at least one value' })
+    .describe('Features by name: expressions over the newest row of the entity.'),
+  ttl: duration
+    .optional()
+    .describe('Rows that happened longer ago than this are as good as none. Default: no limit.'),
+})
+
 /**
- * Features by entity, as windows over the rows of a source: declared, so that they can be checked
- * for leaks.
+ * Features by entity, as windows over the rows of a source, or as its newest values: declared, so
+ * that they can be checked for leaks.
  */
 export const featureGroup = z.strictObject({
   kind: z.literal('FeatureGroup'),
@@ -43,7 +54,16 @@ export const featureGroup = z.strictObject({
   knownAt: sql
     .optional()
     .describe('When the row became known; never before it happened. Default: eventTime.'),
-  windows: z.array(window).min(1).max(64),
+  windows: z.array(window).max(64).default([]).describe('Statistics over the past of an entity.'),
+  latest: z
+    .array(latest)
+    .max(64)
+    .default([])
+    .describe('Values of the newest row of an entity that was known, by event time.'),
+  online: z
+    .boolean()
+    .default(true)
+    .describe('Whether the online store keeps its features, for serving.'),
   owner: z.string().min(1).max(200).optional(),
   description: z.string().max(1_000).optional(),
 })
