@@ -19,3 +19,4 @@ export {
 export { type AstNode, isNode, nodesOf, parseSelect } from './sql-ast.ts'
 export { at, plainReason } from './sql-error.ts'
 export { embedded, isMoment, literal, microsOf, numberOf, quoted } from './sql-text.ts'
+export { openWriter, type Writer, type WriterOptions } from './writer.ts'
