@@ -35,8 +35,9 @@ export type Act = (call: Call) => Promise<ExitCode | number>
 
 /** A command: enough for help, completion and parsing without loading what it does. */
 export interface CommandFacts {
+  /** One word, or two: `plan`, `data diff`. */
   readonly name: string
-  readonly group: 'begin' | 'change' | 'look' | 'use' | 'care'
+  readonly group: 'begin' | 'change' | 'look' | 'data' | 'use' | 'care'
   /** One line, beginning with a verb. */
   readonly summary: string
   readonly arguments: readonly ArgumentFacts[]

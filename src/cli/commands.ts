@@ -1,4 +1,5 @@
 import type { ArgumentFacts, CommandFacts, OptionFacts } from './command.ts'
+import { featureCommands } from './feature-commands.ts'
 
 /*
  * Every command, once: parsing, help, completion and the nearest-command hint read this table. What
@@ -296,12 +297,20 @@ const care: readonly CommandFacts[] = [
   },
 ]
 
-export const commands: readonly CommandFacts[] = [...begin, ...change, ...look, ...use, ...care]
+export const commands: readonly CommandFacts[] = [
+  ...begin,
+  ...change,
+  ...look,
+  ...featureCommands,
+  ...use,
+  ...care,
+]
 
 export const groupTitles: Readonly<Record<CommandFacts['group'], string>> = {
   begin: 'Begin',
   change: 'Change the fleet',
   look: 'Look at it',
+  data: 'Data and features',
   use: 'Use it',
   care: 'Take care',
 }

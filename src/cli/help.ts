@@ -51,6 +51,17 @@ export function generalHelp(version: string): string {
   return lines.join('\n')
 }
 
+/** What `muster data` prints: the commands that begin with this word. */
+export function familyHelp(word: string, family: readonly CommandFacts[]): string {
+  return [
+    `Usage: muster ${word} <command> [options]`,
+    '',
+    ...aligned(family.map(c => [c.name, c.summary] as const)),
+    '',
+    `Each command tells more: muster ${family[0]?.name} --help`,
+  ].join('\n')
+}
+
 export function commandHelp(command: CommandFacts): string {
   const lines = [
     `${command.summary}.`,

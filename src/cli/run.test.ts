@@ -42,10 +42,22 @@ describe('help', () => {
   })
 
   test.each(commands.map(c => c.name))('of %s', async name => {
-    const { code, out } = await say([name, '--help'])
+    const words = name.split(' ')
+    const { code, out } = await say([...words, '--help'])
     expect(code).toBe(0)
     expect(out).toMatchSnapshot()
-    expect((await say(['help', name])).out).toBe(out)
+    expect((await say(['help', ...words])).out).toBe(out)
+  })
+
+  test('a family lists its commands', async () => {
+    const { code, out } = await say(['data'])
+    expect(code).toBe(0)
+    expect(out).toContain('Usage: muster data <command> [options]')
+    for (const { name } of commands.filter(c => c.name.startsWith('data '))) {
+      expect(out).toContain(`  ${name} `)
+    }
+    expect((await say(['data', '--help'])).out).toBe(out)
+    expect((await say(['help', 'data'])).out).toBe(out)
   })
 
   test('version', async () => {
@@ -56,6 +68,14 @@ describe('help', () => {
 describe('refusals are one line and a hint (RELIABILITY C86)', () => {
   test.each([
     [['lst'], 'muster: unknown command `lst`\n  use `muster list`\n'],
+    [['data', 'lsit'], 'muster: unknown command `data lsit`\n  use `muster data list`\n'],
+    [['dta', 'list'], 'muster: unknown command `dta`\n  use `muster data list`\n'],
+    [
+      ['data', 'xyzzyxyzzy'],
+      'muster: unknown command `data xyzzyxyzzy`\n  see: muster data --help',
+    ],
+    [['help', 'lst'], 'muster: unknown command `lst`\n  use `muster list`\n'],
+    [['features', 'show'], 'argument `name`\n  see: muster features show --help\n'],
     [['why'], 'muster: missing required argument `name`\n  see: muster why --help\n'],
     [['why', ''], 'muster: name is empty\n  see: muster why --help\n'],
     [['list', '--model', ''], 'muster: unknown option `--model`\n'],
@@ -164,6 +184,10 @@ printf '%s\\n' "\${COMPREPLY[@]}"`
     expect(complete(['muster', 'st'])).toEqual(['status'])
     expect(complete(['muster', 'completion', 'z'])).toEqual(['zsh'])
     expect(complete(['muster', 'plan', '--ex'])).toEqual(['--exit-code'])
+    expect(complete(['muster', 'da'])).toEqual(['data'])
+    expect(complete(['muster', 'data', 'li'])).toEqual(['list'])
+    expect(complete(['muster', 'features', 'sh'])).toEqual(['show'])
+    expect(complete(['muster', 'features', 'next', '--d'])).toEqual(['--dry-run'])
     expect(complete(['muster', 'list', '--'])).toEqual([
       '--sort',
       '--limit',
@@ -176,7 +200,9 @@ printf '%s\\n' "\${COMPREPLY[@]}"`
   test.each(['bash', 'zsh', 'fish'])('%s names every command', async shell => {
     const { code, out } = await say(['completion', shell])
     expect(code).toBe(0)
-    for (const { name } of commands) expect(out).toContain(name)
+    for (const { name } of commands) {
+      for (const word of name.split(' ')) expect(out).toContain(word)
+    }
   })
 
   test.for(['zsh', 'fish'])('%s reads its script without a complaint', (shell, context) => {

@@ -2,9 +2,10 @@ import { Command, CommanderError, Option } from 'commander'
 import { MusterError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import type { Call, CommandFacts } from './command.ts'
+import { commandOf, familyOf, nearestCommand } from './command-words.ts'
 import { commands, everyCommand, everyServerCommand } from './commands.ts'
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts'
-import { commandHelp, generalHelp } from './help.ts'
+import { commandHelp, familyHelp, generalHelp } from './help.ts'
 import { defaultPort, readPort } from './port.ts'
 import { Screen } from './screen.ts'
 import type { Terminal } from './terminal.ts'
@@ -17,31 +18,41 @@ import { printable } from './text.ts'
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
   let code: number = exitCodes.done
   const asked = { json: argv.includes('--json') }
-  const program = programOf(terminal, async (facts, given, args) => {
-    code = await callCommand(facts, given, args, terminal)
+  const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv
+  const facts = commandOf(words)
+  const program = programOf(terminal, async (called, given, args) => {
+    code = await callCommand(called, given, args, terminal)
   })
   try {
-    if (argv.length === 0) throw new CommanderError(0, 'commander.helpDisplayed', '')
-    refuseUnknown(argv[0]!)
-    await program.parseAsync([...argv], { from: 'user' })
+    const help = facts ? undefined : helpWithoutCommand(words, terminal)
+    if (help !== undefined) new Screen(terminal, asked).data(help)
+    else await program.parseAsync(facts ? oneName(facts, words) : [...words], { from: 'user' })
     return code
   } catch (error) {
     const screen = new Screen(terminal, asked)
     if (!(error instanceof CommanderError)) return sayFailure(error, screen, terminal)
-    if (error.exitCode === 0) {
-      // Help and version were printed by commander; without a command there is only the general
-      // help.
-      if (argv.length === 0) screen.data(generalHelp(terminal.version))
-      return exitCodes.done
-    }
-    return sayFailure(usageError(error, argv), screen, terminal)
+    if (error.exitCode === 0) return exitCodes.done // Help or version; commander printed it.
+    return sayFailure(usageError(error, words), screen, terminal)
   }
 }
 
-/** With --help behind it, commander would print the general help and call it well done. */
-function refuseUnknown(word: string): void {
-  if (word.startsWith('-') || word === 'help' || commands.some(c => c.name === word)) return
-  throw new CommanderError(1, 'commander.unknownCommand', `error: unknown command '${word}'`)
+/** The general help, or that of a family; refuses words that name no command. */
+function helpWithoutCommand(words: readonly string[], terminal: Terminal): string | undefined {
+  const [first, second = '--help'] = words
+  if (first === undefined || first === '--help' || first === '-h') {
+    return generalHelp(terminal.version)
+  }
+  if (first.startsWith('-')) return undefined
+  const family = familyOf(first)
+  if (family.length > 0 && second.startsWith('-')) return familyHelp(first, family)
+  // With --help behind it, commander would print the general help and call it well done.
+  const name = family.length > 0 ? `${first} ${second}` : first
+  throw new CommanderError(1, 'commander.unknownCommand', `error: unknown command '${name}'`)
+}
+
+/** The words with the name of the command as one, as commander knows it. */
+function oneName({ name }: CommandFacts, words: readonly string[]): string[] {
+  return [name, ...words.slice(name.split(' ').length)]
 }
 
 type Given = Readonly<Record<string, unknown>>
@@ -52,7 +63,7 @@ function programOf(terminal: Terminal, ran: Ran): Command {
     .version(terminal.version, '-V, --version')
     .exitOverride()
     .showSuggestionAfterError(false)
-    .helpCommand('help [command]')
+    .helpCommand(false)
     .configureOutput({
       writeOut: text => void terminal.stdout.write(text),
       writeErr: () => {}, // Usage errors are said by `sayFailure`, in one line and a hint.
@@ -64,7 +75,9 @@ function programOf(terminal: Terminal, ran: Ran): Command {
       },
     })
   for (const facts of commands) {
-    const command = program.command(facts.name).copyInheritedSettings(program)
+    // `program.command` would take the second word of a name for an argument.
+    const command = new Command(facts.name).copyInheritedSettings(program)
+    program.addCommand(command)
     for (const a of facts.arguments) {
       command.argument(a.required ? `<${a.name}>` : `[${a.name}]`, a.help)
     }
@@ -132,22 +145,20 @@ function refuseEmpty(facts: CommandFacts, given: Given, args: readonly string[])
   })
 }
 
-function usageError(error: CommanderError, argv: readonly string[]): MusterError {
-  const facts = commands.find(c => c.name === argv[0])
+function usageError(error: CommanderError, words: readonly string[]): MusterError {
+  const facts = commandOf(words)
   const message = error.message.replace(/^error: /, '').replaceAll("'", '`')
-  let hint = `see: muster ${facts ? `${facts.name} ` : ''}--help`
+  const family = familyOf(words[0]).length > 0 ? words[0] : undefined
+  const name = facts?.name ?? family
+  let hint = `see: muster ${name === undefined ? '' : `${name} `}--help`
   if (error.code === 'commander.unknownCommand') {
-    const near = nearest(
-      argv[0] ?? '',
-      commands.map(c => c.name),
-      1,
-    )[0]
+    const near = nearestCommand(words)
     if (near) hint = `use \`muster ${near}\``
   } else if (error.code === 'commander.unknownOption' && facts) {
     const wrong = /`(--?[^`]*)`/.exec(message)?.[1] ?? ''
     const known = [...facts.options, ...everyCommand, ...everyServerCommand]
-    const words = known.map(o => o.flags.split(/[ ,]/)[0] ?? '')
-    const near = nearest(wrong, words, 1)[0]
+    const flags = known.map(o => o.flags.split(/[ ,]/)[0] ?? '')
+    const near = nearest(wrong, flags, 1)[0]
     if (near) hint = `use \`${near}\``
   }
   return new MusterError('E_USAGE', printable(message), { hint })

@@ -1,0 +1,120 @@
+import type { ArgumentFacts, CommandFacts, OptionFacts } from './command.ts'
+
+/*
+ * Commands over data and features: `data ...`, `features ...`, `impact`. Part of the table in
+ * `commands.ts`, and as light as that: what a command does is imported when it is called.
+ */
+
+const folder: ArgumentFacts = {
+  name: 'folder',
+  required: false,
+  help: 'the folder of the fleet (default: here)',
+  files: true,
+}
+const limit: OptionFacts = {
+  flags: '--limit <n>',
+  help: 'at most so many (default: 40 on a terminal, else all)',
+}
+
+const data: readonly CommandFacts[] = [
+  {
+    name: 'data list',
+    group: 'data',
+    summary: 'List sources: how fresh they are, what came last, and whether it was taken',
+    arguments: [],
+    options: [limit],
+    examples: [{ call: 'muster data list', does: 'every source of the fleet' }],
+    asksServer: true,
+    load: () => import('./commands/data-list.ts'),
+  },
+]
+
+const features: readonly CommandFacts[] = [
+  {
+    name: 'features',
+    group: 'data',
+    summary: 'List or search sources, groups, views and features, and who reads them',
+    arguments: [
+      { name: 'word...', required: false, help: 'all must stand in name, owner or description' },
+    ],
+    options: [
+      { flags: '--kind <kind>', help: 'source, group, view or feature' },
+      { flags: '--owner <name>', help: 'what is owned by this name' },
+      limit,
+    ],
+    examples: [
+      { call: 'muster features', does: 'everything that the fleet shares' },
+      { call: 'muster features origin delay', does: 'what has both words' },
+      { call: 'muster features --kind view --owner network-ops', does: 'views of one owner' },
+    ],
+    asksServer: true,
+    load: () => import('./commands/features.ts'),
+  },
+  {
+    name: 'features show',
+    group: 'data',
+    summary: 'Show a source, group, view or feature: what it is, how fresh, who reads it',
+    arguments: [{ name: 'name', required: true, help: 'flights, departures.origin_mean_delay' }],
+    options: [],
+    examples: [
+      { call: 'muster features show departures.origin_mean_delay', does: 'one feature' },
+      {
+        call: 'muster features show two-hours-before@1',
+        does: 'a view, and when it was published',
+      },
+    ],
+    asksServer: true,
+    load: () => import('./commands/features-show.ts'),
+  },
+  {
+    name: 'features diff',
+    group: 'data',
+    summary: 'Tell how two versions of a view differ',
+    arguments: [
+      { name: 'from', required: true, help: 'a view as it was published: two-hours-before@1' },
+      { name: 'to', required: true, help: 'another, or a folder: as its file has it now' },
+    ],
+    options: [],
+    examples: [
+      { call: 'muster features diff day-ahead@1 day-ahead@2', does: 'added, removed, changed' },
+      { call: 'muster features diff day-ahead@1 .', does: 'published against the file here' },
+    ],
+    asksServer: true,
+    load: () => import('./commands/features-diff.ts'),
+  },
+  {
+    name: 'features next',
+    group: 'data',
+    summary: 'Write what was edited as the next version of a view; the published one is restored',
+    arguments: [{ name: 'view', required: true, help: 'the edited view: day-ahead@1' }, folder],
+    options: [{ flags: '--dry-run', help: 'print what would be written; write nothing' }],
+    examples: [
+      { call: 'muster features next day-ahead@1', does: 'day-ahead@2 is the edited one' },
+      { call: 'muster features next day-ahead@1 --dry-run', does: 'only look' },
+    ],
+    asksServer: true,
+    load: () => import('./commands/features-next.ts'),
+  },
+]
+
+const impact: CommandFacts = {
+  name: 'impact',
+  group: 'data',
+  summary: 'Tell what a change would touch: views, blueprints, models, routes',
+  arguments: [
+    {
+      name: 'name',
+      required: true,
+      help: 'a source, source.column, group, group.feature, view or view@version',
+    },
+  ],
+  options: [limit],
+  examples: [
+    { call: 'muster impact flights.delay', does: 'who reads this column' },
+    { call: 'muster impact two-hours-before@1', does: 'who reads this view' },
+  ],
+  asksServer: true,
+  load: () => import('./commands/impact.ts'),
+}
+
+export const featureCommands: readonly CommandFacts[] = [...data, ...features, impact]
