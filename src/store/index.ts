@@ -71,6 +71,16 @@ export {
 export { type RunSeal, type SealedMember, type Sealing, sealRun } from './seal.ts'
 export { latestSnapshot, putSnapshot, readSnapshot } from './snapshots.ts'
 export { useAlone } from './sole-use.ts'
+export {
+  acceptedAsOf,
+  lastAcceptedCommit,
+  lastCommit,
+  listCommits,
+  lockSource,
+  readCommit,
+  recordCommit,
+  snapshotLeft,
+} from './source-commits.ts'
 export { currentSpec, readSpec, recordSpec, type SpecRevision } from './specs.ts'
 export type { Sql, Transactions } from './sql.ts'
 export { type Ownership, ownerOf, ownStateFolder } from './state-folder.ts'
