@@ -58,6 +58,7 @@ export const errorCodes = {
   E_DIGEST_MISMATCH: { status: 500, title: 'stored bytes do not match their digest' },
   E_BLOB_MISSING: { status: 500, title: 'stored bytes are missing' },
   E_FLEET_OTHER: { status: 409, title: 'the server holds another fleet' },
+  E_VIEW_PUBLISHED: { status: 409, title: 'the view is published as something else' },
   E_PLAN_STALE: { status: 409, title: 'the plan is out of date' },
   E_STATE_OWNED: { status: 409, title: 'another process owns this state folder' },
   E_STATE_FOLDER: { status: 500, title: 'the state folder cannot be used' },

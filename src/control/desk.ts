@@ -7,7 +7,14 @@ import type {
   ValidateAnswer,
   ValidateAsk,
 } from '../contract/index.ts'
-import { apply, propose, readDeclared, SpecRefused, takeDeclared } from '../reconcile/index.ts'
+import {
+  apply,
+  propose,
+  readDeclared,
+  refuseEditedViews,
+  SpecRefused,
+  takeDeclared,
+} from '../reconcile/index.ts'
 import { countDocuments } from '../spec/index.ts'
 import { readPlanHead, readRun, type Sql, targetPlan } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
@@ -59,7 +66,10 @@ async function validate(ask: ValidateAsk, parts: DeskParts): Promise<ValidateAns
   const documents = ask.files.reduce((sum, file) => sum + countDocuments(file.text), 0)
   try {
     if (ask.fleetFolder === undefined) readDeclared(ask.files, parts)
-    else await takeDeclared(ask.files, { ...parts, fleetFolder: ask.fleetFolder })
+    else {
+      const declared = await takeDeclared(ask.files, { ...parts, fleetFolder: ask.fleetFolder })
+      await refuseEditedViews(declared, parts.store)
+    }
     return { valid: true, documents, problems: [] }
   } catch (error) {
     if (!(error instanceof SpecRefused)) throw error

@@ -1,12 +1,16 @@
+import { must } from '../base/assert.ts'
+import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import type { PlanId } from '../base/ids.ts'
 import { type Blobs, type MemberList, readJson } from '../fleet/index.ts'
+import { meaningOfView, readFleet } from '../spec/index.ts'
 import {
   adoptPlan,
   type CreatedRun,
   type DeclaredFamily,
   readPlanHead,
   readPlanWorks,
+  readSpec,
   type Transactions,
 } from '../store/index.ts'
 
@@ -36,11 +40,23 @@ export async function apply(
   for (const [blueprint, work] of await readPlanWorks(store, id)) {
     families.push({ blueprint, members: await readJson<MemberList>(blobs, work.family.members) })
   }
-  const adoption = await adoptPlan(store, id, families)
+  const views = await viewsRead(store, head.base.spec)
+  const adoption = await adoptPlan(store, id, families, views)
   if (adoption.state === 'superseded') {
     throw new MusterError('E_PLAN_STALE', `${id} is out of date: ${adoption.because}`, {
       hint: 'plan again: muster plan',
     })
   }
   return adoption.runs
+}
+
+/** The views that the blueprints of a declaration read: what its adoption publishes. */
+async function viewsRead(store: Transactions, digest: Digest) {
+  const { files } = must(await readSpec(store, digest), 'a plan has its declaration')
+  const spec = must(readFleet(files, { dataRoots: 'accepted' }).spec, 'it was read for the plan')
+  const ids = new Set([...spec.blueprints.values()].map(blueprint => blueprint.view))
+  return [...ids].sort().map(id => {
+    const view = must(spec.views.get(id), 'the view was checked')
+    return { id, digest: view.digest, means: meaningOfView(view, spec) }
+  })
 }

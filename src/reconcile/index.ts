@@ -5,3 +5,4 @@ export { type DeclarationProblem, readDeclared, SpecRefused, takeDeclared } from
 export { Healer, type Healing, isDamage } from './heal.ts'
 export { Loop, type LoopParts, type StepQueue } from './loop.ts'
 export { type Proposal, type ProposeAt, propose } from './propose.ts'
+export { refuseEditedViews } from './published.ts'

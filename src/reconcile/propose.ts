@@ -36,6 +36,7 @@ import {
 import { type Declared, faultIn, SpecRefused, snapshotIds, takeDeclared } from './declared.ts'
 import { restoreMembers } from './heal.ts'
 import { idleOverrides } from './idle-overrides.ts'
+import { refuseEditedViews } from './published.ts'
 import { runWorkOf } from './run-work.ts'
 
 /** A plan that was made and recorded. Nothing else has changed. */
@@ -48,6 +49,8 @@ export interface ProposeAt {
   readonly fleetFolder: string
   /** Folders outside it that sources may name by absolute path: none when not said. */
   readonly dataRoots?: readonly string[]
+  /** What sources name. */
+  readonly connections: Connections
   readonly blobs: Blobs
   readonly store: Transactions
   readonly clock: Clock
@@ -62,6 +65,7 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   const declared = await takeDeclared(files, at)
   const { spec, snapshots } = declared
   await refuseOtherFleet(spec.name, at.store)
+  await refuseEditedViews(declared, at.store)
   const members = await listMembers(declared, at.blobs)
   refuseIdleOverrides(declared, members)
   await restoreMembers(members, at)

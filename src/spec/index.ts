@@ -29,4 +29,13 @@ export { type FleetRead, type ReadFleetOptions, readFleet } from './read-fleet.t
 export { renderEach, renderProblems } from './render-problems.ts'
 export { countDocuments } from './text.ts'
 export { readTransform, type Transform } from './transform.ts'
+export {
+  definitionText,
+  differenceText,
+  featureText,
+  labelText,
+  type ViewDifference,
+  viewDifferences,
+} from './view-diff.ts'
+export { meaningOfView, type ViewMeaning } from './view-meaning.ts'
 export type { RiskClass } from './words.ts'

@@ -4,6 +4,7 @@ import type { DeclaredKind, FleetReading } from './declared.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, ViewFeature } from './fleet-spec.ts'
 import { listed, printable } from './problem.ts'
 import { readTransform, type Transform, transformNames } from './transform.ts'
+import { meaningOfView } from './view-meaning.ts'
 import { readMore } from './view-parts.ts'
 
 /**
@@ -69,7 +70,7 @@ export function readView(
     id,
     ...view,
     owner,
-    digest: digestOfValue({ ...view, reads: meaningOfReads(value.rows, view, around) }),
+    digest: digestOfValue(meaningOfView(view, around)),
     place: document.place,
   }
 }
@@ -253,41 +254,4 @@ function misplaced(
     return { message: `\`${step.kind}\` is applied twice`, cure: 'remove one of them' }
   }
   return undefined
-}
-
-/**
- * The definitions behind the features, without owners and places: a change there is a change of the
- * view.
- */
-function meaningOfReads(
-  rows: string,
-  view: Pick<FeatureViewSpec, 'features' | 'labels'>,
-  around: Surroundings,
-) {
-  const used = new Map<string, Set<string>>()
-  for (const { from } of view.features) {
-    if (from.kind !== 'group') continue
-    const names = used.get(from.group) ?? new Set()
-    used.set(from.group, names.add(from.feature))
-  }
-  const groups = [...used].sort().map(([name, names]) => {
-    const group = around.groups.get(name)
-    return {
-      name,
-      source: group?.source,
-      sql: group?.sql,
-      eventTime: group?.eventTime,
-      knownAt: group?.knownAt,
-      features: group?.features.filter(feature => names.has(feature.name)),
-      latest: group?.latest.filter(feature => names.has(feature.name)),
-    }
-  })
-  const labelled = (view.labels ?? []).map(label => label.source)
-  const sourceNames = new Set([rows, ...groups.flatMap(group => group.source ?? []), ...labelled])
-  const sources = [...sourceNames].sort().map(name => ({
-    name,
-    eventTime: around.sources.get(name)?.eventTime,
-    key: around.sources.get(name)?.key,
-  }))
-  return { groups, sources }
 }

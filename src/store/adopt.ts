@@ -4,6 +4,7 @@ import { modelName, parentOf } from '../base/model-name.ts'
 import type { MemberList, PlanBase } from '../fleet/index.ts'
 import { notify } from './notices.ts'
 import { readPlan, type StoredPlan } from './plans.ts'
+import { type PublishedView, publishViews } from './published-views.ts'
 import { chunksOf, type Sql, type Transactions } from './sql.ts'
 
 /** Who a blueprint declares now; of every blueprint that the plan trains. */
@@ -25,13 +26,14 @@ export type Adoption =
 /**
  * Makes a plan the target, if the world is still the one that it was made in: its parent is the
  * target, and the routes of every environment are of the generation it saw. One transaction: either
- * the members are declared, the retired ones leave their routes and the runs wait, or nothing
- * happened. Adopting the target again is `adopted`.
+ * the members are declared, the retired ones leave their routes, the runs wait and the views that
+ * the plan reads are published, or nothing happened. Adopting the target again is `adopted`.
  */
 export async function adoptPlan(
   store: Transactions,
   id: PlanId,
   families: readonly DeclaredFamily[],
+  views: readonly Pick<PublishedView, 'id' | 'digest' | 'means'>[] = [],
 ): Promise<Adoption> {
   return store.transaction(async sql => {
     // The lock that all adopters queue on; sealing takes a share of it, so no route moves
@@ -52,6 +54,7 @@ export async function adoptPlan(
     for (const family of families) await declare(sql, family)
     await retire(sql, plan)
     await createRuns(sql, plan)
+    await publishViews(sql, id, views)
     await notify(sql, { kind: 'plan', plan: id })
     return { state: 'adopted', runs: await runsOf(sql, id) }
   })

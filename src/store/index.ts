@@ -6,6 +6,13 @@ export {
 } from './adopt.ts'
 export { checkDatabaseUrl } from './database-refusal.ts'
 export { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from './embedded.ts'
+export {
+  addLooseFiles,
+  claimFiles,
+  condemnedFiles,
+  condemnFiles,
+  forgetFiles,
+} from './loose-files.ts'
 export { migrate, sqlFolder } from './migrate.ts'
 export {
   countChildren,
@@ -36,6 +43,26 @@ export {
   type StoredPlan,
   targetPlan,
 } from './plans.ts'
+export {
+  newestPublished,
+  type PublishedView,
+  publishedViews,
+  publishViews,
+} from './published-views.ts'
+export {
+  type Backlog,
+  backlogOf,
+  batchByKey,
+  forgetBatches,
+  type PushedBatch,
+  putBatch,
+  putCursor,
+  type ReservedRows,
+  readCursor,
+  reserveRows,
+  settleBatches,
+  waitingBatches,
+} from './pushed-batches.ts'
 export {
   type DeadStep,
   openQueue,
