@@ -33,8 +33,11 @@ export interface Snapshot {
    * compaction and deletion change no tie between rows; those of deleted rows are not used again.
    */
   readonly rowNumbersTo?: number
-  /** Rows in quarantine: a Parquet file of one INTEGER column, the row number. */
-  readonly setAside?: { readonly rows: number; readonly digest: Digest }
+  /**
+   * Rows in quarantine: a Parquet file of one INTEGER column, the row number. `whole` is the
+   * snapshot of the same files with all rows.
+   */
+  readonly setAside?: { readonly rows: number; readonly digest: Digest; readonly whole: Digest }
 }
 
 /** All row numbers of a snapshot are below this: the length of an array by row number. */

@@ -14,6 +14,8 @@ export interface Finding {
   /** Number of the expectation in the source's `expect`. */
   readonly index: number
   readonly onFail: 'reject' | 'quarantine' | 'warn'
+  /** Digest of what the expectation asks: a changed one is asked anew. */
+  readonly of: Digest
   /** `value between 0 and 100`. */
   readonly expected: string
   readonly holds: boolean
@@ -21,6 +23,8 @@ export interface Finding {
   readonly count: number
   /** What was seen, with numbers: `12 of 4,000 rows; the first is 250 in row 17`. */
   readonly because: string
+  /** Of a quarantine: the rows it sets aside, a Parquet file of one INTEGER column, their number. */
+  readonly rows?: Digest
 }
 
 /**
