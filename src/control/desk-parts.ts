@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Blobs } from '../fleet/index.ts'
 import type { BlobFolder } from '../registry/index.ts'
+import type { Connections } from '../sources/index.ts'
 import type { Store } from '../store/index.ts'
 import type { CurrentFleet } from './current-fleet.ts'
 
@@ -14,6 +15,8 @@ export interface DeskParts {
   readonly fleetFolder: string
   /** Folders outside it that sources may name by absolute path: MUSTER_DATA_ROOTS. */
   readonly dataRoots?: readonly string[]
+  /** What sources name: MUSTER_CONNECTION_<NAME>. */
+  readonly connections: Connections
   readonly startedAt: Date
   /** Version of the package. */
   readonly version: string

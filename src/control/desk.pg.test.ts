@@ -3,6 +3,7 @@ import { fleetYaml, units } from '../../test/loop/declaration.ts'
 import { openWorld, type World } from '../../test/loop/world.ts'
 import type { ControlDesk } from '../api/index.ts'
 import { systemClock } from '../base/clock.ts'
+import { readConnections } from '../sources/index.ts'
 import { CurrentFleet, openDesk } from './index.ts'
 
 let world: World
@@ -18,6 +19,7 @@ beforeEach(async () => {
     clock: systemClock,
     fleet: new CurrentFleet(world.store),
     fleetFolder: world.folder,
+    connections: readConnections({}),
     startedAt: systemClock.now(),
     version: '0.1.0',
     wake: () => {

@@ -13,7 +13,7 @@ import {
 } from '../engine/small-data.fixture.ts'
 import type { Blobs, Snapshot } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
-import { takeSnapshot } from '../sources/index.ts'
+import { readConnections, takeSnapshot } from '../sources/index.ts'
 import type { FeatureGroupSpec, FleetSpec, SourceSpec } from '../spec/index.ts'
 import { checkFeatures, countMembers, type FeatureProblem } from './index.ts'
 import { memberList } from './members.ts'
@@ -34,7 +34,11 @@ beforeAll(async () => {
      from range(100) t(i)`,
   )
   source = aSource('trips.parquet')
-  snapshot = await takeSnapshot(source, { fleetFolder: folder, blobs })
+  snapshot = await takeSnapshot(source, {
+    fleetFolder: folder,
+    blobs,
+    connections: readConnections({}),
+  })
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

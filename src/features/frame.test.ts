@@ -13,7 +13,7 @@ import {
 } from '../engine/small-data.fixture.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
-import { takeSnapshot } from '../sources/index.ts'
+import { readConnections, takeSnapshot } from '../sources/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, WindowLength } from '../spec/index.ts'
 import {
   buildFrame,
@@ -42,7 +42,11 @@ async function frameOf(
   key: readonly string[],
   threads = 2,
 ) {
-  const snapshot = await takeSnapshot(source, { fleetFolder: folder, blobs })
+  const snapshot = await takeSnapshot(source, {
+    fleetFolder: folder,
+    blobs,
+    connections: readConnections({}),
+  })
   const data = { spec: source, snapshot }
   const input = { kind: 'frame' as const, view, groups, sources: [data], key }
   const digest = await buildFrame(input, { blobs, progress, threads })

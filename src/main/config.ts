@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path'
 import { MusterError } from '../base/errors.ts'
+import { type Connections, readConnections } from '../sources/index.ts'
 import { readDataRoots } from '../spec/index.ts'
 import { checkDatabaseUrl } from '../store/index.ts'
 
@@ -11,6 +12,8 @@ export interface Config {
   readonly fleetFolder: string
   /** Folders outside it that sources may name by absolute path: MUSTER_DATA_ROOTS. */
   readonly dataRoots?: readonly string[]
+  /** What sources name: MUSTER_CONNECTION_<NAME>. */
+  readonly connections?: Connections
   readonly host: string
   readonly port: number
   /** An external PostgreSQL; undefined: the embedded one. */
@@ -55,6 +58,7 @@ export function readConfig(
     home: isAbsolute(home) ? home : resolve(fleetFolder, home),
     fleetFolder: resolve(fleetFolder),
     dataRoots: readDataRoots(env.MUSTER_DATA_ROOTS),
+    connections: readConnections(env),
     host,
     port: options.port ?? wholeNumber('MUSTER_PORT', env.MUSTER_PORT || '7077', 0, 65_535),
     databaseUrl: env.DATABASE_URL || undefined,

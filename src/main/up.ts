@@ -15,6 +15,7 @@ import {
   openServeMetrics,
   serveRoutes,
 } from '../serve/index.ts'
+import { readConnections } from '../sources/index.ts'
 import {
   listen,
   migrate,
@@ -101,6 +102,7 @@ export async function startServer(config: Config): Promise<Server> {
       fleet: new CurrentFleet(store),
       fleetFolder: config.fleetFolder,
       dataRoots: config.dataRoots ?? [],
+      connections: config.connections ?? readConnections({}),
       startedAt: systemClock.now(),
       version: packageVersion,
       wake: () => wake.tell(),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Blobs } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
+import { readConnections } from '../sources/index.ts'
 import { renderEach } from '../spec/index.ts'
 import { SpecRefused, takeDeclared } from './declared.ts'
 
@@ -74,7 +75,12 @@ async function refusals(
     text = text.replace(from, to)
   }
   const files = [{ path: 'muster.yaml', text }]
-  const refused = await takeDeclared(files, { fleetFolder: folder, blobs, dataRoots }).then(
+  const refused = await takeDeclared(files, {
+    fleetFolder: folder,
+    blobs,
+    dataRoots,
+    connections: readConnections({}),
+  }).then(
     () => undefined,
     error => error,
   )

@@ -4,7 +4,7 @@ import { DataFault } from '../engine/index.ts'
 import { checkFeatures } from '../features/index.ts'
 import type { Blobs, Snapshot } from '../fleet/index.ts'
 import { checkGates } from '../gate/index.ts'
-import { takeSnapshot } from '../sources/index.ts'
+import { type Connections, takeSnapshot } from '../sources/index.ts'
 import {
   type DeclarationProblem,
   type FeatureViewSpec,
@@ -15,6 +15,7 @@ import {
   readFleet,
   type SourceSpec,
   type SpecFile,
+  sourcesRead,
 } from '../spec/index.ts'
 
 export type { DeclarationProblem }
@@ -54,13 +55,9 @@ export function readDeclared(files: readonly SpecFile[], options: ReadFleetOptio
   return { spec, locate }
 }
 
-/** Sources that some view of a blueprint reads, directly or through a group. */
+/** Sources that a view reads: of its rows, its groups and its labels. */
 export function sourcesOfView(spec: FleetSpec, view: FeatureViewSpec): readonly SourceSpec[] {
-  const names = new Set([view.rows])
-  for (const feature of view.features) {
-    if (feature.from.kind === 'group') names.add(spec.groups.get(feature.from.group)?.source ?? '')
-  }
-  return [...names].sort().flatMap(name => spec.sources.get(name) ?? [])
+  return sourcesRead(view, spec.groups).flatMap(name => spec.sources.get(name) ?? [])
 }
 
 /**
@@ -72,6 +69,7 @@ export async function takeDeclared(
   at: {
     readonly fleetFolder: string
     readonly dataRoots?: readonly string[]
+    readonly connections: Connections
     readonly blobs: Blobs
   },
 ): Promise<Declared> {

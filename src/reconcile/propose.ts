@@ -11,6 +11,7 @@ import {
   type RunWork,
 } from '../fleet/index.ts'
 import { planFleet, type Recorded, recipesOf } from '../plan/index.ts'
+import type { Connections } from '../sources/index.ts'
 import { type BlueprintSpec, problemAt, type SpecFile } from '../spec/index.ts'
 import {
   currentSpec,

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { MusterError } from '../base/errors.ts'
 import { DataFault } from '../engine/index.ts'
 import type { DeclaredAt, SourceSpec } from '../spec/index.ts'
+import type { Connections } from './connections.ts'
 
 /** A data file that a source names. */
 export interface LocatedFile {
@@ -18,6 +19,8 @@ export interface Places {
   readonly fleetFolder: string
   /** Folders outside the fleet that absolute paths may point into. */
   readonly dataRoots?: readonly string[]
+  /** What sources name that are neither files nor packages. */
+  readonly connections: Connections
 }
 
 /**

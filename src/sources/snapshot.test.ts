@@ -17,12 +17,13 @@ import { buildFrame } from '../features/index.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
-import { takeSnapshot } from './index.ts'
+import { readConnections, takeSnapshot } from './index.ts'
 import { matches } from './locate.ts'
 
 let folder: string
 let elsewhere: string
 let blobs: Blobs
+const connections = readConnections({})
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'muster-fleet-'))
@@ -48,7 +49,7 @@ afterAll(() => {
 })
 
 const take = (source: SourceSpec, dataRoots: readonly string[] = []) =>
-  takeSnapshot(source, { fleetFolder: folder, blobs, dataRoots })
+  takeSnapshot(source, { fleetFolder: folder, blobs, dataRoots, connections })
 const refused = (source: SourceSpec, dataRoots: readonly string[] = []) =>
   take(source, dataRoots).then(
     () => ({ code: 'taken', message: '' }),

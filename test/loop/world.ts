@@ -14,6 +14,7 @@ import {
   type WorkerParts,
 } from '../../src/reconcile/index.ts'
 import { type BlobFolder, openBlobs } from '../../src/registry/index.ts'
+import { readConnections } from '../../src/sources/index.ts'
 import {
   type CreatedRun,
   familyRoutes,
@@ -88,7 +89,9 @@ export class World implements AsyncDisposable {
     this.yaml = yaml
     const { store, blobs, folder } = this
     const files = [{ path: 'muster.yaml', text: yaml }]
-    return (await propose(files, { store, blobs, fleetFolder: folder, clock: systemClock })).plan
+    const connections = readConnections({})
+    const at = { store, blobs, fleetFolder: folder, connections, clock: systemClock }
+    return (await propose(files, at)).plan
   }
 
   apply(plan: Pick<StoredPlan, 'id'>): Promise<readonly CreatedRun[]> {
