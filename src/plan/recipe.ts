@@ -4,12 +4,7 @@ import type { ModelName } from '../base/ids.ts'
 import { modelName, parentOf } from '../base/model-name.ts'
 import type { Gate, MemberList, Recipe, Snapshot } from '../fleet/index.ts'
 import { gatesOf } from '../gate/index.ts'
-import {
-  type BlueprintSpec,
-  type FeatureViewSpec,
-  type FleetSpec,
-  parametersOf,
-} from '../spec/index.ts'
+import { type BlueprintSpec, type FleetSpec, parametersOf, sourcesRead } from '../spec/index.ts'
 
 /*
  * The recipe of a member is what its training reads. Most members of a family share one, so recipes
@@ -23,19 +18,6 @@ export interface FamilyRecipes {
   readonly overridden: readonly { readonly recipe: Digest; readonly names: readonly ModelName[] }[]
   readonly recipes: ReadonlyMap<Digest, Recipe>
   of(name: ModelName): Digest
-}
-
-/** Sources by name that a view reads: that of its rows and those of its groups. */
-export function sourcesOf(
-  view: FeatureViewSpec,
-  spec: Pick<FleetSpec, 'groups'>,
-): readonly string[] {
-  const sources = new Set([view.rows])
-  for (const { from } of view.features) {
-    if (from.kind === 'group')
-      sources.add(must(spec.groups.get(from.group), 'the group exists').source)
-  }
-  return [...sources].sort()
 }
 
 /**
@@ -66,7 +48,7 @@ export function recipeOf(
   snapshots: ReadonlyMap<string, Pick<Snapshot, 'id'>>,
 ): Recipe {
   const view = must(spec.views.get(blueprint.view), `the view ${blueprint.view} exists`)
-  const read = sourcesOf(view, spec).map((source): [string, Digest] => [
+  const read = sourcesRead(view, spec.groups).map((source): [string, Digest] => [
     source,
     must(snapshots.get(source), `a snapshot of ${source} was taken`).id,
   ])

@@ -7,6 +7,7 @@ import type {
   WindowLength,
 } from './fleet-spec.ts'
 import type { DeclaredAt } from './locate.ts'
+import { printable } from './problem.ts'
 import type { ViewMeaning } from './view-meaning.ts'
 
 /*
@@ -205,10 +206,14 @@ function listText(words: readonly string[]): string {
   return `[${words.join(', ')}]`
 }
 
-/** One line for people: `feature \`hour\`: \`hour(date)\` was \`hour(at)\``. */
+/** Of an expression that differs somewhere, so much is shown: a page of SQL says no more. */
+const shownMax = 120
+
+/** One line for people: feature `hour` is `hour(at)`, it was `hour(date)`. */
 export function differenceText({ change, of, name, before, now }: ViewDifference): string {
-  const what = of === 'view' ? `\`${name}\`` : `${of} \`${name}\``
-  if (change === 'added') return `${what} is new: \`${now}\``
-  if (change === 'removed') return `${what} is gone: it was \`${before}\``
-  return `${what} is \`${now}\`, it was \`${before}\``
+  const what = of === 'feature' || of === 'label' ? `${of} \`${name}\`` : `\`${name}\``
+  const [was, is] = [before ?? '', now ?? ''].map(text => `\`${printable(text, shownMax)}\``)
+  if (change === 'added') return `${what} is new: ${is}`
+  if (change === 'removed') return `${what} is gone: it was ${was}`
+  return `${what} is ${is}, it was ${was}`
 }

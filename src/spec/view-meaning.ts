@@ -53,6 +53,18 @@ export function meaningOfView(view: OfView, around: ViewSurroundings): ViewMeani
   }
 }
 
+/** Names of the sources that a view reads: that of its rows, those of its groups and its labels. */
+export function sourcesRead(
+  view: Pick<FeatureViewSpec, 'rows' | 'features' | 'labels'>,
+  groups: ReadonlyMap<string, Pick<FeatureGroupSpec, 'source'>>,
+): readonly string[] {
+  const grouped = view.features.flatMap(({ from }) =>
+    from.kind === 'group' ? (groups.get(from.group)?.source ?? []) : [],
+  )
+  const labelled = (view.labels ?? []).map(label => label.source)
+  return [...new Set([view.rows, ...grouped, ...labelled])].sort()
+}
+
 function readsOf(view: OfView, { groups, sources }: ViewSurroundings): ViewMeaning['reads'] {
   const used = new Map<string, Set<string>>()
   for (const { from } of view.features) {
@@ -68,11 +80,9 @@ function readsOf(view: OfView, { groups, sources }: ViewSurroundings): ViewMeani
     const latest = group.latest.filter(feature => names.has(feature.name))
     return [{ name, source, sql, eventTime, knownAt, features, latest }]
   })
-  const labelled = (view.labels ?? []).map(label => label.source)
-  const names = new Set([view.rows, ...read.map(group => group.source), ...labelled])
   return {
     groups: read,
-    sources: [...names].sort().map(name => ({
+    sources: sourcesRead(view, groups).map(name => ({
       name,
       eventTime: sources.get(name)?.eventTime,
       key: sources.get(name)?.key ?? [],
