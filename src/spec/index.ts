@@ -30,6 +30,13 @@ export { renderEach, renderProblems } from './render-problems.ts'
 export { countDocuments } from './text.ts'
 export { readTransform, type Transform } from './transform.ts'
 export {
+  type ColumnPart,
+  columnParts,
+  isEncoder,
+  mayBeMissing,
+  misplacedStep,
+} from './transform-order.ts'
+export {
   definitionText,
   differenceText,
   featureText,
@@ -37,5 +44,5 @@ export {
   type ViewDifference,
   viewDifferences,
 } from './view-diff.ts'
-export { meaningOfView, type ViewMeaning } from './view-meaning.ts'
+export { meaningOfView, sourcesRead, type ViewMeaning } from './view-meaning.ts'
 export type { RiskClass } from './words.ts'
