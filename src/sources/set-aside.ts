@@ -28,7 +28,7 @@ export async function putRowNumbers(rows: readonly number[], blobs: Blobs): Prom
     appender.endRow()
   }
   appender.closeSync()
-  return blobs.putFile(await writer.parquet(`select ${column} from aside`, 'aside'))
+  return await blobs.putFile(await writer.parquet(`select ${column} from aside`, 'aside'))
 }
 
 /** The snapshot with all its rows. */
