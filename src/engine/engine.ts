@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api'
 import { MusterError } from '../base/errors.ts'
+import { type LoadedColumn, loadTable } from './loaded-table.ts'
+import { PreparedSelect } from './prepared.ts'
 import { sqlError } from './sql-error.ts'
 import { literal } from './sql-text.ts'
 
@@ -131,6 +133,12 @@ export class Engine implements AsyncDisposable {
     })
   }
 
+  /** One SELECT with parameters `$1`, `$2` ..., to be run many times. */
+  async prepare(sql: string): Promise<PreparedSelect> {
+    const statement = await this.#limited(() => this.#prepare(sql))
+    return new PreparedSelect(statement, work => this.#limited(work))
+  }
+
   /** Names and types of what a SELECT would give. */
   async describe(sql: string): Promise<readonly Column[]> {
     return this.#limited(async () => {
@@ -148,6 +156,11 @@ export class Engine implements AsyncDisposable {
       const statement = await this.#prepare(sql, [StatementType.CREATE, StatementType.DROP])
       await statement.run()
     })
+  }
+
+  /** Makes a temporary table of values that a caller holds: `rows` of them a column. */
+  async load(name: string, columns: readonly LoadedColumn[], rows: number): Promise<void> {
+    await this.#limited(() => loadTable(this.#connection, name, columns, rows))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

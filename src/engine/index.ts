@@ -16,6 +16,8 @@ export {
   type Relation,
   readExpression,
 } from './expression.ts'
+export type { LoadedColumn } from './loaded-table.ts'
+export type { ListParameter, PreparedSelect, ResultColumn } from './prepared.ts'
 export { type AstNode, isNode, nodesOf, parseSelect } from './sql-ast.ts'
 export { at, plainReason } from './sql-error.ts'
 export { embedded, isMoment, literal, microsOf, numberOf, quoted } from './sql-text.ts'

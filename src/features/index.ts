@@ -3,6 +3,13 @@ export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
 export { buildLabels, type LabelInput } from './labels.ts'
 export { countMembers } from './members.ts'
 export {
+  type OnDemand,
+  openOnDemand,
+  type RowAsk,
+  type RowExpressions,
+  type RowResult,
+} from './on-demand.ts'
+export {
   type FrameRows,
   readLabelManifest,
   readLabelPart,
@@ -10,3 +17,4 @@ export {
   readPart,
   writeColumns,
 } from './parts.ts'
+export { type RowValue, type RowValueKind, rowValueKind } from './row-values.ts'

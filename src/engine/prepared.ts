@@ -1,0 +1,71 @@
+import { DOUBLE, type DuckDBPreparedStatement, LIST, VARCHAR } from '@duckdb/node-api'
+import type { ChunkColumn } from './engine.ts'
+
+/** One value a row for `$n` of the SQL, as `DOUBLE[]` or `VARCHAR[]`; null is null. */
+export type ListParameter =
+  | { readonly type: 'DOUBLE'; readonly values: readonly (number | null)[] }
+  | { readonly type: 'VARCHAR'; readonly values: readonly (string | null)[] }
+
+/** A column of a result: numbers as they are (nulls not marked), anything else value by value. */
+export type ResultColumn = ChunkColumn | readonly unknown[]
+
+const listTypes = { DOUBLE: LIST(DOUBLE), VARCHAR: LIST(VARCHAR) } as const
+
+/**
+ * A SELECT that is parsed and bound once and run many times, over lists of equal length: what a
+ * request asks costs a third of a millisecond then. Runs one at a time; its engine keeps the time.
+ */
+export class PreparedSelect {
+  readonly #statement: DuckDBPreparedStatement
+  readonly #limited: <T>(work: () => Promise<T>) => Promise<T>
+
+  constructor(
+    statement: DuckDBPreparedStatement,
+    limited: <T>(work: () => Promise<T>) => Promise<T>,
+  ) {
+    this.#statement = statement
+    this.#limited = limited
+  }
+
+  /** All rows at once, in no order that is not the SQL's own. Throws what `sqlError` gives. */
+  async run(parameters: readonly ListParameter[]): Promise<readonly ResultColumn[]> {
+    return this.#limited(async () => {
+      for (const [index, { type, values }] of parameters.entries()) {
+        this.#statement.bindList(index + 1, values, listTypes[type])
+      }
+      const result = await this.#statement.stream()
+      const columns = Array.from({ length: result.columnCount }, (): ResultColumn[] => [])
+      for (;;) {
+        const chunk = await result.fetchChunk()
+        if (!chunk || chunk.rowCount === 0) break
+        for (const [at, pieces] of columns.entries()) {
+          const vector = chunk.getColumnVector(at)
+          const { items } = vector as unknown as { readonly items?: unknown }
+          pieces.push(isNumbers(items) ? items.slice(0, chunk.rowCount) : vector.toArray())
+        }
+      }
+      return columns.map(joined)
+    })
+  }
+}
+
+function isNumbers(items: unknown): items is ChunkColumn {
+  return (
+    items instanceof Float32Array || items instanceof Float64Array || items instanceof Int32Array
+  )
+}
+
+function joined(pieces: readonly ResultColumn[]): ResultColumn {
+  const [first] = pieces
+  if (first === undefined) return []
+  if (pieces.length === 1) return first
+  if (!isNumbers(first)) return pieces.flatMap(piece => [...piece])
+  const all = first.constructor as new (length: number) => ChunkColumn
+  const into = new all(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of pieces as readonly ChunkColumn[]) {
+    into.set(piece, at)
+    at += piece.length
+  }
+  return into
+}

@@ -1,0 +1,92 @@
+import { MusterError } from '../base/errors.ts'
+import { isNumber, type ListParameter } from '../engine/index.ts'
+
+/*
+ * Values of a row's columns that come in a request and not from a file. They are checked as
+ * strictly as a file's types are, because DuckDB's casts are kinder than a caller's mistake
+ * deserves: '12' would be a number, 1.5 the whole number 2.
+ */
+
+export type RowValue = number | bigint | string | boolean | null
+
+/** What a value of a column is, on the wire: text also for times, in ISO 8601, UTC unless said. */
+export type RowValueKind = 'number' | 'boolean' | 'text'
+
+/** Undefined for types that cannot come in a request: lists, structs, blobs. */
+export function rowValueKind(type: string): RowValueKind | undefined {
+  if (isNumber(type)) return 'number'
+  if (type === 'BOOLEAN') return 'boolean'
+  return /^(?:VARCHAR|DATE|TIME|TIMESTAMP.*|UUID)$/.test(type) ? 'text' : undefined
+}
+
+/** Keys, categories and times are shorter; functions of text can take the square of their length. */
+const textLengthMax = 4_096
+
+const isFloat = (type: string): boolean => type === 'FLOAT' || type === 'DOUBLE'
+const isWhole = (type: string): boolean => isNumber(type) && !isFloat(type) && type[0] !== 'D'
+
+/**
+ * The values of one column as a parameter. Floating numbers go as they are; all else as text, which
+ * the query casts: no number of DuckDB is then rounded on its way through a JavaScript one. Throws
+ * E_FEATURE_VALUE with the column and the place of the value.
+ */
+export function listOf(
+  column: { readonly name: string; readonly type: string },
+  values: readonly RowValue[],
+): ListParameter {
+  const { type } = column
+  if (isFloat(type)) {
+    return { type: 'DOUBLE', values: values.map((value, i) => floating(column, value, i)) }
+  }
+  return { type: 'VARCHAR', values: values.map((value, i) => written(column, value, i)) }
+}
+
+type NamedColumn = Parameters<typeof listOf>[0]
+
+function floating(column: NamedColumn, value: RowValue, index: number): number | null {
+  if (value === null || typeof value === 'number') return value
+  if (typeof value === 'bigint') return Number(value)
+  throw unusable(column, value, index)
+}
+
+function written(column: NamedColumn, value: RowValue, index: number): string | null {
+  if (value === null) return null
+  const kind = rowValueKind(column.type)
+  if (kind === 'text' && typeof value === 'string') {
+    if (value.length <= textLengthMax) return value
+    throw new MusterError(
+      'E_FEATURE_VALUE',
+      `value ${index} of \`${column.name}\` has ${value.length} characters`,
+      { field: column.name, hint: `a text of a request has at most ${textLengthMax}` },
+    )
+  }
+  if (kind === 'boolean' && typeof value === 'boolean') return String(value)
+  if (kind === 'number' && typeof value === 'bigint') return String(value)
+  if (kind === 'number' && typeof value === 'number') {
+    if (isWhole(column.type) ? Number.isSafeInteger(value) : Number.isFinite(value)) {
+      return String(value)
+    }
+  }
+  throw unusable(column, value, index)
+}
+
+export function unusable(column: NamedColumn, value: RowValue, index: number): MusterError {
+  const shown = typeof value === 'string' ? `the text \`${value.slice(0, 64)}\`` : String(value)
+  return new MusterError(
+    'E_FEATURE_VALUE',
+    `value ${index} of \`${column.name}\` is ${shown}, not ${words(column.type)}`,
+    { field: column.name, hint: `send ${example(column.type)}; null if missing` },
+  )
+}
+
+function words(type: string): string {
+  if (isWhole(type)) return `a whole number (${type})`
+  return type === 'VARCHAR' ? 'text' : `a value of type ${type}`
+}
+
+function example(type: string): string {
+  if (type.startsWith('TIMESTAMP')) return 'a time such as 2026-11-01T08:30:00Z'
+  if (type === 'DATE') return 'a date such as 2026-11-01'
+  if (isWhole(type)) return 'a whole number in the range of its type'
+  return rowValueKind(type) === 'number' ? 'a number' : words(type)
+}
