@@ -1,6 +1,13 @@
 export { checkFeatures, type FeatureProblem } from './check.ts'
+export { type ColumnIndex, columnsNamed, type NamedColumns } from './columns-named.ts'
 export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
 export { buildLabels, type LabelInput } from './labels.ts'
+export {
+  type AskedValue,
+  type FeatureAsk,
+  type LookedUp,
+  lookupAsOf,
+} from './lookup.ts'
 export { countMembers } from './members.ts'
 export {
   type OnDemand,
@@ -18,3 +25,10 @@ export {
   writeColumns,
 } from './parts.ts'
 export { type RowValue, type RowValueKind, rowValueKind } from './row-values.ts'
+export {
+  type NumberedRows,
+  type OpenSource,
+  type OpenSources,
+  openSources,
+  openViewRows,
+} from './view-rows.ts'

@@ -1,6 +1,14 @@
+export {
+  type Impact,
+  type ImpactOf,
+  impactOf,
+  type NamedByText,
+  readImpactOf,
+  type Touched,
+} from './impact.ts'
 export type { PlannedModel } from './need.ts'
 export { planFleet, type Recorded, type ToPlan } from './plan.ts'
-export { type FamilyRecipes, recipeDigest, recipeOf, recipesOf, sourcesOf } from './recipe.ts'
+export { type FamilyRecipes, recipeDigest, recipeOf, recipesOf } from './recipe.ts'
 export {
   type Keyed,
   type PlanLevel,

@@ -2,10 +2,10 @@ import { digestOfValue } from '../base/digest.ts'
 import { nearest } from '../base/nearest.ts'
 import type { DeclaredKind, FleetReading } from './declared.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, ViewFeature } from './fleet-spec.ts'
-import { listed, printable } from './problem.ts'
-import { readTransform, type Transform, transformNames } from './transform.ts'
+import { listed } from './problem.ts'
 import { meaningOfView } from './view-meaning.ts'
 import { readMore } from './view-parts.ts'
+import { checkSize, readTransforms } from './view-transforms.ts'
 
 /**
  * Features of one view. A family's parameter row has a place for each, and a million rows of a
@@ -42,7 +42,7 @@ export function readView(
   const features = readFeatures(declared, around)
   const eventTime =
     value.eventTime ??
-    (value.grid ? 'at' : source?.eventTime) ??
+    (value.grid ? '"at"' : source?.eventTime) ??
     eventTimeOfGroups(value.rows, features, around.groups)
   if (source && eventTime === undefined) {
     // A group that cannot be read might have said it.
@@ -64,6 +64,7 @@ export function readView(
     features,
     ...readMore(declared, around, features),
   }
+  checkSize(declared, view, around.reading)
   return {
     name: value.name,
     version: value.version,
@@ -207,51 +208,4 @@ function groupComplaint(entry: string, name: string, reading: FleetReading) {
     cure: 'declare the group, or remove the feature',
     ...(reading.broken || reading.uncertain.has('FeatureGroup') ? { follows: true } : {}),
   }
-}
-
-function readTransforms(
-  declared: DeclaredKind<'FeatureView'>,
-  name: string,
-  reading: FleetReading,
-): readonly Transform[] {
-  const given = declared.value.features[name]?.transform ?? []
-  const texts = typeof given === 'string' ? [given] : given
-  const steps: Transform[] = []
-  for (const [index, text] of texts.entries()) {
-    const at = ['features', name, 'transform', ...(typeof given === 'string' ? [] : [index])]
-    const read = readTransform(text)
-    const wrong = 'wrong' in read ? unread(text, read.wrong) : misplaced(read.step, steps)
-    if (wrong !== undefined) {
-      reading.complain(declared, at, 'value', {
-        code: 'E_SPEC_TRANSFORM',
-        message: `feature \`${name}\`: ${wrong.message}`,
-        cure: wrong.cure,
-      })
-    } else if ('step' in read && read.step) steps.push(read.step)
-  }
-  return steps
-}
-
-function unread(text: string, wrong: string): { message: string; cure: string } {
-  const form = wrong.split('of the form ')[1]
-  if (form !== undefined) return { message: printable(wrong, 200), cure: `write ${form}` }
-  const word = text.split('(')[0] ?? ''
-  const [near] = nearest(word, transformNames, 1)
-  const cure = near ? `use \`${near}\`` : `use ${listed(transformNames, 'or')}`
-  return { message: `\`${printable(text)}\` is not a transform`, cure }
-}
-
-function misplaced(
-  step: Transform | undefined,
-  before: readonly Transform[],
-): { message: string; cure: string } | undefined {
-  if (!step) return undefined
-  if (before.some(earlier => earlier.kind === 'cyclic')) {
-    const message = `\`${step.kind}\` cannot follow \`cyclic\`, which ends in a sine and a cosine`
-    return { message, cure: `remove \`${step.kind}\`, or put it first` }
-  }
-  if (before.some(earlier => earlier.kind === step.kind)) {
-    return { message: `\`${step.kind}\` is applied twice`, cure: 'remove one of them' }
-  }
-  return undefined
 }
