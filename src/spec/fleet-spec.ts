@@ -75,6 +75,8 @@ export interface SourceSpec {
   readonly columns: Readonly<Record<string, string>>
   readonly expect: readonly ExpectationSpec[]
   readonly owner: string
+  /** For people. */
+  readonly description?: string
   readonly place: Place
 }
 
@@ -120,6 +122,8 @@ export interface FeatureGroupSpec {
   /** Whether the online store keeps its features. */
   readonly online: boolean
   readonly owner: string
+  /** For people. */
+  readonly description?: string
   readonly place: Place
 }
 
@@ -174,6 +178,8 @@ export interface FeatureViewSpec {
   /** Whose training rows the transforms are fitted on. Absent: the family's. */
   readonly fitPer?: 'member'
   readonly owner: string
+  /** For people. */
+  readonly description?: string
   /** Of what the view means (not of its owner or place): two equal digests read the same. */
   readonly digest: Digest
   readonly place: Place

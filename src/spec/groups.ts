@@ -56,6 +56,7 @@ export function readGroup(
     latest: readLatest(declared, reading),
     online: value.online,
     owner,
+    ...(value.description !== undefined && { description: value.description }),
     place: document.place,
   }
 }

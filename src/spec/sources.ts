@@ -29,6 +29,7 @@ export function readSource(
     columns: value.columns ?? {},
     expect: readExpectations(declared, reading),
     owner,
+    ...(value.description !== undefined && { description: value.description }),
     place: document.place,
   }
 }

@@ -71,6 +71,7 @@ export function readView(
     id,
     ...view,
     owner,
+    ...(value.description !== undefined && { description: value.description }),
     digest: digestOfValue(meaningOfView(view, around)),
     place: document.place,
   }
