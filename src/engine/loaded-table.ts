@@ -4,6 +4,7 @@ import {
   DOUBLE,
   type DuckDBConnection,
   DuckDBDataChunk,
+  INTEGER,
   VARCHAR,
 } from '@duckdb/node-api'
 import { quoted } from './sql-text.ts'
@@ -13,10 +14,10 @@ export type LoadedColumn = { readonly name: string } & (
   | { readonly type: 'VARCHAR'; readonly values: readonly (string | null)[] }
   | { readonly type: 'BOOLEAN'; readonly values: readonly (boolean | null)[] }
   | { readonly type: 'BIGINT'; readonly values: readonly (bigint | null)[] }
-  | { readonly type: 'DOUBLE'; readonly values: readonly (number | null)[] }
+  | { readonly type: 'DOUBLE' | 'INTEGER'; readonly values: readonly (number | null)[] }
 )
 
-const types = { BIGINT, BOOLEAN, DOUBLE, VARCHAR } as const
+const types = { BIGINT, BOOLEAN, DOUBLE, INTEGER, VARCHAR } as const
 
 /** What DuckDB calls a vector: no chunk holds more. */
 const chunkRows = 2_048

@@ -1,29 +1,23 @@
 import { setImmediate } from 'node:timers/promises'
 import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
-import { microsOf, numberOf, quoted, readExpression } from '../engine/index.ts'
-import {
-  type Blobs,
-  type FrameManifest,
-  rowNumbersOf,
-  type StepInput,
-  type StepProgress,
-} from '../fleet/index.ts'
-import { fillGroup } from './group-features.ts'
+import { microsOf, quoted, readExpression } from '../engine/index.ts'
+import type { Blobs, FrameManifest, StepInput, StepProgress } from '../fleet/index.ts'
+import { compactTexts } from './category.ts'
+import { type FeatureColumn, groupFeatures, rowFeatures } from './feature-columns.ts'
 import { divideIntoParts, putJson, writeColumns } from './parts.ts'
 import {
   eventTarget,
   frameOrder,
   leafSql,
-  openSources,
   openSpine,
   readByRow,
   rowNumberSql,
   type Spine,
   type Target,
 } from './spine.ts'
-import type { Wanted } from './sweep.ts'
 import { presentRows, sortByTime } from './time-order.ts'
+import { openSources, openViewRows } from './view-rows.ts'
 
 export interface StepPlace {
   readonly blobs: Blobs
@@ -42,94 +36,43 @@ export type FrameInput = Extract<StepInput, { kind: 'frame' }>
  */
 export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Digest> {
   const { view, key } = input
-  const { engine, relations } = await openSources(
-    input.sources,
-    at.blobs,
-    at.threads === undefined ? {} : { threads: at.threads },
-  )
+  const { engine, sources } = await openSources(input.sources, at.blobs, { threads: at.threads })
   await using _open = engine
-  const rowsOf = (name: string) =>
-    rowNumbersOf(
-      must(
-        input.sources.find(s => s.spec.name === name),
-        `the frame has source ${name}`,
-      ).snapshot,
-    )
-  const relation = must(relations.get(view.rows), 'the frame has the rows of its view')
+  const viewRows = await openViewRows(engine, view, sources)
+  const { relation, rows } = viewRows
   const spine = await openSpine(engine, relation, view, key)
-  const groups = groupsWanted(input, rowsOf(view.rows))
-  const report = reporter(rowsOf(view.rows), 2 + groups.length, at)
+  const names = new Set(view.features.flatMap(f => (f.from.kind === 'group' ? f.from.group : [])))
+  const report = reporter(rows, 2 + names.size, at)
 
-  const event = eventTarget(view, rowsOf(view.rows))
-  const leaves = { sql: leafSql, into: new Int32Array(rowsOf(view.rows)) }
-  const features = new Map<string, Float32Array>()
-  const targets: Target[] = [event, leaves]
-  for (const feature of view.features) {
-    if (feature.from.kind !== 'row') continue
-    await readExpression(engine, relation, feature.from.sql)
-    const into = new Float32Array(rowsOf(view.rows))
-    features.set(feature.name, into)
-    targets.push({ sql: numberOf(feature.from.sql, 'float'), into })
-  }
-  const asOf = { sql: microsOf(view.asOf), into: new Float64Array(rowsOf(view.rows)) }
-  if (groups.length > 0) {
+  const event = eventTarget(view, rows)
+  const leaves = { sql: leafSql, into: new Int32Array(rows) }
+  const asOf = { sql: microsOf(view.asOf), into: new Float64Array(rows) }
+  const own = await rowFeatures(engine, relation, view.features, spine, rows)
+  const targets: Target[] = [event, leaves, ...own.targets]
+  if (names.size > 0) {
     await readExpression(engine, relation, view.asOf)
     targets.push(asOf)
   }
   const number = `${quoted(relation.name)}.${rowNumberSql}`
-  await readByRow(engine, { number, from: spine.from, where: spine.where }, targets, report.rows)
+  const from = [spine.from, ...own.joins].join(' ')
+  await readByRow(engine, { number, from, where: spine.where }, targets, report.rows)
   report.stage(1)
 
-  if (groups.length > 0) {
-    const byAsOf = presentRows(event.into)
-    sortByTime(byAsOf, asOf.into)
-    const asking = { relation, rows: rowsOf(view.rows), asks: { asOfUs: asOf.into, byAsOf } }
-    for (const [index, { group, wanted }] of groups.entries()) {
-      const source = {
-        relation: must(relations.get(group.source), `the frame has source ${group.source}`),
-        rows: rowsOf(group.source),
-      }
-      await fillGroup(engine, group, source, asking, wanted)
-      for (const { name, into } of wanted) features.set(name, into)
-      report.stage(2 + index)
-    }
-  }
+  const byAsOf = presentRows(event.into)
+  if (names.size > 0) sortByTime(byAsOf, asOf.into)
+  const asking = { ...viewRows, asks: { asOfUs: asOf.into, byAsOf } }
+  const joined = await groupFeatures(engine, { ...input, sources }, asking, Float32Array, report)
   const order = await frameOrder(event.into, leaves.into, spine.leafRows.length)
-  const columns = view.features.map(feature => ({
-    name: feature.name,
-    values: must(features.get(feature.name), 'every feature was filled'),
-  }))
-  return writeFrame({ input, spine, order, eventUs: event.into, columns }, at.blobs, report)
-}
-
-interface NamedWanted extends Wanted {
-  readonly name: string
-  readonly into: Float32Array
-}
-
-function groupsWanted(input: FrameInput, rows: number) {
-  const wantedBy = new Map<string, NamedWanted[]>()
-  for (const { name, from } of input.view.features) {
-    if (from.kind !== 'group') continue
-    const group = must(
-      input.groups.find(g => g.name === from.group),
-      `the frame has group ${from.group}`,
-    )
-    const feature = must(
-      group.features.find(f => f.name === from.feature),
-      `group ${from.group} has feature ${from.feature}`,
-    )
-    const list = wantedBy.get(group.name) ?? []
-    list.push({ name, feature, into: new Float32Array(rows) })
-    wantedBy.set(group.name, list)
+  const columns = view.features.map(({ name }) =>
+    must(own.columns.get(name) ?? joined.columns.get(name), 'every feature was filled'),
+  )
+  const categories: Record<string, readonly string[]> = {}
+  for (const { name, values, texts } of columns) {
+    if (texts) categories[name] = compactTexts(values as Float32Array, order, texts)
   }
-  return [...wantedBy].map(([name, wanted]) => ({
-    group: must(
-      input.groups.find(g => g.name === name),
-      'it was found before',
-    ),
-    wanted,
-  }))
+  const { rowsWithoutEntity } = joined
+  const frame = { input, spine, order, eventUs: event.into, columns, categories, rowsWithoutEntity }
+  return writeFrame(frame, at.blobs, report)
 }
 
 interface Report {
@@ -165,11 +108,13 @@ interface FilledFrame {
   readonly spine: Spine
   readonly order: Int32Array
   readonly eventUs: Float64Array
-  readonly columns: readonly { readonly name: string; readonly values: Float32Array }[]
+  readonly columns: readonly FeatureColumn[]
+  readonly categories: Readonly<Record<string, readonly string[]>>
+  readonly rowsWithoutEntity: Readonly<Record<string, number>>
 }
 
 async function writeFrame(frame: FilledFrame, blobs: Blobs, report: Report): Promise<Digest> {
-  const { order, spine, columns, eventUs, input } = frame
+  const { order, spine, columns, eventUs, input, categories, rowsWithoutEntity } = frame
   const parts: FrameManifest['parts'][number][] = []
   let pending: Promise<void> = Promise.resolve()
   for (const part of divideIntoParts(spine.leafRows)) {
@@ -201,6 +146,8 @@ async function writeFrame(frame: FilledFrame, blobs: Blobs, report: Report): Pro
     leafKeys: spine.leafKeys,
     leafRows: spine.leafRows,
     parts,
+    ...(Object.keys(categories).length > 0 && { categories }),
+    ...(Object.keys(rowsWithoutEntity).length > 0 && { rowsWithoutEntity }),
   }
   return putJson(manifest, blobs)
 }

@@ -1,185 +1,218 @@
-import type { Engine } from '../engine/index.ts'
-import { microsOf, numberOf, quoted, type Relation, readExpression } from '../engine/index.ts'
-import type { FeatureGroupSpec } from '../spec/index.ts'
-import { checkGroupSelect } from './group-select.ts'
-import { readByRow, rowNumberSql, type Target } from './spine.ts'
-import { type Asks, type Events, orderEvents, sweepEntities, type Wanted } from './sweep.ts'
+import { must } from '../base/assert.ts'
+import { type Engine, readExpression } from '../engine/index.ts'
+import type { FeatureGroupSpec, LatestFeature, WindowFeature } from '../spec/index.ts'
+import { defineTexts, type Texts } from './category.ts'
+import { areTogether, readSuperseded, supersededTogether, versionsOf } from './corrections.ts'
+import {
+  countWithoutEntity,
+  defineEntities,
+  type Entities,
+  type EntityColumns,
+  type EntityRange,
+  readAskEntities,
+} from './entities.ts'
+import { type ArrivedEvents, readEvents, type ValueColumn, valueColumn } from './events.ts'
+import { type GroupRows, openGroupRows } from './group-rows.ts'
+import { fillLatest, type WantedLatest } from './latest.ts'
+import { EventOrder, type OrderedEvents } from './ordered-events.ts'
+import { divideEntities, sliceAsks } from './passes.ts'
+import { type Asks, groupAsks, sweepWindows, type WantedWindow } from './sweep.ts'
+import type { NumberedRows, OpenSource } from './view-rows.ts'
+import type { EntityAsks } from './window-bounds.ts'
 
-/** Fills all wanted features of one group. `step` is called after each stretch of work. */
+/** One feature of a group that the asking rows want, and where it is written, by row number. */
+export interface Wanted {
+  readonly feature: WindowFeature | LatestFeature
+  readonly on?: Readonly<Record<string, string>> | undefined
+  /** Whether the value is text: then its place among the texts is written. */
+  readonly text?: boolean
+  readonly into: Float32Array | Float64Array
+}
+
+export interface AskingRows extends NumberedRows {
+  readonly asks: Asks
+}
+
+export interface FilledGroup {
+  /** Sorted texts by the SQL of their value. */
+  readonly texts: ReadonlyMap<string, readonly string[]>
+  /** Rows of the group that belong to nobody, because an entity column is null. */
+  readonly rowsWithoutEntity: number
+}
+
+/** Fills all wanted features of one group. */
 export async function fillGroup(
   engine: Engine,
   group: FeatureGroupSpec,
-  source: { readonly relation: Relation; readonly rows: number },
-  view: { readonly relation: Relation; readonly rows: number; readonly asks: Asks },
+  source: OpenSource,
+  asking: AskingRows,
   wanted: readonly Wanted[],
-): Promise<void> {
-  const rows = await openGroupRows(engine, group, source.relation, source.rows)
-  const entities = await defineEntities(engine, rows.relation, view.relation, wanted)
-  const events = await readEvents(engine, group, rows, entities, wanted)
-  // Rows of the view that are the group's own rows were numbered with them.
-  const own = group.sql === undefined && group.source === view.relation.name
-  const asking = own ? events.entities : await readAskEntities(engine, view, entities)
-  for (const [at, entity] of entities.entries()) {
-    const here = wanted.filter(({ feature }) => sameColumns(feature.by, entity.by))
-    await sweepEntities(events, events.entities[at]!, view.asks, asking[at]!, entity.count, here)
+): Promise<FilledGroup> {
+  const rows = await openGroupRows(engine, group, source)
+  const kinds = await defineEntities(engine, rows, asking.relation, kindsOf(wanted))
+  const { values, texts } = await valuesOf(engine, group, rows, wanted)
+  const isOwn = group.sql === undefined && group.source === asking.relation.name
+  // Rows of the view that are the group's own rows are read once, as events and as those who ask.
+  const own = isOwn && kinds.every(kind => Object.keys(kind.on ?? {}).length === 0)
+  const passes = await divideEntities(engine, rows, kinds)
+  const readsAsks = !own || passes.length > 1
+  const askEntities = readsAsks ? await readAskEntities(engine, asking, kinds) : undefined
+  const span = readsAsks ? spanOf(group, asking.asks, wanted) : undefined
+  const filling = { engine, group, source, rows, wanted, asking }
+  for (const pass of passes) {
+    const joins = [...texts.values()].map(text => text.join)
+    const query = { group, rows, kinds: pass.kinds, range: pass.range, values, joins, span }
+    const arrived = await readEvents(engine, query)
+    await fillPass(filling, arrived, pass, kind =>
+      must(
+        askEntities?.[kinds.indexOf(kind)] ?? byRow(arrived, pass.kinds.indexOf(kind), asking.rows),
+        'every kind has its asking rows',
+      ),
+    )
   }
-}
-
-function sameColumns(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((column, at) => column === b[at])
-}
-
-export interface GroupRows {
-  readonly relation: Relation
-  /**
-   * What stands behind FROM: under the name of the source, so that `flights.delay` is understood.
-   */
-  readonly from: string
-  readonly rows: number
-}
-
-/**
- * The rows of a group: the source itself, or a table of what its SELECT gives. A SELECT has no
- * order of its own, so its rows are numbered in the order of all their columns: rows that tie there
- * are equal.
- */
-export async function openGroupRows(
-  engine: Engine,
-  group: FeatureGroupSpec,
-  source: Relation,
-  sourceRows: number,
-): Promise<GroupRows> {
-  if (group.sql === undefined) {
-    return { relation: source, from: quoted(source.name), rows: sourceRows }
+  const bys = Map.groupBy(kinds, kind => JSON.stringify(kind.by))
+  let rowsWithoutEntity = 0
+  for (const [kind] of bys.values()) {
+    rowsWithoutEntity += await countWithoutEntity(engine, rows.from, group.eventTime, kind!.by)
   }
-  await checkGroupSelect(engine, group.sql, group.source)
-  const columns = (await engine.describe(`select * from (\n${group.sql}\n)`)).filter(
-    column => column.name !== 'muster row',
-  )
-  const names = columns.map(column => quoted(column.name)).join(', ')
-  const name = `muster group ${group.name}`
-  await engine.define(
-    `create or replace temp table ${quoted(name)} as
-     select (row_number() over (order by ${names}) - 1)::integer as ${rowNumberSql}, ${names}
-     from (\n${group.sql}\n)`,
-  )
-  const [counted] = await engine.rows<{ rows: number }>(
-    `select count(*)::double as rows from ${quoted(name)}`,
-  )
   return {
-    relation: { name, columns },
-    from: `${quoted(name)} as ${quoted(source.name)}`,
-    rows: counted?.rows ?? 0,
+    texts: new Map([...texts].map(([of, { texts: list }]) => [of, list])),
+    rowsWithoutEntity,
   }
 }
 
-interface Entities {
-  readonly by: readonly string[]
-  readonly table: string
-  readonly count: number
+interface Filling {
+  readonly engine: Engine
+  readonly group: FeatureGroupSpec
+  readonly source: OpenSource
+  readonly rows: GroupRows
+  readonly wanted: readonly Wanted[]
+  readonly asking: AskingRows
 }
 
-/**
- * Numbers the entities that the view's rows ask for, from 1, so that no text crosses into
- * JavaScript per row.
- */
-async function defineEntities(
-  engine: Engine,
-  events: Relation,
-  asking: Relation,
-  wanted: readonly Wanted[],
-): Promise<readonly Entities[]> {
-  const found: Entities[] = []
-  for (const { feature } of wanted) {
-    if (found.some(({ by }) => sameColumns(by, feature.by))) continue
-    const { by } = feature
-    for (const column of by) {
-      await readExpression(engine, asking, quoted(column))
-      await readExpression(engine, events, quoted(column))
-    }
-    const table = `muster entities ${found.length}`
-    const names = by.map((_, b) => quoted(`muster by ${b}`))
-    const texts = by.map(column => `cast(${quoted(column)} as varchar)`)
-    await engine.define(
-      `create or replace temp table ${quoted(table)} as
-       select *, row_number() over (order by ${names.join(', ')})::integer as "muster entity"
-       from (select distinct ${texts.map((text, b) => `${text} as ${names[b]}`).join(', ')}
-             from ${quoted(asking.name)})
-       where ${names.map(name => `${name} is not null`).join(' and ')}`,
-    )
-    const [counted] = await engine.rows<{ rows: number }>(
-      `select count(*)::double as rows from ${quoted(table)}`,
-    )
-    found.push({ by, table, count: counted?.rows ?? 0 })
+async function fillPass(
+  filling: Filling,
+  arrived: ArrivedEvents,
+  pass: { readonly kinds: readonly Entities[]; readonly range: EntityRange | undefined },
+  askEntitiesOf: (kind: Entities) => Int32Array,
+): Promise<void> {
+  const { wanted, asking } = filling
+  const order = new EventOrder(arrived)
+  for (const [index, kind] of pass.kinds.entries()) {
+    const { from, to } = pass.range ?? { from: 0, to: kind.count }
+    const ids = must(arrived.entities[index], 'every kind was read')
+    const local = from === 0 ? ids : ids.map(entity => entity - from)
+    const all = groupAsks(asking.asks, askEntitiesOf(kind), kind.count)
+    const asks = pass.range ? sliceAsks(all, pass.range) : all
+    const here = wanted.filter(each => kindText(each) === kindText({ feature: kind, on: kind.on }))
+    await fillKind(filling, arrived, order.by(local, to - from), { kind, asks, wanted: here })
   }
-  return found
 }
 
-/** A left join that gives `"<table>"."muster entity"`, null where the entity is not known. */
-function joinEntities(relationName: string, { by, table }: Entities): string {
-  const equal = by.map(
-    (column, b) =>
-      `cast(${quoted(relationName)}.${quoted(column)} as varchar) = ${quoted(table)}.${quoted(`muster by ${b}`)}`,
-  )
-  return `left join ${quoted(table)} on ${equal.join(' and ')}`
+async function fillKind(
+  { engine, group, source, rows }: Filling,
+  arrived: ArrivedEvents,
+  ordered: OrderedEvents,
+  of: {
+    readonly kind: EntityColumns
+    readonly asks: EntityAsks
+    readonly wanted: readonly Wanted[]
+  },
+): Promise<void> {
+  const versions = versionsOf(group, source.spec)
+  const together = versions !== undefined && areTogether(versions, group, of.kind.by)
+  let supersededUs: Float64Array | undefined
+  if (together) supersededUs = supersededTogether(ordered)
+  else if (versions !== undefined) {
+    const byRowNumber = await readSuperseded(engine, group, rows, versions)
+    const taken = byRowNumber && Float64Array.from(arrived.rows, row => byRowNumber[row]!)
+    supersededUs = taken && ordered.inOrder(taken)
+  }
+  const events = { ...ordered, supersededUs }
+  const windows: WantedWindow[] = []
+  const latest: WantedLatest[] = []
+  for (const { feature, into, text = false } of of.wanted) {
+    if ('stat' in feature) windows.push({ feature, into })
+    else latest.push({ feature, into, value: valueName(feature.of, text) })
+  }
+  await sweepWindows(events, arrived.values, of.asks, windows)
+  if (latest.length > 0) {
+    const moved = versions !== undefined && versions.eventTime !== group.eventTime
+    fillLatest(events, arrived.values, of.asks, latest, moved)
+  }
 }
 
-function entitySql({ table }: Entities): string {
-  return `coalesce(${quoted(table)}."muster entity", 0)`
+function kindsOf(wanted: readonly Wanted[]): readonly EntityColumns[] {
+  const kinds = new Map<string, EntityColumns>()
+  for (const one of wanted) {
+    const key = kindText(one)
+    if (!kinds.has(key)) kinds.set(key, { by: one.feature.by, on: one.on })
+  }
+  return [...kinds.values()]
 }
 
-async function readEvents(
+/** Equal for features of one kind of entity. */
+function kindText({ feature, on }: { feature: { by: readonly string[] }; on?: Wanted['on'] }) {
+  return JSON.stringify(feature.by.map(column => [column, on?.[column] ?? null]))
+}
+
+function valueName(of: string, text: boolean): string {
+  return text ? `text ${of}` : of
+}
+
+async function valuesOf(
   engine: Engine,
   group: FeatureGroupSpec,
   rows: GroupRows,
-  entities: readonly Entities[],
   wanted: readonly Wanted[],
-): Promise<Events & { readonly entities: readonly Int32Array[] }> {
-  const missing = () => new Float64Array(rows.rows).fill(Number.NaN)
-  await readExpression(engine, rows.relation, group.eventTime)
-  await readExpression(engine, rows.relation, group.knownAt)
-  const eventUs = missing()
-  const knownUs = missing()
-  const values = new Map<string, Float64Array>()
-  const targets: Target[] = [
-    { sql: microsOf(group.eventTime), into: eventUs },
-    { sql: microsOf(group.knownAt), into: knownUs },
-  ]
-  for (const [of, features] of Map.groupBy(wanted, ({ feature }) => feature.of)) {
-    await readExpression(engine, rows.relation, of)
-    values.set(of, missing())
-    const counted = features.every(({ feature }) => feature.stat === 'count')
-    const sql = counted ? `case when (\n${of}\n) is null then null else 1 end` : of
-    targets.push({ sql: numberOf(sql, 'double'), into: values.get(of)! })
+): Promise<{ values: readonly ValueColumn[]; texts: ReadonlyMap<string, Texts> }> {
+  const values: ValueColumn[] = []
+  const texts = new Map<string, Texts>()
+  const numbers = wanted.filter(({ text }) => text !== true)
+  for (const [of, features] of Map.groupBy(numbers, ({ feature }) => feature.of)) {
+    const counted = features.every(({ feature }) => 'stat' in feature && feature.stat === 'count')
+    values.push(await valueColumn(engine, rows, of, counted))
   }
-  const ids = entities.map(() => new Int32Array(rows.rows))
-  for (const [at, entity] of entities.entries()) {
-    targets.push({ sql: entitySql(entity), into: ids[at]! })
+  for (const { feature, text } of wanted) {
+    if (text !== true || texts.has(feature.of)) continue
+    await readExpression(engine, rows.relation, feature.of)
+    const name = `${group.name} ${texts.size}`
+    const all = { from: rows.from, where: 'true' }
+    const found = await defineTexts(engine, name, all, feature.of)
+    texts.set(feature.of, found)
+    values.push({ name: valueName(feature.of, true), sql: found.code })
   }
-  const joins = entities.map(entity => joinEntities(group.source, entity))
-  const query = {
-    number: `${quoted(group.source)}.${rowNumberSql}`,
-    from: `${rows.from} ${joins.join(' ')}`,
-    where: 'true', // A row without a moment gets NaN, and is never known.
-  }
-  await readByRow(engine, query, targets)
-  return { order: orderEvents(eventUs, knownUs), knownUs, values, entities: ids }
+  return { values, texts }
 }
 
-async function readAskEntities(
-  engine: Engine,
-  view: { readonly relation: Relation; readonly rows: number },
-  entities: readonly Entities[],
-): Promise<readonly Int32Array[]> {
-  const { name } = view.relation
-  const ids = entities.map(() => new Int32Array(view.rows))
-  const joins = entities.map(entity => joinEntities(name, entity))
-  const query = {
-    number: `${quoted(name)}.${rowNumberSql}`,
-    from: `${quoted(name)} ${joins.join(' ')}`,
-    where: 'true',
+/** Moments outside of which no row of the group can count for any of the asking rows. */
+function spanOf(
+  group: FeatureGroupSpec,
+  { asOfUs, byAsOf }: Asks,
+  wanted: readonly Wanted[],
+): { fromUs: number; toUs: number } {
+  let least = Number.POSITIVE_INFINITY
+  let most = Number.NEGATIVE_INFINITY
+  for (const row of byAsOf) {
+    const asOf = asOfUs[row]!
+    if (asOf < least) least = asOf
+    if (asOf > most) most = asOf
   }
-  const targets = entities.map((entity, at) => ({ sql: entitySql(entity), into: ids[at]! }))
-  await readByRow(engine, query, targets)
-  return ids
+  const reachMs = Math.max(...wanted.map(({ feature }) => reachOf(group, feature)))
+  return { fromUs: least - reachMs * 1_000, toUs: most }
+}
+
+/** How long before the as-of time a row may have happened that still counts, in milliseconds. */
+function reachOf(group: FeatureGroupSpec, feature: WindowFeature | LatestFeature): number {
+  if (!('stat' in feature)) return feature.ttlMs ?? Number.POSITIVE_INFINITY
+  // A window slides over known-at, and a row may have become known long after it happened.
+  const known = group.knownAt === group.eventTime
+  return known && feature.over.kind === 'time' ? feature.over.ms : Number.POSITIVE_INFINITY
+}
+
+function byRow(arrived: ArrivedEvents, kind: number, rows: number): Int32Array {
+  const into = new Int32Array(rows)
+  const entities = must(arrived.entities[kind], 'every kind was read')
+  for (let at = 0; at < arrived.count; at++) into[arrived.rows[at]!] = entities[at]!
+  return into
 }

@@ -1,4 +1,5 @@
-export { checkFeatures, type FeatureProblem } from './check.ts'
+export { checkFeatures } from './check.ts'
+export type { FeatureProblem } from './check-problems.ts'
 export { type ColumnIndex, columnsNamed, type NamedColumns } from './columns-named.ts'
 export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
 export { buildLabels, type LabelInput } from './labels.ts'

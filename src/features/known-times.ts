@@ -1,7 +1,8 @@
 import type { Engine } from '../engine/index.ts'
-import { microsOf, quoted } from '../engine/index.ts'
-import type { DeclaredAt, FeatureViewSpec } from '../spec/index.ts'
-import { type Check, type CheckedGroup, within } from './check.ts'
+import { microsOf, quoted, type Relation } from '../engine/index.ts'
+import type { FeatureViewSpec } from '../spec/index.ts'
+import type { CheckedGroup } from './check-group.ts'
+import { type Check, within } from './check-problems.ts'
 
 /* Leaks that no expression shows and the data do: what was known when, row by row. */
 
@@ -9,13 +10,14 @@ export async function checkAsOf(
   check: Check,
   engine: Engine,
   view: FeatureViewSpec,
-  at: DeclaredAt,
+  relation: Relation,
 ): Promise<void> {
+  const at = within('FeatureView', view.id)('asOf')
   const counted = await check.try(at, () =>
     engine.rows<{ late: number }>(
       `select count(*)::double as late from (
          select ${microsOf(view.asOf)} as as_of, ${microsOf(view.eventTime)} as event
-         from ${quoted(view.rows)})
+         from ${quoted(relation.name)})
        where not isnan(as_of) and not isnan(event) and as_of > event`,
     ),
   )
@@ -37,6 +39,7 @@ export async function checkOwnRows(
   check: Check,
   engine: Engine,
   view: FeatureViewSpec,
+  relation: Relation,
   about: {
     readonly groups: ReadonlyMap<string, CheckedGroup>
     readonly labels: readonly string[]
@@ -44,14 +47,14 @@ export async function checkOwnRows(
 ): Promise<void> {
   const used = new Set(view.features.flatMap(f => (f.from.kind === 'group' ? f.from.group : [])))
   for (const { spec, read } of about.groups.values()) {
-    if (!used.has(spec.name) || spec.source !== view.rows || spec.sql !== undefined) continue
+    if (!used.has(spec.name) || spec.source !== relation.name || spec.sql !== undefined) continue
     if (!about.labels.some(column => read.has(column))) continue
     const at = within('FeatureGroup', spec.name)('knownAt')
     const known = `greatest(${microsOf(spec.knownAt)}, ${microsOf(spec.eventTime)})`
     const counted = await check.try(at, () =>
       engine.rows<{ own: number; all: number }>(
         `select (count(*) filter (known <= as_of))::double as own, count(*)::double as all
-         from (select ${known} as known, ${microsOf(view.asOf)} as as_of from ${quoted(view.rows)})
+         from (select ${known} as known, ${microsOf(view.asOf)} as as_of from ${quoted(relation.name)})
          where not isnan(known) and not isnan(as_of)`,
       ),
     )

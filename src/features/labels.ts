@@ -1,56 +1,50 @@
-import { assert } from '../base/assert.ts'
+import { assert, must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
-import { at, isBoolean, isNumber, numberOf, quoted, readExpression } from '../engine/index.ts'
-import { type LabelManifest, rowNumbersOf, type StepInput } from '../fleet/index.ts'
-import type { StepPlace } from './frame.ts'
-import { putJson, readManifest, writeColumns } from './parts.ts'
 import {
-  eventTarget,
-  frameOrder,
-  leafSql,
-  openSources,
-  openSpine,
-  readByRow,
-  rowNumberSql,
-} from './spine.ts'
+  at,
+  type Engine,
+  isBoolean,
+  isNumber,
+  numberOf,
+  quoted,
+  readExpression,
+} from '../engine/index.ts'
+import type { LabelManifest, StepInput } from '../fleet/index.ts'
+import type { StepPlace } from './frame.ts'
+import { fillAhead } from './labels-ahead.ts'
+import { putJson, readManifest, writeColumns } from './parts.ts'
+import { eventTarget, frameOrder, leafSql, openSpine, readByRow, rowNumberSql } from './spine.ts'
+import { type NumberedRows, openSources, openViewRows } from './view-rows.ts'
 
 export type LabelInput = Extract<StepInput, { kind: 'label' }>
 
 /**
- * The label of every row of a frame, in its order and parts; NaN where it is null or infinite.
- * Gives the digest of the JSON of a `LabelManifest`. Throws E_DATA_SCHEMA when the label is neither
- * a number nor true/false.
+ * The label of every row of a frame, in its order and parts; NaN where it is null, infinite or not
+ * known yet. It is one that the view names, of what happens after the event, or an expression over
+ * the row. Gives the digest of the JSON of a `LabelManifest`. Throws E_DATA_SCHEMA when the label
+ * is neither a number nor true/false.
  */
 export async function buildLabels(input: LabelInput, place: StepPlace): Promise<Digest> {
-  const { view, source } = input
+  const { view } = input
   const frame = await readManifest(input.frame, place.blobs)
-  const { engine, relations } = await openSources(
-    [source],
-    place.blobs,
-    place.threads === undefined ? {} : { threads: place.threads },
-  )
+  const { threads } = place
+  const { engine, sources } = await openSources(input.sources, place.blobs, { threads })
   await using _open = engine
-  const relation = relations.get(source.spec.name)!
-  const { type } = await readExpression(engine, relation, input.label).catch(error => {
-    throw at(error, { doing: `label \`${input.label}\`` })
-  })
-  if (!isNumber(type) && !isBoolean(type)) {
-    throw new MusterError('E_DATA_SCHEMA', `label \`${input.label}\` is ${type}`, {
-      hint: 'a label is a number or true/false: compare or cast it',
-    })
-  }
+  const viewRows = await openViewRows(engine, view, sources)
+  const { relation, rows } = viewRows
+  const ahead = view.labels?.find(label => label.name === input.label)
+  const own = ahead ? undefined : await readLabel(engine, viewRows, input.label)
   const spine = await openSpine(engine, relation, view, input.key)
-  const rows = rowNumbersOf(source.snapshot)
   const event = eventTarget(view, rows)
   const leaves = { sql: leafSql, into: new Int32Array(rows) }
-  const label = { sql: numberOf(input.label, 'double'), into: new Float64Array(rows) }
+  const label = { sql: own?.sql ?? '', into: new Float64Array(rows) }
   const number = `${quoted(relation.name)}.${rowNumberSql}`
   let done = 0
   await readByRow(
     engine,
     { number, from: spine.from, where: spine.where },
-    [event, leaves, label],
+    own ? [event, leaves, label] : [event, leaves],
     count => {
       const before = done
       done += count
@@ -59,6 +53,8 @@ export async function buildLabels(input: LabelInput, place: StepPlace): Promise<
       }
     },
   )
+  const about = { sources, eventUs: event.into, into: label.into }
+  const { binary } = own ?? (await fillAhead(engine, must(ahead, 'one of two'), viewRows, about))
   const order = await frameOrder(event.into, leaves.into, spine.leafRows.length)
   assert(order.length === frame.rows, 'the labels have the rows of their frame')
   const parts: Digest[] = []
@@ -71,8 +67,25 @@ export async function buildLabels(input: LabelInput, place: StepPlace): Promise<
   const manifest: LabelManifest = {
     frame: input.frame,
     label: input.label,
-    binary: isBoolean(type),
+    binary,
     parts,
+    ...(ahead && { horizonMs: ahead.horizonMs }),
   }
   return putJson(manifest, place.blobs)
+}
+
+async function readLabel(
+  engine: Engine,
+  { relation }: NumberedRows,
+  label: string,
+): Promise<{ sql: string; binary: boolean }> {
+  const { type } = await readExpression(engine, relation, label).catch(error => {
+    throw at(error, { doing: `label \`${label}\`` })
+  })
+  if (!isNumber(type) && !isBoolean(type)) {
+    throw new MusterError('E_DATA_SCHEMA', `label \`${label}\` is ${type}`, {
+      hint: 'a label is a number or true/false: compare or cast it',
+    })
+  }
+  return { sql: numberOf(label, 'double'), binary: isBoolean(type) }
 }

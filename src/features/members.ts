@@ -1,7 +1,7 @@
-import { embedded, faultAt, isMoment, openEngine, quoted, readExpression } from '../engine/index.ts'
+import { embedded, faultAt, isMoment, quoted, readExpression } from '../engine/index.ts'
 import type { Blobs, MemberList, SourceData } from '../fleet/index.ts'
-import { defineSource, pathsOf } from '../sources/index.ts'
 import type { BlueprintSpec, FeatureViewSpec } from '../spec/index.ts'
+import { openSources, openViewRows } from './view-rows.ts'
 
 /**
  * The members that a blueprint declares over the rows of its view. A leaf is declared with
@@ -15,14 +15,11 @@ export async function countMembers(
   source: SourceData,
   blobs: Blobs,
 ): Promise<MemberList> {
-  const paths = await pathsOf([source.snapshot], blobs)
-  await using engine = await openEngine({
-    allowedPaths: [...new Set(paths.values())],
-    tempFolder: blobs.scratch,
-  })
-  const relation = await defineSource(engine, source, paths)
+  const { engine, sources } = await openSources([source], blobs)
+  await using _open = engine
   const filters = [isMoment(view.eventTime)]
   try {
+    const { relation } = await openViewRows(engine, view, sources)
     await readExpression(engine, relation, view.eventTime)
     for (const filter of [view.where, blueprint.members.where]) {
       if (filter === undefined) continue
@@ -34,7 +31,7 @@ export async function countMembers(
     const names = blueprint.key.map((_, k) => `k${k}`)
     const rows = await engine.rows<Record<string, string> & { rows: number }>(
       `select ${names.join(', ')}, count(*)::double as rows
-       from (select ${keys.join(', ')} from ${quoted(source.spec.name)}
+       from (select ${keys.join(', ')} from ${quoted(relation.name)}
              where ${filters.join(' and ')})
        where ${names.map(name => `${name} is not null`).join(' and ')}
        group by all order by ${names.join(', ')}`,

@@ -6,61 +6,30 @@ import {
   embedded,
   isMoment,
   microsOf,
-  openEngine,
   quoted,
   type Relation,
   readExpression,
 } from '../engine/index.ts'
-import type { Blobs, SourceData } from '../fleet/index.ts'
-import { defineSource, pathsOf, rowNumber } from '../sources/index.ts'
+import { rowNumber } from '../sources/index.ts'
 import type { FeatureViewSpec } from '../spec/index.ts'
 import { groupRows, presentRows, sortByTime } from './time-order.ts'
 
 /*
- * The spine of a frame: which rows of the source are in it, and in which order. Rows are told by
+ * The spine of a frame: which rows of the view are in it, and in which order. Rows are told by
  * their number through the snapshot, so DuckDB may deliver them in any order from any number of
  * threads: they are scattered to their places, and the same snapshot gives the same bytes.
  */
 
 export interface Spine {
-  readonly relation: Relation
   /** Rows that the view has, with or without a key. */
   readonly viewRows: number
   readonly leafKeys: readonly (readonly string[])[]
   readonly leafRows: readonly number[]
   /**
-   * SQL from which rows of the frame are read, with `"muster leaf"` beside the source's own
-   * columns.
+   * SQL from which rows of the frame are read, with `"muster leaf"` beside the view's own columns.
    */
   readonly from: string
   readonly where: string
-}
-
-/** An engine that may read the files of `sources`, each of them a view under its own name. */
-export async function openSources(
-  sources: readonly SourceData[],
-  blobs: Blobs,
-  options: { readonly threads?: number } = {},
-): Promise<{ engine: Engine; relations: ReadonlyMap<string, Relation> }> {
-  const paths = await pathsOf(
-    sources.map(source => source.snapshot),
-    blobs,
-  )
-  const engine = await openEngine({
-    allowedPaths: [...new Set(paths.values())],
-    tempFolder: blobs.scratch,
-    ...options,
-  })
-  try {
-    const relations = new Map<string, Relation>()
-    for (const source of sources) {
-      relations.set(source.spec.name, await defineSource(engine, source, paths))
-    }
-    return { engine, relations }
-  } catch (error) {
-    await engine[Symbol.asyncDispose]()
-    throw error
-  }
 }
 
 /**
@@ -96,7 +65,6 @@ export async function openSpine(
   )
   const equal = key.map((_, k) => `${keyText(k)} = ${keyNames[k]}`)
   return {
-    relation,
     viewRows: counted?.rows ?? 0,
     leafKeys: key.map((_, k) => leaves.map(leaf => String(leaf[`muster key ${k}`]))),
     leafRows: leaves.map(leaf => Number(leaf['muster rows'])),

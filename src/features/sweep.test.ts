@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { SeededRandom } from '../base/random.ts'
 import { aWindow } from '../engine/small-data.fixture.ts'
 import type { WindowLength, WindowStat } from '../spec/index.ts'
-import { orderEvents, sweepEntities } from './sweep.ts'
+import { EventOrder } from './ordered-events.ts'
+import { groupAsks, sweepWindows } from './sweep.ts'
 import { presentRows, sortByTime } from './time-order.ts'
 
 /*
@@ -86,26 +87,29 @@ function aCase(random: SeededRandom): Case {
 }
 
 async function swept({ events, asks, over, entities }: Case) {
-  const knownUs = Float64Array.from(events, e => e.knownUs)
-  const order = orderEvents(
-    Float64Array.from(events, e => e.eventUs),
-    knownUs,
-  )
+  const ids = Int32Array.from(events, e => e.entity)
+  const arrived = {
+    count: events.length,
+    rows: Int32Array.from(events, e => e.row),
+    eventUs: Float64Array.from(events, e => e.eventUs),
+    knownUs: Float64Array.from(events, e => Math.max(e.knownUs, e.eventUs)),
+    values: new Map([['value', Float64Array.from(events, e => e.value)]]),
+    entities: [ids],
+  }
   const asOfUs = Float64Array.from(asks, a => a.asOfUs)
   const byAsOf = Int32Array.from(asks.keys())
   sortByTime(byAsOf, asOfUs)
+  const asking = groupAsks(
+    { asOfUs, byAsOf },
+    Int32Array.from(asks, a => a.entity),
+    entities,
+  )
   const wanted = stats.map(stat => ({
     feature: aWindow(['e'], stat, over),
     into: new Float64Array(asks.length).fill(-7),
   }))
-  await sweepEntities(
-    { order, knownUs, values: new Map([['value', Float64Array.from(events, e => e.value)]]) },
-    Int32Array.from(events, e => e.entity),
-    { asOfUs, byAsOf },
-    Int32Array.from(asks, a => a.entity),
-    entities,
-    wanted,
-  )
+  const ordered = new EventOrder(arrived).by(ids, entities)
+  await sweepWindows(ordered, arrived.values, asking, wanted)
   return new Map(wanted.map(({ feature, into }) => [feature.stat, into]))
 }
 

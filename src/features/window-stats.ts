@@ -179,3 +179,31 @@ function slideExtreme({ bounds, values, rows }: StatInput, out: Output, sign: 1 
     out[rows[ask]!] = least === Number.POSITIVE_INFINITY ? Number.NaN : least * sign
   }
 }
+
+/** The same statistic of one window alone, of its values from the oldest on. */
+export function plainStat(stat: WindowStat, window: readonly number[]): number {
+  const values = window.filter(value => !Number.isNaN(value))
+  const count = values.length
+  const sum = values.reduce((total, value) => total + value, 0)
+  switch (stat) {
+    case 'count':
+      return count
+    case 'sum':
+      return sum
+    case 'mean':
+      return sum / count
+    case 'last':
+      return values.at(-1) ?? Number.NaN
+    case 'min':
+      return count === 0 ? Number.NaN : values.reduce((a, b) => Math.min(a, b))
+    case 'max':
+      return count === 0 ? Number.NaN : values.reduce((a, b) => Math.max(a, b))
+    case 'std': {
+      const mean = sum / count
+      const squares = values.reduce((total, value) => total + (value - mean) ** 2, 0)
+      return count < 2 ? Number.NaN : Math.sqrt(squares / (count - 1))
+    }
+    default:
+      return stat satisfies never
+  }
+}

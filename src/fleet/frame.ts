@@ -17,6 +17,13 @@ export interface FrameManifest {
   readonly leafKeys: readonly (readonly string[])[]
   readonly leafRows: readonly number[]
   readonly parts: readonly FramePart[]
+  /**
+   * Of features that are categories: the distinct texts of the frame's rows, sorted by their UTF-8
+   * bytes. The column holds the place of the text in this list; NaN is missing.
+   */
+  readonly categories?: Readonly<Record<string, readonly string[]>>
+  /** By group: its rows in which an entity column is null, so that they belong to nobody. */
+  readonly rowsWithoutEntity?: Readonly<Record<string, number>>
 }
 
 export interface FramePart {
@@ -39,4 +46,9 @@ export interface LabelManifest {
   /** Whether the label is true/false (then 1 and 0). */
   readonly binary: boolean
   readonly parts: readonly Digest[]
+  /**
+   * How far after its event a label looks, where it does. A row whose label looks past the end of a
+   * span is not of that span: else one would be trained on what another is judged on.
+   */
+  readonly horizonMs?: number
 }

@@ -28,8 +28,10 @@ export type StepInput =
       readonly kind: 'label'
       readonly frame: Digest
       readonly view: FeatureViewSpec
-      readonly source: SourceData
+      /** Of the view's rows and, for a label of what happens later, of that. */
+      readonly sources: readonly SourceData[]
       readonly key: readonly string[]
+      /** Name of a label of the view, or an expression over the row. */
       readonly label: string
     }
   /** Fits every level but the leaves. Leaves a `FitOutput`. */

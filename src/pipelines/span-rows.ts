@@ -4,6 +4,7 @@ import type { Blobs, FrameManifest, LabelManifest, StepProgress } from '../fleet
 import type { FamilySession } from '../onnx/index.ts'
 import type { Span } from '../spec/index.ts'
 import { answerRows } from './answer-rows.ts'
+import { labelledSpan } from './labelled-span.ts'
 import type { LevelGroups } from './tree.ts'
 
 /*
@@ -83,7 +84,8 @@ async function scorePart(
   rowsBefore: number,
   leafStart: Int32Array,
 ): Promise<SpanPiece> {
-  const { manifest, labels, blobs, span, models } = request
+  const { manifest, labels, blobs, models } = request
+  const span = labelledSpan(request.span, labels)
   const part = must(manifest.parts[index], 'the part is in the frame')
   const data = await readPart(manifest, index, blobs)
   const label = await readLabelPart(labels, index, blobs)

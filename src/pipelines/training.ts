@@ -3,6 +3,7 @@ import { readLabelPart, readPart } from '../features/index.ts'
 import type { Blobs, FrameManifest, LabelManifest, StepProgress } from '../fleet/index.ts'
 import type { Span } from '../spec/index.ts'
 import { daysOf, type FoldDays, foldDaysOf, foldOfRows } from './fold-days.ts'
+import { labelledSpan } from './labelled-span.ts'
 import { countLabels, type LeafCounts, noCounts } from './leaf-counts.ts'
 import { type Samples, takeSamples } from './parity-samples.ts'
 
@@ -96,7 +97,8 @@ async function pickRows(
   index: number,
   counts: LeafCounts,
 ): Promise<PickedRows> {
-  const { manifest, labels, blobs, span } = request
+  const { manifest, labels, blobs } = request
+  const span = labelledSpan(request.span, labels)
   const part = must(manifest.parts[index], 'the part is in the frame')
   const data = await readPart(manifest, index, blobs)
   const label = await readLabelPart(labels, index, blobs)

@@ -108,8 +108,8 @@ async function namedBy(
       return (await readJson<LabelManifest>(blobs, output)).parts
     case 'trunk':
     case 'leaves': {
-      const { graph, pack, leafMoments = [] } = await readJson<FitOutput>(blobs, output)
-      return [graph, pack, ...leafMoments]
+      const { graph, pack, leafMoments = [], outOfFold } = await readJson<FitOutput>(blobs, output)
+      return [graph, pack, ...leafMoments, ...(outOfFold ? [outOfFold] : [])]
     }
     case 'judge':
     case 'seal':
@@ -128,7 +128,9 @@ async function lostInput(
 ): Promise<Healing | undefined> {
   const hint = 'muster plan stores it again, where the files of the sources are as they were'
   const readsSources = kinds.has('frame') || kinds.has('label')
-  for (const { spec, snapshot } of readsSources ? [...work.frame.sources, work.label.source] : []) {
+  for (const { spec, snapshot } of readsSources
+    ? [...work.frame.sources, ...work.label.sources]
+    : []) {
     for (const { digest, path } of snapshot.files) {
       if (await blobs.has(digest)) continue
       const because = `the stored data of the source ${spec.name} (${path}) is damaged`

@@ -37,14 +37,13 @@ export async function runWorkOf(
   planned: PlannedFamily,
   blobs: Blobs,
 ): Promise<RunWork> {
-  const { spec, snapshots } = declared
+  const { spec } = declared
   const view = must(spec.views.get(blueprint.view), 'the view of a blueprint was checked')
-  const sources = sourcesOfView(spec, view).map(
-    (source): SourceData => ({
-      spec: source,
-      snapshot: must(snapshots.get(source.name), 'every source has its snapshot'),
-    }),
-  )
+  const groups = groupsOf(declared, blueprint)
+  const ahead = view.labels?.find(label => label.name === blueprint.label)
+  // A frame does not read what only labels do, so new data for those leaves it as it is.
+  const framed = dataOf(declared, [view.rows, ...groups.map(group => group.source)])
+  const labelled = dataOf(declared, [view.rows, ...(ahead ? [ahead.source] : [])])
   const family: FamilySpec = {
     blueprint: blueprint.name,
     view: view.digest,
@@ -59,17 +58,14 @@ export async function runWorkOf(
     frame: {
       kind: 'frame',
       view,
-      groups: groupsOf(declared, blueprint),
-      sources,
+      groups,
+      sources: framed,
       key: blueprint.key,
     },
     label: {
       kind: 'label',
       view,
-      source: must(
-        sources.find(source => source.spec.name === view.rows),
-        'the rows of a view have a source',
-      ),
+      sources: labelled,
       key: blueprint.key,
       label: blueprint.label,
     },
@@ -89,12 +85,25 @@ export async function runWorkOf(
       pipeline: blueprint.pipeline.id,
       view: view.id,
       viewDigest: view.digest,
-      snapshots: snapshotIds(sources.map(source => [source.spec.name, source.snapshot] as const)),
+      snapshots: snapshotIds(
+        dataOf(
+          declared,
+          sourcesOfView(spec, view).map(source => source.name),
+        ).map(source => [source.spec.name, source.snapshot] as const),
+      ),
     },
     recipe: planned.recipes.base,
     recipeOverrides: planned.recipes.overridden,
     recipes: Object.fromEntries(planned.recipes.recipes),
   }
+}
+
+/** In order of name, each once. */
+function dataOf({ spec, snapshots }: Declared, names: readonly string[]): readonly SourceData[] {
+  return [...new Set(names)].sort().map(name => ({
+    spec: must(spec.sources.get(name), 'the source was checked'),
+    snapshot: must(snapshots.get(name), 'every source has its snapshot'),
+  }))
 }
 
 function groupsOf(declared: Declared, blueprint: BlueprintSpec): readonly FeatureGroupSpec[] {

@@ -1,0 +1,141 @@
+import { type Engine, type Expression, quoted, readExpression } from '../engine/index.ts'
+import {
+  arrivalColumn,
+  type FeatureGroupSpec,
+  type LatestFeature,
+  type WindowFeature,
+} from '../spec/index.ts'
+import { type Check, type Fits, isValue, number, time, within } from './check-problems.ts'
+import { versionsOf } from './corrections.ts'
+import { checkLatestTies, checkVersions } from './duplicate-keys.ts'
+import { type GroupRows, openGroupRows } from './group-rows.ts'
+import type { LateColumns } from './leakage.ts'
+import type { OpenSource } from './view-rows.ts'
+
+export interface CheckedGroup {
+  /** Columns that the windows read. */
+  readonly read: ReadonlySet<string>
+  readonly spec: FeatureGroupSpec
+  readonly late: LateColumns
+  /** Entity columns that its rows do not have: complained of, and not once more in each view. */
+  readonly missing: ReadonlySet<string>
+  /** Types of what `latest` reads, by SQL; without those that were complained of. */
+  readonly types: ReadonlyMap<string, string>
+}
+
+export async function checkGroup(
+  check: Check,
+  engine: Engine,
+  group: FeatureGroupSpec,
+  source: OpenSource,
+): Promise<CheckedGroup | undefined> {
+  const at = within('FeatureGroup', group.name)
+  const rows = await check.try(at('sql'), () => openGroupRows(engine, group, source))
+  if (rows === undefined || losesArrival(check, group, rows)) return undefined
+  const { relation } = rows
+  const eventTime = await check.bind(engine, relation, group.eventTime, {
+    at: at('eventTime'),
+    ...time,
+  })
+  // What is not declared is the event time, and that was looked at.
+  const knownAt =
+    group.knownAt === group.eventTime
+      ? eventTime
+      : await check.bind(engine, relation, group.knownAt, { at: at('knownAt'), ...time })
+  const read = await checkWindows(check, engine, group, rows)
+  const types = new Map<string, string>()
+  for (const [of, [feature]] of Map.groupBy(group.latest, latest => latest.of)) {
+    const place = at('features', feature!.name, 'of')
+    const found = await check.try(place, () => readExpression(engine, relation, of))
+    if (found) types.set(of, found.type)
+  }
+  const missing = await missingEntities(check, engine, group, rows)
+  if (eventTime && knownAt && missing.size === 0)
+    await checkTies(check, engine, group, source, rows)
+  return { spec: group, missing, read, types, late: lateColumns(group, eventTime, knownAt) }
+}
+
+/** The default known-at of pushed rows is when they arrived, which a SELECT may have dropped. */
+function losesArrival(check: Check, group: FeatureGroupSpec, { relation }: GroupRows): boolean {
+  const reads = group.knownAt.includes(quoted(arrivalColumn))
+  if (!reads || relation.columns.some(column => column.name === arrivalColumn)) return false
+  check.say(
+    within('FeatureGroup', group.name)('sql'),
+    'E_LEAKAGE',
+    'it drops when rows arrived, so a late row would be known before it came',
+    `select ${quoted(arrivalColumn)} too, or declare \`knownAt\``,
+  )
+  return true
+}
+
+/** Gives the columns that windows read. */
+async function checkWindows(
+  check: Check,
+  engine: Engine,
+  group: FeatureGroupSpec,
+  { relation }: GroupRows,
+): Promise<ReadonlySet<string>> {
+  const at = within('FeatureGroup', group.name)
+  const read = new Set<string>()
+  for (const [of, features] of Map.groupBy(group.features, feature => feature.of)) {
+    const counted = features.every(feature => feature.stat === 'count')
+    const summed = features.find(feature => feature.stat !== 'count') ?? features[0]!
+    const fits: Fits = counted ? () => true : isValue
+    const expected = { ...number, at: at('features', summed.name, 'of'), fits }
+    const found = await check.bind(engine, relation, of, expected)
+    for (const column of found?.columns ?? []) read.add(column)
+  }
+  return read
+}
+
+async function missingEntities(
+  check: Check,
+  engine: Engine,
+  group: FeatureGroupSpec,
+  { relation }: GroupRows,
+): Promise<ReadonlySet<string>> {
+  const missing = new Set<string>()
+  for (const [column, feature] of entitiesOf([...group.features, ...group.latest])) {
+    const path = ['features', feature.name, 'by', feature.by.indexOf(column)]
+    const place = within('FeatureGroup', group.name)(...path)
+    const found = await check.try(place, () => readExpression(engine, relation, quoted(column)))
+    if (found === undefined) missing.add(column)
+  }
+  return missing
+}
+
+type Feature = WindowFeature | LatestFeature
+
+/** Each entity column, with the first feature that has it. */
+function entitiesOf(features: readonly Feature[]): ReadonlyMap<string, Feature> {
+  const found = new Map<string, Feature>()
+  for (const feature of features) {
+    for (const column of feature.by) if (!found.has(column)) found.set(column, feature)
+  }
+  return found
+}
+
+async function checkTies(
+  check: Check,
+  engine: Engine,
+  group: FeatureGroupSpec,
+  source: OpenSource,
+  rows: GroupRows,
+): Promise<void> {
+  const versions = versionsOf(group, source.spec)
+  if (versions === undefined) await checkLatestTies(check, engine, group, rows)
+  else await checkVersions(check, engine, { group, rows, versions })
+}
+
+function lateColumns(
+  group: FeatureGroupSpec,
+  eventTime: Expression | undefined,
+  knownAt: Expression | undefined,
+): LateColumns {
+  const atOnce = new Set(eventTime?.columns ?? [])
+  // When a row arrived is no column that a feature could read.
+  const columns = (knownAt?.columns ?? []).filter(
+    column => !atOnce.has(column) && column !== arrivalColumn,
+  )
+  return { group: group.name, source: group.source, columns }
+}

@@ -1,0 +1,142 @@
+import {
+  type Engine,
+  embedded,
+  isMoment,
+  quoted,
+  type Relation,
+  readExpression,
+} from '../engine/index.ts'
+import { readByRow, rowNumberSql } from './spine.ts'
+import type { NumberedRows } from './view-rows.ts'
+
+/*
+ * Entities as numbers. Those that the asking rows name are numbered from 1, in DuckDB, so that no
+ * text crosses into JavaScript per row; 0 is "none". Two values are one entity when their texts
+ * are equal; types whose texts are equal exactly when their values are, are compared as they are,
+ * which is several times faster.
+ */
+
+/** Columns that tell entities apart, and where the asking rows have them. */
+export interface EntityColumns {
+  readonly by: readonly string[]
+  /** Expressions over the asking row by column of the group; the others have equal names. */
+  readonly on?: Readonly<Record<string, string>> | undefined
+}
+
+export interface Entities extends EntityColumns {
+  /** Of the numbered entities: `"muster by 0"`, ..., `"muster entity"`. */
+  readonly table: string
+  readonly count: number
+  /** Keys as SQL over the group's rows and over the asking rows. */
+  readonly eventKeys: readonly string[]
+  readonly askKeys: readonly string[]
+}
+
+/** `named` is what the group's relation is called where its rows are read. */
+export async function defineEntities(
+  engine: Engine,
+  events: { readonly relation: Relation; readonly named: string },
+  asking: Relation,
+  kinds: readonly EntityColumns[],
+): Promise<readonly Entities[]> {
+  const found: Entities[] = []
+  for (const { by, on } of kinds) {
+    const eventKeys: string[] = []
+    const askKeys: string[] = []
+    for (const column of by) {
+      const asked = on?.[column] ?? quoted(column)
+      const { type: askType } = await readExpression(engine, asking, asked)
+      const { type } = await readExpression(engine, events.relation, quoted(column))
+      const form = keyForm(type, askType)
+      eventKeys.push(form(`${quoted(events.named)}.${quoted(column)}`))
+      const own = on?.[column] === undefined
+      askKeys.push(form(own ? `${quoted(asking.name)}.${quoted(column)}` : embedded(asked)))
+    }
+    const table = `muster entities ${found.length}`
+    const names = by.map((_, b) => quoted(`muster by ${b}`))
+    const keys = askKeys.map((key, b) => `${key} as ${names[b]}`)
+    await engine.define(
+      `create or replace temp table ${quoted(table)} as
+       select *, row_number() over (order by ${names.join(', ')})::integer as "muster entity"
+       from (select distinct ${keys.join(', ')} from ${quoted(asking.name)})
+       where ${names.map(name => `${name} is not null`).join(' and ')}`,
+    )
+    const [counted] = await engine.rows<{ rows: number }>(
+      `select count(*)::double as rows from ${quoted(table)}`,
+    )
+    found.push({ by, on, table, count: counted?.rows ?? 0, eventKeys, askKeys })
+  }
+  return found
+}
+
+const whole = /^(?:U?(?:TINY|SMALL)INT|U?INTEGER|BIGINT)$/
+const textLike = /^(?:VARCHAR|BOOLEAN|DATE|TIMESTAMP|UUID|HUGEINT|UBIGINT)$/
+
+/** What both sides are compared as. */
+function keyForm(a: string, b: string): (sql: string) => string {
+  if (whole.test(a) && whole.test(b)) return sql => `cast(${sql} as bigint)`
+  if (a === b && textLike.test(a)) return sql => sql
+  return sql => `cast(${sql} as varchar)`
+}
+
+/** Entities (from, to] of all: those that one pass over the group's rows reads. */
+export interface EntityRange {
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Joins the group's rows with their entities. The rows of one kind of entity alone are read only
+ * where they have one, and then DuckDB skips row groups outside the range of the keys.
+ */
+export function joinEvents(kinds: readonly Entities[], range?: EntityRange): string {
+  return kinds
+    .map(({ table, eventKeys }) => {
+      const of = range
+        ? `(select * from ${quoted(table)} where "muster entity" > ${range.from}` +
+          ` and "muster entity" <= ${range.to}) as ${quoted(table)}`
+        : quoted(table)
+      const how = kinds.length === 1 ? 'join' : 'left join'
+      return `${how} ${of} on ${equal(eventKeys, table)}`
+    })
+    .join(' ')
+}
+
+function equal(keys: readonly string[], table: string): string {
+  return keys.map((key, b) => `${key} = ${quoted(table)}.${quoted(`muster by ${b}`)}`).join(' and ')
+}
+
+/** Gives the number of the entity; 0 where there is none. */
+export function entitySql({ table }: Entities): string {
+  return `coalesce(${quoted(table)}."muster entity", 0)`
+}
+
+/** The entity of each asking row, by row number, for each kind. */
+export async function readAskEntities(
+  engine: Engine,
+  { relation, rows }: NumberedRows,
+  kinds: readonly Entities[],
+): Promise<readonly Int32Array[]> {
+  const name = quoted(relation.name)
+  const targets = kinds.map(kind => ({ sql: entitySql(kind), into: new Int32Array(rows) }))
+  const joins = kinds.map(
+    ({ table, askKeys }) => `left join ${quoted(table)} on ${equal(askKeys, table)}`,
+  )
+  const from = [name, ...joins].join(' ')
+  await readByRow(engine, { number: `${name}.${rowNumberSql}`, from, where: 'true' }, targets)
+  return targets.map(target => target.into)
+}
+
+/** Rows of a group that have a moment and no entity: they are read by nobody. */
+export async function countWithoutEntity(
+  engine: Engine,
+  from: string,
+  eventTime: string,
+  by: readonly string[],
+): Promise<number> {
+  const missing = by.map(column => `${quoted(column)} is null`).join(' or ')
+  const [counted] = await engine.rows<{ rows: number }>(
+    `select count(*)::double as rows from ${from} where (${missing}) and ${isMoment(eventTime)}`,
+  )
+  return counted?.rows ?? 0
+}
