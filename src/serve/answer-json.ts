@@ -1,4 +1,6 @@
 import type { Answer, ModelMetadata } from './answer.ts'
+import type { RowColumn } from './feature-source.ts'
+import type { Filled } from './fill.ts'
 
 /**
  * An answer in the words of the Open Inference Protocol v2. Written by hand: names were looked up,
@@ -7,13 +9,14 @@ import type { Answer, ModelMetadata } from './answer.ts'
  * for bit.
  */
 export function answerJson(answer: Answer, data = dataJson(answer.values)): string {
-  const { because, outOfRange } = answer
+  const { because, outOfRange, filled } = answer
   return (
     `{"model_name":"${answer.model}","model_version":"${answer.version}",` +
     `"id":${answer.id === answer.receipt ? `"${answer.id}"` : JSON.stringify(answer.id)},` +
     `"parameters":{"receipt":"${answer.receipt}","answered_by":"${answer.answeredBy}"` +
     `${because === undefined ? '' : `,"because":${JSON.stringify(because)}`}` +
-    `${outOfRange === undefined ? '' : outOfRangeJson(outOfRange)}},` +
+    `${outOfRange === undefined ? '' : outOfRangeJson(outOfRange)}` +
+    `${filled === undefined ? '' : filledJson(filled)}},` +
     `"outputs":[{"name":"${answer.output}","shape":[${answer.values.length},1],` +
     `"datatype":"FP32",${data}}]}`
   )
@@ -27,22 +30,38 @@ function outOfRangeJson(names: readonly string[]): string {
   return `,"out_of_distribution":true,"out_of_range":${JSON.stringify(names)}`
 }
 
+function filledJson({ computed, lookedUp, oldestMs }: Filled): string {
+  const oldest = oldestMs === undefined ? '' : `,"oldest_feature_ms":${Math.round(oldestMs)}`
+  return `,"features_computed":${computed},"features_looked_up":${lookedUp}${oldest}`
+}
+
 /**
  * `versions` are those of the name itself: none while an ancestor answers, which `parameters` then
  * names.
  */
 export function metadataJson(metadata: ModelMetadata): object {
-  const { signature, because } = metadata
+  const { signature, because, source } = metadata
+  const fixed = source?.named(metadata.model)
   return {
     name: metadata.model,
     versions: because === undefined ? [String(metadata.version)] : [],
     platform: 'onnxruntime_onnx',
-    inputs: signature.inputs.map(({ name, datatype, mayBeMissing, min, max }) => ({
-      name,
-      datatype,
-      shape: [-1, 1],
-      parameters: { may_be_missing: mayBeMissing, min, max },
-    })),
+    inputs: [
+      ...signature.inputs.map(({ name, datatype, mayBeMissing, min, max }, i) => ({
+        name,
+        datatype,
+        shape: [-1, 1],
+        parameters: {
+          may_be_missing: mayBeMissing,
+          min,
+          max,
+          ...followsJson(source?.follows[i], fixed),
+        },
+      })),
+      ...(source?.columns ?? [])
+        .filter(({ name }) => !signature.inputs.some(input => input.name === name))
+        .map(column => columnJson(column, fixed)),
+    ],
     outputs: [
       {
         name: signature.output.name,
@@ -59,4 +78,21 @@ export function metadataJson(metadata: ModelMetadata): object {
       purpose: metadata.purpose,
     },
   }
+}
+
+/** An input that may be left out, and the columns it follows from that the name does not give. */
+function followsJson(
+  follows: readonly string[] | undefined,
+  fixed: ReadonlyMap<string, unknown> | undefined,
+): object {
+  if (follows === undefined) return {}
+  const from = follows.filter(name => !fixed?.has(name))
+  return { optional: true, ...(from.length > 0 ? { follows_from: from.join(', ') } : {}) }
+}
+
+/** A column of the row: no input of the model, but what inputs follow from. */
+function columnJson(column: RowColumn, fixed: ReadonlyMap<string, unknown> | undefined): object {
+  const { name, datatype, type } = column
+  const named = fixed?.has(name) ? { given_by: 'name' } : {}
+  return { name, datatype, shape: [-1, 1], parameters: { optional: true, column: type, ...named } }
 }

@@ -1,6 +1,8 @@
 import type { Digest } from '../base/digest.ts'
 import type { ReceiptId } from '../base/ids.ts'
 import type { Signature } from '../fleet/index.ts'
+import type { FeatureSource } from './feature-source.ts'
+import type { Filled } from './fill.ts'
 
 /* What goes into the data plane and comes out of it, whatever carries it. */
 
@@ -39,6 +41,8 @@ export interface Answer {
   readonly outOfRange: readonly string[] | undefined
   /** Whether the caller wants the values as bytes behind the JSON. */
   readonly binaryOutput: boolean
+  /** Of inputs that the caller left out; undefined when all were sent. */
+  readonly filled: Filled | undefined
 }
 
 export interface ModelMetadata {
@@ -50,6 +54,7 @@ export interface ModelMetadata {
   readonly versionDigest: Digest
   readonly purpose: string
   readonly signature: Signature
+  readonly source: FeatureSource | undefined
 }
 
 export interface FamilyStatus {

@@ -9,12 +9,13 @@ import type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer
 import { Batcher, type GraphSession, type WaitingRows } from './batcher.ts'
 import { type Block, readBlock } from './block.ts'
 import { type Family, type FamilyFacts, loadFamily } from './family.ts'
+import { type Filled, fillGaps } from './fill.ts'
 import { HeldByDigest } from './held-by-digest.ts'
 import { type ServeLimits, serveLimits } from './limits.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { receiptIds } from './receipts.ts'
 import { checkVersion, type Resolved, resolve, unknownModel } from './resolve.ts'
-import { readInferBody } from './validate.ts'
+import { namesOutOfRange, readInferBody } from './validate.ts'
 
 /*
  * The data plane: a name and values in, a number and a receipt out. It knows no transport; HTTP is
@@ -53,6 +54,7 @@ export class DataPlane {
   readonly #batchers: HeldByDigest<Batcher>
   readonly #blocks: HeldByDigest<Block>
   #synced = false
+  #fillingRows = 0
 
   constructor(options: DataPlaneOptions) {
     const { blobs, clock, metrics } = options
@@ -171,8 +173,17 @@ export class DataPlane {
     const deadlineMs = this.#deadlineOf(request, startedMs)
     const { family, member, answeredBy, because } = this.#resolve(request.model, request.version)
     const read = readInferBody(request.body, family.reader, this.limits, request.tensors)
-    const { id, rows, x, outOfRange, binaryOutput } = read
-    // No await up to here since the family was looked up: what is enqueued is of the generation
+    const { id, rows, x, binaryOutput, gaps } = read
+    let { outOfRange } = read
+    let filled: Filled | undefined
+    if (gaps !== undefined) {
+      const found = await this.#fill({ rows, x, gaps }, family, request.model)
+      // A newer generation has another view, perhaps, and the sessions of this one are closed.
+      if (!this.#isServing(family)) return this.#infer(request, startedMs)
+      filled = found
+      outOfRange = namesOutOfRange(outOfRange, found.outOfRange)
+    }
+    // No await up to here since the family was seen to serve: what is enqueued is of the generation
     // that serves now.
     const { batcher, block } = family.origins[family.origin[member]!]!
     const values = await batcher.run({
@@ -196,7 +207,32 @@ export class DataPlane {
       values,
       outOfRange,
       binaryOutput,
+      filled,
     }
+  }
+
+  /** What a request leaves out, within the rows that may wait for it. */
+  async #fill(
+    request: Parameters<typeof fillGaps>[0],
+    family: Family,
+    model: string,
+  ): ReturnType<typeof fillGaps> {
+    if (this.#fillingRows + request.rows > this.limits.fillingRowsMax) {
+      throw new MusterError('E_BUSY', `${this.#fillingRows} rows wait for their features already`, {
+        hint: 'send it again in a second',
+        extra: { retryAfterSeconds: 1 },
+      })
+    }
+    this.#fillingRows += request.rows
+    try {
+      return await fillGaps(request, family.reader, model, () => this.#clock.now().getTime())
+    } finally {
+      this.#fillingRows -= request.rows
+    }
+  }
+
+  #isServing(family: Family): boolean {
+    return this.#families.get(family.blueprint) === family
   }
 
   /** What serves under `name`. Throws as `infer` does. */
@@ -213,6 +249,7 @@ export class DataPlane {
       versionDigest: versionDigest(graph, answeredBy, parameters),
       purpose: family.purpose,
       signature: family.reader.signature,
+      source: family.reader.source,
     }
   }
 

@@ -4,6 +4,7 @@ import { MusterError } from '../base/errors.ts'
 import type { FamilyRoutes, Route, Signature } from '../fleet/index.ts'
 import type { Batcher } from './batcher.ts'
 import { type Block, nameHash } from './block.ts'
+import type { FeatureSource } from './feature-source.ts'
 import type { HeldByDigest } from './held-by-digest.ts'
 import { type InputReader, inputReader } from './input-reader.ts'
 import { NameTable } from './name-table.ts'
@@ -48,6 +49,8 @@ export interface Family {
 export interface FamilyFacts {
   readonly signature: Signature
   readonly purpose: string
+  /** Of the family's view; without one every input is the caller's to send. */
+  readonly source?: FeatureSource | undefined
 }
 
 export interface Held {
@@ -80,7 +83,7 @@ export async function loadFamily(
       assert(origins.size < inherits, 'a family points into fewer than 65,535 packs')
       origins.set(key, { index: origins.size, origin: await hold(route, held) })
     }
-    const reader = inputReader(facts.signature)
+    const reader = inputReader(facts.signature, facts.source)
     for (const { origin } of origins.values()) await answersOneRow(origin, reader.count)
     const members = await tabulate(routes, route => origins.get(route.graph + route.pack)!)
     return {

@@ -1,6 +1,13 @@
 export type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
 export { type DataPlane, type DataPlaneOptions, openDataPlane } from './data-plane.ts'
 export type { FamilyFacts } from './family.ts'
+export type {
+  FeatureSource,
+  FeatureStatus,
+  FilledInput,
+  RowColumn,
+  RowValue,
+} from './feature-source.ts'
 export { metricsRoute, type ServerFacts, serveRoutes } from './http.ts'
 export { type ServeLimits, serveLimits } from './limits.ts'
 export { openServeMetrics, type ServeMetrics } from './metrics.ts'

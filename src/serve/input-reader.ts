@@ -1,5 +1,6 @@
 import { MusterError } from '../base/errors.ts'
 import type { Signature } from '../fleet/index.ts'
+import type { FeatureSource, RowColumn } from './feature-source.ts'
 
 /** A signature made ready for look-ups, once per generation of a family. */
 export interface InputReader {
@@ -15,19 +16,30 @@ export interface InputReader {
    */
   readonly seen: Uint32Array
   stamp: number
+  /** Has inputs that a request leaves out, from columns of the row. */
+  readonly source: FeatureSource | undefined
+  readonly rowColumns: ReadonlyMap<string, RowColumn> | undefined
+  /** Columns that are an input too: what is sent for the one counts for the other. */
+  readonly sharedColumns: ReadonlyMap<string, RowColumn> | undefined
 }
 
-export function inputReader(signature: Signature): InputReader {
+export function inputReader(signature: Signature, source?: FeatureSource): InputReader {
   const { inputs } = signature
   const count = inputs.length
+  const columns = new Map(inputs.map((input, column) => [input.name, column]))
+  const byName = (wanted: readonly RowColumn[] | undefined) =>
+    wanted && new Map(wanted.map(column => [column.name, column]))
   return {
     signature,
     count,
-    columns: new Map(inputs.map((input, column) => [input.name, column])),
+    columns,
     lows: Float32Array.from(inputs, input => input.min ?? Number.NEGATIVE_INFINITY),
     highs: Float32Array.from(inputs, input => input.max ?? Number.POSITIVE_INFINITY),
     seen: new Uint32Array(count),
     stamp: 0,
+    source,
+    rowColumns: byName(source?.columns.filter(({ name }) => !columns.has(name))),
+    sharedColumns: byName(source?.columns.filter(({ name }) => columns.has(name))),
   }
 }
 

@@ -13,6 +13,11 @@ export interface ServeLimits {
    * back.
    */
   readonly waitingRowsMax: number
+  /**
+   * Rows whose features are being looked up or computed, over all families. 16,384: a store that
+   * has become slow holds up four full requests, and not the memory of all that come.
+   */
+  readonly fillingRowsMax: number
   /** Characters of a model's name: fifteen times the longest of the examples. */
   readonly nameLengthMax: number
   /** Characters of the id that a caller gives a request, since it is echoed. */
@@ -30,6 +35,7 @@ export const serveLimits: ServeLimits = {
   rowsPerRequestMax: 4_096,
   rowsPerCallMax: 4_096,
   waitingRowsMax: 65_536,
+  fillingRowsMax: 16_384,
   nameLengthMax: 512,
   idLengthMax: 256,
   bodyBytesMax: 1_048_576,

@@ -29,6 +29,7 @@ const outcomes: { readonly [Code in ErrorCode]?: Outcome } = {
   E_MODEL_UNKNOWN: 'unknown',
   E_NOT_FOUND: 'unknown',
   E_NOT_SERVING: 'not-serving',
+  E_FEATURES_AWAY: 'not-serving',
   E_BUSY: 'busy',
   E_DEADLINE_PAST: 'late',
   E_INTERNAL: 'failed',
@@ -55,6 +56,8 @@ export function openServeMetrics(): ServeMetrics {
   let rowsAnswered = 0
   let inheritedAnswers = 0
   let outOfRangeAnswers = 0
+  let featuresLookedUp = 0
+  let featuresComputed = 0
   let countServing = () => 0
   const registers = [registry]
   new Counter({
@@ -80,6 +83,18 @@ export function openServeMetrics(): ServeMetrics {
     registers,
     () => outOfRangeAnswers,
   )
+  counter(
+    'muster_features_looked_up_total',
+    'Feature values that answers took from the online store.',
+    registers,
+    () => featuresLookedUp,
+  )
+  counter(
+    'muster_features_computed_total',
+    'Feature values that were computed from requests.',
+    registers,
+    () => featuresComputed,
+  )
   gaugeServing(registers, () => countServing())
   const latency = histogram(
     'muster_infer_latency_seconds',
@@ -95,11 +110,15 @@ export function openServeMetrics(): ServeMetrics {
   )
   return {
     registry,
-    answered({ values, because, outOfRange }, seconds) {
+    answered({ values, because, outOfRange, filled }, seconds) {
       counts.answered += 1
       rowsAnswered += values.length
       if (because !== undefined) inheritedAnswers += 1
       if (outOfRange !== undefined) outOfRangeAnswers += 1
+      if (filled !== undefined) {
+        featuresLookedUp += filled.lookedUp
+        featuresComputed += filled.computed
+      }
       latency.observe(seconds)
     },
     refused(code, seconds) {

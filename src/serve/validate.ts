@@ -8,8 +8,10 @@ import {
   tensorBytes,
   wrongSize,
 } from './binary-tensors.ts'
+import type { RowValue } from './feature-source.ts'
 import { float32Limit, type InputReader, unusableValue } from './input-reader.ts'
 import type { ServeLimits } from './limits.ts'
+import { checkRowDatatype, readBinaryRowColumn, readRowColumn, readShared } from './row-columns.ts'
 
 /*
  * The body of an Open Inference Protocol v2 `infer` call, to the columns that a graph reads. By
@@ -27,6 +29,15 @@ export interface ReadRequest {
   readonly outOfRange: readonly string[] | undefined
   /** Whether the values of the answer are to stand behind its JSON. */
   readonly binaryOutput: boolean
+  /** Set when inputs were left out that the family's feature source has. */
+  readonly gaps: Gaps | undefined
+}
+
+/** The inputs that a request leaves out, and what it says of its rows instead. */
+export interface Gaps {
+  /** Their indexes; they are still to be written into `x`. */
+  readonly inputs: readonly number[]
+  readonly columns: ReadonlyMap<string, readonly RowValue[]>
 }
 
 const members: ReadonlySet<string> = new Set(['id', 'parameters', 'inputs', 'outputs'])
@@ -35,6 +46,15 @@ const members: ReadonlySet<string> = new Set(['id', 'parameters', 'inputs', 'out
  * what a wide view adds to each answer.
  */
 const namesOutOfRangeMax = 10
+
+/** The names of both, as many as an answer tells. */
+export function namesOutOfRange(
+  sent: readonly string[] | undefined,
+  filled: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (filled === undefined) return sent
+  return [...(sent ?? []), ...filled].slice(0, namesOutOfRangeMax)
+}
 
 /**
  * Reads `body`, and `tensors` for the inputs whose values stand there. Throws E_USAGE, E_TENSOR_*
@@ -65,9 +85,9 @@ export function readInferBody(
     })
   }
   const binary = tensors === undefined ? undefined : tensorBytes(tensors)
-  const { rows, x, outOfRange } = readInputs(inputs, binary, reader, limits)
+  const { rows, x, outOfRange, gaps } = readInputs(inputs, binary, reader, limits)
   if (binary !== undefined) checkAllRead(binary)
-  return { id: id as string | undefined, rows, x, outOfRange, binaryOutput }
+  return { id: id as string | undefined, rows, x, outOfRange, binaryOutput, gaps }
 }
 
 function readInputs(
@@ -75,35 +95,38 @@ function readInputs(
   tensors: TensorBytes | undefined,
   reader: InputReader,
   limits: ServeLimits,
-): Pick<ReadRequest, 'rows' | 'x' | 'outOfRange'> {
+): Pick<ReadRequest, 'rows' | 'x' | 'outOfRange' | 'gaps'> {
   const { count, seen } = reader
   reader.stamp = reader.stamp === 0xffff_ffff ? 1 : reader.stamp + 1
   const stamp = reader.stamp
   let rows = -1
   let x: Float32Array | undefined
   let outOfRange: string[] | undefined
+  let columns: Map<string, readonly RowValue[]> | undefined
   for (const input of inputs) {
     if (!isObject(input)) {
       throw new MusterError('E_TENSOR_DATA', 'an input is not an object', { field: 'inputs' })
     }
+    const rowColumn = reader.rowColumns?.get(input.name as string)
+    if (rowColumn !== undefined) {
+      columns ??= new Map()
+      if (columns.has(rowColumn.name)) throw twice(rowColumn.name)
+      checkRowDatatype(rowColumn, input.datatype)
+      const values = isBinary(input) ? readBinaryRowColumn(input, tensors) : undefined
+      rows = sameRows(
+        rowColumn.name,
+        rowsOf(rowColumn.name, input, values ?? tensors, limits),
+        rows,
+      )
+      columns.set(rowColumn.name, values ?? readRowColumn(rowColumn, input.data as unknown[]))
+      continue
+    }
     const column = columnOf(input, inputs, reader)
     const name = input.name as string
-    if (seen[column] === stamp) {
-      throw new MusterError('E_TENSOR_DUPLICATE', `input \`${name}\` is given twice`, {
-        field: name,
-      })
-    }
+    if (seen[column] === stamp) throw twice(name)
     seen[column] = stamp
     checkDatatype(name, input.datatype)
-    const length = rowsOf(name, input, tensors, limits)
-    if (rows >= 0 && length !== rows) {
-      throw new MusterError(
-        'E_TENSOR_SHAPE',
-        `input \`${name}\` has ${length} rows, those before it have ${rows}`,
-        { field: name, hint: 'give every input the same number of rows' },
-      )
-    }
-    rows = length
+    rows = sameRows(name, rowsOf(name, input, tensors, limits), rows)
     // After the length of the data was seen to be what the shape says, so that no shape alone can
     // ask for memory.
     x ??= new Float32Array(rows * count)
@@ -114,8 +137,39 @@ function readInputs(
     outOfRange ??= []
     if (outOfRange.length < namesOutOfRangeMax) outOfRange.push(name)
   }
-  if (inputs.length < count) throw missing(reader, stamp)
-  return { rows, x: x!, outOfRange }
+  if (inputs.length - (columns?.size ?? 0) === count)
+    return { rows, x: x!, outOfRange, gaps: undefined }
+  const gaps = gapsOf(reader, stamp)
+  // With nothing sent, everything follows from the name: one row.
+  if (rows < 0) rows = 1
+  columns ??= new Map()
+  readShared(inputs, tensors, reader.sharedColumns, columns)
+  x ??= new Float32Array(rows * count)
+  return { rows, x, outOfRange, gaps: { inputs: gaps, columns } }
+}
+
+/** The inputs that were not sent. Throws E_TENSOR_MISSING unless all of them can be had. */
+function gapsOf(reader: InputReader, stamp: number): readonly number[] {
+  const gaps: number[] = []
+  for (let column = 0; column < reader.count; column++) {
+    if (reader.seen[column] === stamp) continue
+    if (reader.source?.follows[column] === undefined) throw missing(reader, stamp)
+    gaps.push(column)
+  }
+  return gaps
+}
+
+function twice(name: string): MusterError {
+  return new MusterError('E_TENSOR_DUPLICATE', `input \`${name}\` is given twice`, { field: name })
+}
+
+function sameRows(name: string, length: number, before: number): number {
+  if (before < 0 || length === before) return length
+  throw new MusterError(
+    'E_TENSOR_SHAPE',
+    `input \`${name}\` has ${length} rows, those before it have ${before}`,
+    { field: name, hint: 'give every input the same number of rows' },
+  )
 }
 
 function columnOf(
@@ -141,7 +195,7 @@ function columnOf(
 
 function missing(reader: InputReader, stamp: number): MusterError {
   const names = reader.signature.inputs
-    .filter((_, column) => reader.seen[column] !== stamp)
+    .filter((_, i) => reader.seen[i] !== stamp && reader.source?.follows[i] === undefined)
     .map(input => input.name)
   const listed = names.map(name => `\`${name}\``).join(', ')
   return new MusterError(
@@ -169,7 +223,7 @@ function checkDatatype(name: string, datatype: unknown): void {
 function rowsOf(
   name: string,
   input: Record<string, unknown>,
-  tensors: TensorBytes | undefined,
+  tensors: TensorBytes | readonly RowValue[] | undefined,
   limits: ServeLimits,
 ): number {
   const { shape, data } = input
@@ -187,7 +241,7 @@ function rowsOf(
     )
   }
   if (isBinary(input)) {
-    const values = countValues(name, input, tensors)
+    const values = isRead(tensors) ? tensors.length : countValues(name, input, tensors)
     if (values !== rows) {
       throw wrongSize(name, `has ${values} binary values, its shape says ${rows}`)
     }
@@ -200,6 +254,12 @@ function rowsOf(
     )
   }
   return rows
+}
+
+function isRead(
+  values: TensorBytes | readonly RowValue[] | undefined,
+): values is readonly RowValue[] {
+  return Array.isArray(values)
 }
 
 function checkLength(name: string, data: unknown, rows: number, limits: ServeLimits): void {
