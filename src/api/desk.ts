@@ -18,6 +18,7 @@ import type {
   ValidateAsk,
   WhyChain,
 } from '../contract/index.ts'
+import type { CatalogueDesk } from './catalogue-desk.ts'
 
 export type { After }
 
@@ -54,6 +55,8 @@ export interface ControlDesk {
    * plan's.
    */
   apply(id: string, digest: string | undefined): Promise<ApplyAnswer>
+
+  readonly catalogue: CatalogueDesk
 
   validate(ask: ValidateAsk): Promise<ValidateAnswer>
   doctor(): Promise<DoctorAnswer>

@@ -1,2 +1,3 @@
+export type { CatalogueDesk } from './catalogue-desk.ts'
 export type { ControlDesk } from './desk.ts'
 export { type ApiOptions, apiRoutes } from './routes.ts'

@@ -5,6 +5,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
 import { planRoutes, validateRoute } from './acts.ts'
+import { catalogueRoutes } from './catalogue.ts'
 import type { ControlDesk } from './desk.ts'
 import { documents, hidden } from './documents.ts'
 import { EventStreams } from './event-stream.ts'
@@ -42,6 +43,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           runReads(api, desk, streams)
           planRoutes(api, desk)
           validateRoute(api, desk)
+          catalogueRoutes(api, desk.catalogue)
           api.get('/openapi.json', hidden, () => scope.swagger())
         },
         { prefix: '/v1' },

@@ -1,5 +1,12 @@
 import type { z } from 'zod'
 import { MusterError } from '../base/errors.ts'
+import {
+  type CatalogueKind,
+  cataloguePage,
+  impactAnswer,
+  publishedView,
+  viewDiff,
+} from './catalogue.ts'
 import { type DoctorAnswer, doctorAnswer, type ValidateAsk, validateAnswer } from './checks.ts'
 import type { SortWord } from './lists.ts'
 import { modelRow, modelView, whyChain } from './models.ts'
@@ -95,6 +102,20 @@ export class ControlClient {
   }
   validate(ask: ValidateAsk) {
     return this.#post('/validate', ask, validateAnswer)
+  }
+  features(
+    ask: PageWords & { query?: string; name?: string; kind?: CatalogueKind; owner?: string } = {},
+  ) {
+    return this.#get(`/features${queryOf(ask)}`, cataloguePage)
+  }
+  publishedView(id: string) {
+    return this.#get(`/features/views/${encodeURIComponent(id)}`, publishedView)
+  }
+  viewDiff(from: string, to: string) {
+    return this.#get(`/features/diff${queryOf({ from, to })}`, viewDiff)
+  }
+  impact(ask: PageWords & { of: string }) {
+    return this.#get(`/impact${queryOf(ask)}`, impactAnswer)
   }
   doctor(): Promise<DoctorAnswer> {
     return this.#get('/doctor', doctorAnswer)

@@ -1,4 +1,22 @@
 export {
+  type CatalogueAsk,
+  type CatalogueEntry,
+  type CatalogueKind,
+  type CataloguePage,
+  catalogueKinds,
+  cataloguePage,
+  catalogueQuery,
+  diffQuery,
+  type ImpactAnswer,
+  type ImpactAsk,
+  impactAnswer,
+  impactQuery,
+  type PublishedViewAnswer,
+  publishedView,
+  type ViewDiff,
+  viewDiff,
+} from './catalogue.ts'
+export {
   type Check,
   check,
   type DoctorAnswer,

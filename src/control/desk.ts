@@ -17,15 +17,18 @@ import {
 } from '../reconcile/index.ts'
 import { countDocuments } from '../spec/index.ts'
 import { readPlanHead, readRun, type Sql, targetPlan } from '../store/index.ts'
+import { cataloguePageOf } from './catalogue.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
 import { exportModel } from './export.ts'
+import { impact } from './impact.ts'
 import { modelView } from './model-view.ts'
 import { modelsPage } from './models.ts'
 import { planById, planMembersPage, plansPage, planView } from './plans.ts'
 import { runsPage, runView } from './runs.ts'
 import { summary } from './summary.ts'
+import { publishedViewOf, viewDiffOf } from './view-versions.ts'
 import { why } from './why.ts'
 
 async function plan(ask: PlanAsk, parts: DeskParts): Promise<PlanView> {
@@ -93,6 +96,12 @@ export function openDesk(parts: DeskParts): ControlDesk {
     planById: id => planById(store, id),
     planMembers: (id, ask) => planMembersPage(store, id, ask),
     apply: (id, digest) => applyPlan(id, digest, parts),
+    catalogue: {
+      features: ask => cataloguePageOf(parts, ask),
+      publishedView: id => publishedViewOf(store, id),
+      viewDiff: (from, to) => viewDiffOf(parts, from, to),
+      impact: ask => impact(parts, ask),
+    },
     validate: ask => validate(ask, parts),
     doctor: () => doctor(parts),
     events: ask => events(ask, parts),

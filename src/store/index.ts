@@ -6,6 +6,7 @@ export {
 } from './adopt.ts'
 export { checkDatabaseUrl } from './database-refusal.ts'
 export { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from './embedded.ts'
+export { type Erasure, eraseSnapshots, standingSnapshots } from './erased-snapshots.ts'
 export {
   addLooseFiles,
   claimFiles,
@@ -70,6 +71,7 @@ export {
   type QueuedStep,
   type QueueOptions,
 } from './queue.ts'
+export { addReleasedRows, type ReleasedRows, readReleasedRows } from './released-rows.ts'
 export {
   countRoutes,
   type EnvironmentRecord,
@@ -108,6 +110,7 @@ export {
   recordCommit,
   snapshotLeft,
 } from './source-commits.ts'
+export { type SourceFreshness, sourceFreshness } from './source-freshness.ts'
 export { currentSpec, readSpec, recordSpec, type SpecRevision } from './specs.ts'
 export type { Sql, Transactions } from './sql.ts'
 export { type Ownership, ownerOf, ownStateFolder } from './state-folder.ts'

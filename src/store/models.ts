@@ -8,6 +8,8 @@ export interface ModelFilter {
   readonly under?: string | undefined
   readonly states?: readonly ModelState[] | undefined
   readonly blueprint?: string | undefined
+  /** Of any of these. */
+  readonly blueprints?: readonly string[] | undefined
   readonly levels?: readonly Role[] | undefined
   readonly depth?: number | undefined
   readonly reasons?: readonly string[] | undefined
@@ -38,7 +40,7 @@ function conditionOf(filter: ModelFilter): Condition {
   const values: unknown[] = []
   const terms: string[] = ['true']
   const give = (value: unknown) => `$${values.push(value)}`
-  const { under, states, blueprint, levels, depth, reasons, rows, text } = filter
+  const { under, states, blueprint, blueprints, levels, depth, reasons, rows, text } = filter
   if (under !== undefined) {
     // `/` follows `.`: everything below a name is one range of the index.
     const [name, from, to] = [give(under), give(`${under}.`), give(`${under}/`)]
@@ -46,6 +48,7 @@ function conditionOf(filter: ModelFilter): Condition {
   }
   if (states) terms.push(`m.state = any (${give(states)})`)
   if (blueprint !== undefined) terms.push(`m.blueprint = ${give(blueprint)}`)
+  if (blueprints) terms.push(`m.blueprint = any (${give(blueprints)})`)
   if (levels) terms.push(`${roleSql} = any (${give(levels)})`)
   if (depth !== undefined) terms.push(`m.depth = ${give(depth)}`)
   if (reasons) terms.push(`m.reason = any (${give(reasons)})`)

@@ -15,6 +15,7 @@ import {
   type StepRow,
   selectModels,
 } from '../../src/contract/index.ts'
+import { memoryCatalogue } from './memory-catalogue.ts'
 
 /*
  * A control desk that holds a small fleet in memory: what tests of `api/` and `cli/` put behind a
@@ -342,6 +343,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
       const runs = [{ id: 'r-7', blueprint: 'route-late', members: 8 }]
       return { plan: id, state: 'adopted' as const, runs, retired: 0 }
     },
+    catalogue: memoryCatalogue(),
     validate: async () => ({ valid: true, documents: 6, problems: [] }),
     doctor: async () => ({
       ok: true,
