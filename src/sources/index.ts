@@ -1,16 +1,18 @@
 export { type Connection, Connections, readConnections } from './connections.ts'
 export { stabilityIndex } from './drift.ts'
 export { type Checked, checkExpectations, expectationDigest, freshness } from './expectations.ts'
-export { emptySnapshot, type KeptParts, keptSnapshotOf } from './kept-snapshot.ts'
 export { type KeptShape, keptShape } from './kept-shape.ts'
-export { filesOf, type Places } from './locate.ts'
+export { emptySnapshot, type KeptParts, keptSnapshotOf } from './kept-snapshot.ts'
+export type { Places } from './locate.ts'
 export {
   columnsOfParquet,
+  digestOfPath,
   fileColumns,
   type WrittenFile,
   writeFile,
   writePartitions,
 } from './partitions.ts'
+export { type RowsBeyond, readBeyond } from './postgres-cursor.ts'
 export { ownColumns, profileOf, quantileLevels } from './profile.ts'
 export { placeColumn, type RowsFile, type RowsFormat, readRows } from './read-rows.ts'
 export { defineSource, pathsOf, rowNumber } from './relation.ts'

@@ -2,9 +2,9 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MusterError } from '../base/errors.ts'
-import { DataFault } from '../engine/index.ts'
 import type { DeclaredAt, SourceSpec } from '../spec/index.ts'
 import type { Connections } from './connections.ts'
+import { locationAt, sourceFault } from './declared-at.ts'
 
 /** A data file that a source names. */
 export interface LocatedFile {
@@ -39,8 +39,8 @@ export async function locateFiles(source: SourceSpec, at: Places): Promise<reado
   for (const { path, real } of found) {
     const format = formatOf(path, source)
     if (format === undefined) {
-      throw refusal(
-        filesOf(source),
+      throw sourceFault(
+        locationAt(source),
         `\`${path}\` is neither .parquet nor .csv`,
         'say format: parquet or csv',
       )
@@ -48,24 +48,14 @@ export async function locateFiles(source: SourceSpec, at: Places): Promise<reado
     files.set(path, { path, real, format })
   }
   if (files.size === 0)
-    throw refusal(filesOf(source), 'no file matches', 'check the path and its endings')
+    throw sourceFault(locationAt(source), 'no file matches', 'check the path and its endings')
   return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-function formatOf(path: string, source: SourceSpec): 'parquet' | 'csv' | undefined {
+export function formatOf(path: string, source: SourceSpec): 'parquet' | 'csv' | undefined {
   if (source.format !== 'by-ending') return source.format
   if (/\.(?:parquet|pq)$/i.test(path)) return 'parquet'
   return /\.csv$/i.test(path) ? 'csv' : undefined
-}
-
-/** Where a source says which files it has; `index` of those it lists. */
-export function filesOf({ name, location }: SourceSpec, index?: number): DeclaredAt {
-  const path = 'npm' in location ? ['npm'] : index === undefined ? ['files'] : ['files', index]
-  return { kind: 'Source', name, path }
-}
-
-function refusal(at: DeclaredAt, detail: string, hint: string): DataFault {
-  return new DataFault(at, 'E_SOURCE', detail, { hint })
 }
 
 interface Found {
@@ -82,10 +72,10 @@ async function inPackage(
   fleetFolder: string,
   source: SourceSpec,
 ): Promise<Found> {
-  const at = filesOf(source)
+  const at = locationAt(source)
   const parts = location.split('/')
   if (parts.some(part => part === '..' || part === '.' || part === '')) {
-    throw refusal(at, `\`${location}\` is not a path inside a package`, 'leave out . and ..')
+    throw sourceFault(at, `\`${location}\` is not a path inside a package`, 'leave out . and ..')
   }
   const packageName = parts.slice(0, location.startsWith('@') ? 2 : 1).join('/')
   const starts = [fleetFolder, dirname(fileURLToPath(import.meta.url))]
@@ -100,7 +90,7 @@ async function inPackage(
       if (dirname(folder) === folder) break
     }
   }
-  throw refusal(
+  throw sourceFault(
     at,
     `there is no \`${location}\` in node_modules`,
     `install the package: npm install ${packageName}`,
@@ -116,15 +106,15 @@ async function inFolders(
   const outside = await realRoots(at.dataRoots ?? [])
   const found: Found[] = []
   for (const [index, pattern] of patterns.entries()) {
-    const declared = filesOf(source, index)
+    const declared = locationAt(source, index)
     if (pattern.split(/[/\\]/).includes('..') || pattern.includes('\0')) {
-      throw refusal(declared, `\`${pattern}\` leaves the folder of the fleet`, 'leave out ..')
+      throw sourceFault(declared, `\`${pattern}\` leaves the folder of the fleet`, 'leave out ..')
     }
     const start = isAbsolute(pattern) ? sep : at.fleetFolder
     const segments = pattern.split('/').filter(part => part !== '' && part !== '.')
     const paths = await expand(start, segments)
     if (paths.length === 0) {
-      throw refusal(declared, `there is no \`${pattern}\``, 'check the path and its endings')
+      throw sourceFault(declared, `there is no \`${pattern}\``, 'check the path and its endings')
     }
     for (const path of paths) {
       const allowed = isAbsolute(pattern) ? outside : fleet
@@ -159,12 +149,12 @@ async function filesAt(
   if (!about.allowed.some(root => isInside(root, real))) {
     const hint =
       'put the file into the folder of the fleet, or start Muster with MUSTER_DATA_ROOTS=/its/folder'
-    throw refusal(about.declared, `\`${shown}\` lies outside the folder of the fleet`, hint)
+    throw sourceFault(about.declared, `\`${shown}\` lies outside the folder of the fleet`, hint)
   }
   const facts = await stat(real)
   if (facts.isFile()) return [{ path: shown, real }]
   if (!facts.isDirectory()) {
-    throw refusal(about.declared, `\`${shown}\` is not a file`, 'name a file')
+    throw sourceFault(about.declared, `\`${shown}\` is not a file`, 'name a file')
   }
   const found: Found[] = []
   for (const entry of (await readdir(real)).sort()) {

@@ -1,6 +1,4 @@
-import { constants } from 'node:fs'
-import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
 import { type Digest, digestOfValue } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import {
@@ -16,25 +14,21 @@ import {
   readExpression,
 } from '../engine/index.ts'
 import type { Blobs, Snapshot, SnapshotFile } from '../fleet/index.ts'
-import type { DeclaredAt, SourceSpec } from '../spec/index.ts'
+import type { SourceSpec } from '../spec/index.ts'
+import type { Connections } from './connections.ts'
+import { columnAt, locationAt } from './declared-at.ts'
 import { csvFacts, type FileFacts, parquetFacts } from './file-facts.ts'
-import { filesOf, type LocatedFile, locateFiles, type Places } from './locate.ts'
+import { locateFiles, type Places } from './locate.ts'
+import { readTable } from './postgres.ts'
+import { postgresOf } from './postgres-session.ts'
 import { defineSource } from './relation.ts'
-
-/*
- * A snapshot copies the bytes first and looks at the copy only: what changes in the meantime
- * changes the next snapshot, never this one.
- */
-
-interface StoredFile extends LocatedFile {
-  readonly digest: Digest
-  readonly sizeBytes: number
-}
+import { storeObjects } from './s3.ts'
+import { type StoredFile, storeFile } from './stored-files.ts'
 
 /**
- * Copies the files of a source into blobs and says what they hold. Taking it twice gives one
- * snapshot. Throws a DataFault: E_SOURCE, E_DATA_CORRUPT, E_CSV_LINE, E_DATA_SCHEMA, or what the
- * SQL of `eventTime` deserves.
+ * Copies what a source has, but for one whose rows Muster keeps, into blobs and says what they
+ * hold. Taking it twice gives one snapshot. Throws a DataFault: E_SOURCE, E_DATA_CORRUPT,
+ * E_CSV_LINE, E_DATA_SCHEMA, of a query E_SQL_*, or what the SQL of `eventTime` deserves.
  */
 export async function takeSnapshot(
   source: SourceSpec,
@@ -43,7 +37,7 @@ export async function takeSnapshot(
   try {
     return await snapshotOf(source, places)
   } catch (error) {
-    throw faultAt(filesOf(source), error)
+    throw faultAt(locationAt(source), error)
   }
 }
 
@@ -52,8 +46,7 @@ async function snapshotOf(
   places: Places & { readonly blobs: Blobs },
 ): Promise<Snapshot> {
   const { blobs } = places
-  const stored: StoredFile[] = []
-  for (const file of await locateFiles(source, places)) stored.push(await storeFile(file, blobs))
+  const stored = await storeAll(source, places)
   const paths = new Map<string, string>()
   for (const file of stored) paths.set(file.digest, await blobs.path(file.digest))
   await using engine = await openEngine({
@@ -83,37 +76,27 @@ async function snapshotOf(
   return { ...whole, id, ...range }
 }
 
-/**
- * Digests of files seen before in this process, by what `stat` says of them, so that nothing is
- * read twice.
- */
-const digestsSeen = new Map<string, Digest>()
+async function storeAll(
+  source: SourceSpec,
+  places: Places & { readonly blobs: Blobs },
+): Promise<readonly StoredFile[]> {
+  const { blobs, connections } = places
+  if ('postgres' in source.location) return [await storeTable(source, connections, blobs)]
+  if ('s3' in source.location) return storeObjects(source, connections, blobs)
+  const stored: StoredFile[] = []
+  for (const file of await locateFiles(source, places)) stored.push(await storeFile(file, blobs))
+  return stored
+}
 
-async function storeFile(file: LocatedFile, blobs: Blobs): Promise<StoredFile> {
-  const facts = await stat(file.real, { bigint: true })
-  const sizeBytes = Number(facts.size)
-  if (sizeBytes === 0) {
-    const hint = 'write the file again from where it came'
-    throw new MusterError('E_DATA_CORRUPT', `\`${file.path}\` is empty`, { field: file.path, hint })
-  }
-  const seenAs = [file.real, facts.size, facts.mtimeNs, facts.ctimeNs, facts.ino].join('|')
-  const before = digestsSeen.get(seenAs)
-  if (before !== undefined && (await blobs.has(before))) {
-    return { ...file, digest: before, sizeBytes }
-  }
-  const folder = await mkdtemp(join(blobs.scratch, 'snapshot-'))
-  try {
-    const copy = join(folder, 'copy')
-    await copyFile(file.real, copy, constants.COPYFILE_FICLONE)
-    const copied = (await stat(copy)).size
-    const digest = await blobs.putFile(copy)
-    const after = await stat(file.real, { bigint: true })
-    const unchanged = after.mtimeNs === facts.mtimeNs && after.ctimeNs === facts.ctimeNs
-    if (unchanged && copied === sizeBytes) digestsSeen.set(seenAs, digest)
-    return { ...file, digest, sizeBytes: copied }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+async function storeTable(
+  source: SourceSpec,
+  connections: Connections,
+  blobs: Blobs,
+): Promise<StoredFile> {
+  await using written = await readTable(source, connections, blobs)
+  const { size: sizeBytes } = await stat(written.path)
+  const { table = 'query' } = postgresOf(source)
+  return { path: table, format: 'parquet', digest: await blobs.putFile(written.path), sizeBytes }
 }
 
 const factsSeen = new Map<string, FileFacts>()
@@ -136,7 +119,7 @@ async function factsOf(
 }
 
 /** Declared types as DuckDB spells them, so that `int8` and `BIGINT` are one. */
-async function declaredTypes(
+export async function declaredTypes(
   engine: Engine,
   source: SourceSpec,
 ): Promise<Readonly<Record<string, string>>> {
@@ -148,7 +131,7 @@ async function declaredTypes(
       const [described] = await engine.describe(`select cast(null as ${type}) as value`)
       types[name] = described!.type
     } catch (cause) {
-      const place = columnOf(source, name)
+      const place = columnAt(source, name)
       throw new DataFault(place, 'E_DATA_SCHEMA', `\`${type}\` is not a type`, {
         hint: 'use a type of DuckDB: BIGINT, DOUBLE, VARCHAR, BOOLEAN, DATE, TIMESTAMP',
         cause,
@@ -156,10 +139,6 @@ async function declaredTypes(
     }
   }
   return types
-}
-
-function columnOf({ name }: SourceSpec, column: string): DeclaredAt {
-  return { kind: 'Source', name, path: ['columns', column] }
 }
 
 function checkSame(
@@ -189,7 +168,7 @@ function checkSame(
   if (differences.length === 0) return
   const more = differences.length > 5 ? `; and ${differences.length - 5} more` : ''
   throw new DataFault(
-    filesOf(source),
+    locationAt(source),
     'E_DATA_SCHEMA',
     `\`${other.path}\`: ${differences.slice(0, 5).join('; ')}${more}`,
     { hint: 'write all files of a source with the same columns, or make two sources' },
@@ -213,8 +192,8 @@ function checkDeclared(
   }
   if (first === undefined) return
   const shown = columns.slice(0, 20).map(c => `${c.name} ${c.type}`)
-  throw new DataFault(columnOf(source, first), 'E_DATA_SCHEMA', differences.join('; '), {
-    hint: `the files have ${shown.join(', ')}${columns.length > 20 ? ', ...' : ''}`,
+  throw new DataFault(columnAt(source, first), 'E_DATA_SCHEMA', differences.join('; '), {
+    hint: `it has ${shown.join(', ')}${columns.length > 20 ? ', ...' : ''}`,
   })
 }
 
