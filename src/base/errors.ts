@@ -53,6 +53,7 @@ export const errorCodes = {
   E_EVENT_TIME: { status: 422, title: 'a row cannot have happened then' },
   E_IDEMPOTENCY: { status: 422, title: 'the key was used for other content' },
   E_SNAPSHOT_ERASED: { status: 410, title: 'rows were erased from this snapshot' },
+  E_EXPECTATION: { status: 422, title: 'the data is not what is expected of it' },
   E_SQL_STATEMENT: { status: 400, title: 'the expression is not one SQL expression' },
   E_SQL_FORBIDDEN: { status: 403, title: 'the expression reaches outside its data' },
   E_SQL_TIMEOUT: { status: 422, title: 'the query ran past its time' },

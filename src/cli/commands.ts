@@ -26,6 +26,10 @@ const model: ArgumentFacts = {
   required: true,
   help: 'a model: route-late.ATL.LGA',
 }
+const asOf: OptionFacts = {
+  flags: '--as-of <time>',
+  help: 'on the data as it was recorded then: 2026-11-01T08:00:00Z',
+}
 const watch: OptionFacts = { flags: '--watch', help: 'follow until it ends' }
 const port: OptionFacts = { flags: '--port <n>', help: 'port on 127.0.0.1 (default: 7077)' }
 
@@ -114,6 +118,7 @@ const change: readonly CommandFacts[] = [
       { flags: '--list', help: 'every member, not only the counts' },
       { flags: '--out <file>', help: 'write id and digest of the plan, for `muster apply FILE`' },
       { flags: '--against <plan>', help: 'show how it differs from an earlier plan' },
+      asOf,
       { flags: '--exit-code', help: 'exit with 5 when there are changes' },
     ],
     examples: [
@@ -140,7 +145,7 @@ const change: readonly CommandFacts[] = [
         files: true,
       },
     ],
-    options: [{ flags: '--no-wait', help: 'return as soon as the plan is adopted' }],
+    options: [{ flags: '--no-wait', help: 'return as soon as the plan is adopted' }, asOf],
     examples: [
       { call: 'muster apply', does: 'plan this folder and do it' },
       { call: 'muster apply p-81', does: 'exactly that plan, or exit 4 if the world has moved' },

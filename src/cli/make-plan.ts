@@ -2,6 +2,7 @@ import { MusterError } from '../base/errors.ts'
 import type { ControlClient, PlanMember, PlanView } from '../contract/index.ts'
 import type { Call } from './command.ts'
 import { problemsOf, readFleetFolder, showProblems } from './fleet-folder.ts'
+import { readTime } from './numbers.ts'
 import { waiting } from './waiting.ts'
 
 /** Plans a folder, or prints its faults and gives undefined. */
@@ -16,7 +17,12 @@ export async function makePlan(
     return undefined
   }
   try {
-    const asked = client.plan({ files: [...files], fleetFolder: path })
+    const asOf = readTime(call.text('asOf'), '--as-of')
+    const asked = client.plan({
+      files: [...files],
+      fleetFolder: path,
+      ...(asOf === undefined ? {} : { asOf }),
+    })
     return await waiting(call, 'reading the data and comparing the fleet', asked)
   } catch (error) {
     const found = problemsOf(error)

@@ -30,6 +30,17 @@ export const validateAnswer = z.object({
   valid: z.boolean(),
   documents: count,
   problems: z.array(specProblem),
+  findings: z
+    .array(
+      z.object({
+        source: z.string(),
+        onFail: z.enum(['quarantine', 'warn']),
+        expected: z.string(),
+        because: z.string(),
+        count,
+      }),
+    )
+    .describe('What is expected of the data, does not hold, and stops nothing.'),
 })
 export type ValidateAnswer = z.infer<typeof validateAnswer>
 

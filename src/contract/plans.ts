@@ -15,6 +15,7 @@ export const planAsk = z.strictObject({
     .max(4_000)
     .optional()
     .describe('Absolute path of the fleet on the machine of the server, where its data files are.'),
+  asOf: isoTime.optional().describe('Plan on the data as it was recorded then.'),
 })
 export type PlanAsk = z.infer<typeof planAsk>
 

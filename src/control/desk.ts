@@ -1,21 +1,9 @@
 import type { ControlDesk } from '../api/index.ts'
+import type { Clock } from '../base/clock.ts'
+import { MusterError } from '../base/errors.ts'
 import type { ModelName, PlanId, RunId } from '../base/ids.ts'
-import type {
-  ApplyAnswer,
-  PlanAsk,
-  PlanView,
-  ValidateAnswer,
-  ValidateAsk,
-} from '../contract/index.ts'
-import {
-  apply,
-  propose,
-  readDeclared,
-  refuseEditedViews,
-  SpecRefused,
-  takeDeclared,
-} from '../reconcile/index.ts'
-import { countDocuments } from '../spec/index.ts'
+import type { ApplyAnswer, PlanAsk, PlanView } from '../contract/index.ts'
+import { apply, propose } from '../reconcile/index.ts'
 import { readPlanHead, readRun, type Sql, targetPlan } from '../store/index.ts'
 import { cataloguePageOf } from './catalogue.ts'
 import type { DeskParts } from './desk-parts.ts'
@@ -28,6 +16,7 @@ import { modelsPage } from './models.ts'
 import { planById, planMembersPage, plansPage, planView } from './plans.ts'
 import { runsPage, runView } from './runs.ts'
 import { summary } from './summary.ts'
+import { validate } from './validate.ts'
 import { publishedViewOf, viewDiffOf } from './view-versions.ts'
 import { why } from './why.ts'
 
@@ -35,8 +24,19 @@ async function plan(ask: PlanAsk, parts: DeskParts): Promise<PlanView> {
   const proposal = await propose(ask.files, {
     ...parts,
     fleetFolder: ask.fleetFolder ?? parts.fleetFolder,
+    ...(ask.asOf === undefined ? {} : { asOf: pastTime(ask.asOf, parts.clock) }),
   })
   return planView(parts.store, proposal.plan, proposal.declared.spec)
+}
+
+/** A time that has been: what will be true is in no history. */
+function pastTime(text: string, clock: Clock): Date {
+  const time = new Date(text)
+  if (time <= clock.now()) return time
+  throw new MusterError('E_QUERY', `${text} is not past`, {
+    field: 'asOf',
+    hint: 'name a past time',
+  })
 }
 
 async function applyPlan(
@@ -63,21 +63,6 @@ async function applyPlan(
 async function areFinished(sql: Sql, runs: readonly { readonly id: RunId }[]): Promise<boolean> {
   const records = await Promise.all(runs.map(run => readRun(sql, run.id)))
   return records.every(run => run?.state === 'done')
-}
-
-async function validate(ask: ValidateAsk, parts: DeskParts): Promise<ValidateAnswer> {
-  const documents = ask.files.reduce((sum, file) => sum + countDocuments(file.text), 0)
-  try {
-    if (ask.fleetFolder === undefined) readDeclared(ask.files, parts)
-    else {
-      const declared = await takeDeclared(ask.files, { ...parts, fleetFolder: ask.fleetFolder })
-      await refuseEditedViews(declared, parts.store)
-    }
-    return { valid: true, documents, problems: [] }
-  } catch (error) {
-    if (!(error instanceof SpecRefused)) throw error
-    return { valid: false, documents, problems: [...error.problems] }
-  }
 }
 
 /** The control API's answers, from what is recorded. */

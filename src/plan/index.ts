@@ -1,3 +1,4 @@
+export { type HeldBack, missingSources } from './held.ts'
 export {
   type Impact,
   type ImpactOf,

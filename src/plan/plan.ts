@@ -13,6 +13,7 @@ import {
 } from '../fleet/index.ts'
 import type { BlueprintSpec, FleetSpec } from '../spec/index.ts'
 import { type Draft, Drafts } from './draft.ts'
+import { type HeldBack, heldNotes, isWaiting } from './held.ts'
 import { Need, type PlannedModel } from './need.ts'
 import type { Why } from './reason.ts'
 import { recipesOf } from './recipe.ts'
@@ -41,8 +42,12 @@ export interface ToPlan {
   readonly members: ReadonlyMap<string, MemberList>
   /** By source. */
   readonly snapshots: ReadonlyMap<string, Pick<Snapshot, 'id'>>
+  /** Sources whose newest data is not what is trained on. */
+  readonly held?: ReadonlyMap<string, HeldBack>
   readonly recorded: Recorded
   readonly now: Date
+  /** The data is that of this time, not of now. */
+  readonly asOf?: Date | undefined
 }
 
 function newEnvironmentOf(blueprint: BlueprintSpec, recorded: Recorded): Why | undefined {
@@ -88,6 +93,11 @@ function planBlueprint(
   return declared
 }
 
+/** Members of a blueprint that waits for its data: as many as there are, and all stay. */
+function standing(models: Iterable<PlannedModel>): number {
+  return [...models].filter(model => model.state !== 'retired').length
+}
+
 function retireBlueprint(name: string, models: Iterable<PlannedModel>, drafts: Drafts): void {
   const gone: Why = { reason: 'not-declared', because: `blueprint ${name} is no longer declared` }
   for (const model of models) {
@@ -113,8 +123,11 @@ function inOrder(a: Draft, b: Draft): number {
 }
 
 function notesOf(input: ToPlan, groups: readonly PlanGroup[]): readonly string[] {
-  const notes: string[] = []
-  for (const blueprint of sorted(input.spec.blueprints)) {
+  const { spec, members, snapshots, held = new Map(), asOf } = input
+  const notes = [...heldNotes({ spec, members, held })]
+  if (asOf !== undefined) notes.unshift(`the data is as it was at ${asOf.toISOString()}`)
+  for (const blueprint of sorted(spec.blueprints)) {
+    if (isWaiting(blueprint, spec, snapshots)) continue
     const own = groups.filter(
       g => g.blueprint === blueprint.name && g.expectedSeconds !== undefined,
     )
@@ -124,7 +137,7 @@ function notesOf(input: ToPlan, groups: readonly PlanGroup[]): readonly string[]
       const words = `${blueprint.name} is expected to train for ${aboutDuration(expected)}`
       notes.push(`${words}, over its budget of ${budget} s`)
     }
-    const leaves = input.members.get(blueprint.name)?.levels[blueprint.key.length]?.keys.length ?? 0
+    const leaves = members.get(blueprint.name)?.levels[blueprint.key.length]?.keys.length ?? 0
     if (leaves === 0) {
       const key = blueprint.key.join('.')
       notes.push(`${blueprint.name}: no ${key} has ${countOf(blueprint.members.atLeast, 'row')}`)
@@ -150,13 +163,17 @@ function digestOfPlan(plan: Pick<Plan, 'fleet' | 'base' | 'groups' | 'totals' | 
 /**
  * The difference of the whole fleet between declared and recorded, each member with its reason.
  * Pure: the same input gives the same digest. A blueprint without a member list counts as declaring
- * none.
+ * none, unless it waits for a source of which there is no snapshot: then nothing is done with it.
  */
 export function planFleet(input: ToPlan): Omit<Plan, 'id'> {
   const { spec, members, snapshots, recorded, now } = input
   const drafts = new Drafts()
   let declared = 0
   for (const blueprint of sorted(spec.blueprints)) {
+    if (isWaiting(blueprint, spec, snapshots)) {
+      declared += standing(recorded.models.get(blueprint.name) ?? [])
+      continue
+    }
     const list = members.get(blueprint.name) ?? { levels: [] }
     declared += planBlueprint(blueprint, list, input, drafts)
   }

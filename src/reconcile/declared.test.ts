@@ -2,11 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { DataFault } from '../engine/index.ts'
 import type { Blobs } from '../fleet/index.ts'
+import type { TakenSource } from '../intake/index.ts'
 import { openBlobs } from '../registry/index.ts'
-import { readConnections } from '../sources/index.ts'
-import { renderEach } from '../spec/index.ts'
-import { SpecRefused, takeDeclared } from './declared.ts'
+import { readConnections, takeSnapshot } from '../sources/index.ts'
+import { renderEach, type SpecFile } from '../spec/index.ts'
+import { bindDeclared, readDeclared, SpecRefused } from './declared.ts'
 
 let folder: string
 let outside: string
@@ -64,6 +66,24 @@ spans: { train: 2001-01-01, judge: 2001-01-02 }
 gates: { good: evidence.rmse < 10.0 }
 `
 
+/** Binds declarations to their data, which is only read. */
+async function bind(files: readonly SpecFile[], dataRoots: readonly string[]): Promise<void> {
+  const connections = readConnections({})
+  const at = { fleetFolder: folder, blobs, dataRoots, connections }
+  const read = readDeclared(files, { dataRoots })
+  const taken: TakenSource[] = []
+  for (const source of read.spec.sources.values()) {
+    const of = { source, commit: undefined, findings: [] }
+    taken.push(
+      await takeSnapshot(source, at).then(
+        snapshot => ({ ...of, snapshot }),
+        (fault: DataFault) => ({ ...of, snapshot: undefined, fault }),
+      ),
+    )
+  }
+  await bindDeclared(read, taken, blobs)
+}
+
 /** What is refused when `from` stands as `to`: each problem as people see it. */
 async function refusals(
   changes: Readonly<Record<string, string>>,
@@ -75,12 +95,7 @@ async function refusals(
     text = text.replace(from, to)
   }
   const files = [{ path: 'muster.yaml', text }]
-  const refused = await takeDeclared(files, {
-    fleetFolder: folder,
-    blobs,
-    dataRoots,
-    connections: readConnections({}),
-  }).then(
+  const refused = await bind(files, dataRoots).then(
     () => undefined,
     error => error,
   )

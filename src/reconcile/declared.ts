@@ -4,7 +4,7 @@ import { DataFault } from '../engine/index.ts'
 import { checkFeatures } from '../features/index.ts'
 import type { Blobs, Snapshot } from '../fleet/index.ts'
 import { checkGates } from '../gate/index.ts'
-import { type Connections, takeSnapshot } from '../sources/index.ts'
+import type { Held, TakenSource } from '../intake/index.ts'
 import {
   type DeclarationProblem,
   type FeatureViewSpec,
@@ -41,9 +41,12 @@ export interface ReadSpec {
   readonly locate: Locate
 }
 
-/** With the data that they stand on at this moment. */
+/** With the data that they stand on. */
 export interface Declared extends ReadSpec {
+  /** What may be trained on, by source; nothing of a source of which nothing was ever accepted. */
   readonly snapshots: ReadonlyMap<string, Snapshot>
+  /** Sources whose newest data is not what is trained on, with the reason. */
+  readonly held: ReadonlyMap<string, Held>
 }
 
 /** The spec of `files`; throws SpecRefused with all problems, or else with all those of gates. */
@@ -61,32 +64,41 @@ export function sourcesOfView(spec: FleetSpec, view: FeatureViewSpec): readonly 
 }
 
 /**
- * Takes the snapshots of all sources and binds every expression against them. Throws SpecRefused
- * with every source that cannot be read, or else with every expression that does not fit.
+ * Binds every expression against the data that was taken. Throws SpecRefused with every source that
+ * could not be looked at, or else with every expression that does not fit. What reads a source of
+ * which there is nothing is not bound: it waits.
  */
-export async function takeDeclared(
-  files: readonly SpecFile[],
-  at: {
-    readonly fleetFolder: string
-    readonly dataRoots?: readonly string[]
-    readonly connections: Connections
-    readonly blobs: Blobs
-  },
+export async function bindDeclared(
+  { spec, locate }: ReadSpec,
+  taken: readonly TakenSource[],
+  blobs: Blobs,
 ): Promise<Declared> {
-  const { spec, locate } = readDeclared(files, at)
-  const snapshots = new Map<string, Snapshot>()
-  const faults: DeclarationProblem[] = []
-  for (const source of spec.sources.values()) {
-    try {
-      snapshots.set(source.name, await takeSnapshot(source, at))
-    } catch (error) {
-      faults.push(faultIn(error, locate))
-    }
-  }
+  const faults = taken.flatMap(({ fault }) => (fault === undefined ? [] : faultIn(fault, locate)))
   if (faults.length > 0) throw new SpecRefused(faults)
-  const problems = await checkFeatures(spec, snapshots, at.blobs)
+  const snapshots = new Map<string, Snapshot>()
+  const held = new Map<string, Held>()
+  for (const of of taken) {
+    if (of.snapshot !== undefined) snapshots.set(of.source.name, of.snapshot)
+    if (of.held !== undefined) held.set(of.source.name, of.held)
+  }
+  const problems = await checkFeatures(withData(spec, snapshots), snapshots, blobs)
   if (problems.length > 0) throw new SpecRefused(problems.map(p => problemAt(locate, p)))
-  return { spec, locate, snapshots }
+  return { spec, locate, snapshots, held }
+}
+
+/** The part of a fleet that reads no source without a snapshot. */
+function withData(spec: FleetSpec, snapshots: ReadonlyMap<string, Snapshot>): FleetSpec {
+  const has = (source: string) => snapshots.has(source)
+  const { sources, groups, views, blueprints } = spec
+  if ([...sources.keys()].every(has)) return spec
+  const read = new Map([...views].filter(([, view]) => sourcesRead(view, groups).every(has)))
+  return {
+    ...spec,
+    sources: new Map([...sources].filter(([name]) => has(name))),
+    groups: new Map([...groups].filter(([, group]) => has(group.source))),
+    views: read,
+    blueprints: new Map([...blueprints].filter(([, { view }]) => read.has(view))),
+  }
 }
 
 /** A fault of the data as a problem of what declares it; throws what is none. */

@@ -1,5 +1,4 @@
 import { must } from '../base/assert.ts'
-import type { Clock } from '../base/clock.ts'
 import { type Digest, digestOfValue } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import { countMembers } from '../features/index.ts'
@@ -10,8 +9,8 @@ import {
   putJson,
   type RunWork,
 } from '../fleet/index.ts'
-import { planFleet, type Recorded, recipesOf } from '../plan/index.ts'
-import type { Connections } from '../sources/index.ts'
+import { type IntakeAt, takeSources } from '../intake/index.ts'
+import { missingSources, planFleet, type Recorded, recipesOf } from '../plan/index.ts'
 import { type BlueprintSpec, problemAt, type SpecFile } from '../spec/index.ts'
 import {
   currentSpec,
@@ -21,7 +20,6 @@ import {
   generations,
   latestSealedRun,
   modelsOf,
-  putSnapshot,
   readPlan,
   readRecipes,
   readRunWork,
@@ -34,7 +32,14 @@ import {
   targetPlan,
   unfinishedRuns,
 } from '../store/index.ts'
-import { type Declared, faultIn, SpecRefused, snapshotIds, takeDeclared } from './declared.ts'
+import {
+  bindDeclared,
+  type Declared,
+  faultIn,
+  readDeclared,
+  SpecRefused,
+  snapshotIds,
+} from './declared.ts'
 import { restoreMembers } from './heal.ts'
 import { idleOverrides } from './idle-overrides.ts'
 import { refuseEditedViews } from './published.ts'
@@ -46,26 +51,20 @@ export interface Proposal {
   readonly declared: Declared
 }
 
-export interface ProposeAt {
-  readonly fleetFolder: string
-  /** Folders outside it that sources may name by absolute path: none when not said. */
-  readonly dataRoots?: readonly string[]
-  /** What sources name. */
-  readonly connections: Connections
-  readonly blobs: Blobs
-  readonly store: Transactions
-  readonly clock: Clock
-}
+/** With `asOf`, the plan is of the data as it was then. */
+export type ProposeAt = IntakeAt
 
 /**
- * From declarations to a recorded plan: parse, take snapshots, list members, compare with what is
- * recorded, and fix the work of each blueprint that trains. Throws SpecRefused for the declaration,
- * E_SOURCE, E_DATA_*.
+ * From declarations to a recorded plan: parse, look at the sources, list members, compare with what
+ * is recorded, and fix the work of each blueprint that trains. Throws SpecRefused for the
+ * declaration, E_SOURCE, E_DATA_*.
  */
 export async function propose(files: readonly SpecFile[], at: ProposeAt): Promise<Proposal> {
-  const declared = await takeDeclared(files, at)
-  const { spec, snapshots } = declared
-  await refuseOtherFleet(spec.name, at.store)
+  const read = readDeclared(files, at)
+  await refuseOtherFleet(read.spec.name, at.store)
+  const taken = await takeSources([...read.spec.sources.values()], at)
+  const declared = await bindDeclared(read, taken, at.blobs)
+  const { spec, snapshots, held } = declared
   await refuseEditedViews(declared, at.store)
   const members = await listMembers(declared, at.blobs)
   refuseIdleOverrides(declared, members)
@@ -73,14 +72,14 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   const underWay = await planUnderWay(declared, at.store)
   if (underWay) return { plan: underWay, declared }
   const recorded = await readRecorded(declared, at.store)
-  const draft = planFleet({ spec, members, snapshots, recorded, now: at.clock.now() })
+  const about = { spec, members, snapshots, held, recorded, asOf: at.asOf }
+  const draft = planFleet({ ...about, now: at.clock.now() })
   const works = new Map<string, RunWork>()
   for (const blueprint of trained(declared, draft.groups)) {
     const list = must(members.get(blueprint.name), 'every blueprint has its members')
     works.set(blueprint.name, await workOf(declared, blueprint, list, at))
   }
   await recordSpec(at.store, { digest: spec.digest, fleet: spec.name, files })
-  for (const snapshot of snapshots.values()) await putSnapshot(at.store, snapshot)
   return { plan: await recordPlan(at.store, draft, works), declared }
 }
 
@@ -119,9 +118,10 @@ function refuseIdleOverrides(
   { spec, locate }: Declared,
   members: ReadonlyMap<string, MemberList>,
 ): void {
-  const faults = [...spec.blueprints.values()].flatMap(blueprint =>
-    idleOverrides(blueprint, members.get(blueprint.name) ?? { levels: [] }),
-  )
+  const faults = [...spec.blueprints.values()].flatMap(blueprint => {
+    const list = members.get(blueprint.name)
+    return list === undefined ? [] : idleOverrides(blueprint, list)
+  })
   if (faults.length > 0) throw new SpecRefused(faults.map(fault => problemAt(locate, fault)))
 }
 
@@ -133,7 +133,10 @@ function trained(
   return [...names].map(name => must(declared.spec.blueprints.get(name), `${name} is declared`))
 }
 
-/** Blueprints that count the same rows by the same key have the same members: listed once. */
+/**
+ * Blueprints that count the same rows by the same key have the same members: listed once. Those
+ * that wait for a source of which there is nothing have no list.
+ */
 async function listMembers(
   { spec, snapshots, locate }: Declared,
   blobs: Blobs,
@@ -143,7 +146,8 @@ async function listMembers(
   for (const blueprint of spec.blueprints.values()) {
     const view = must(spec.views.get(blueprint.view), 'the view was checked')
     const source = must(spec.sources.get(view.rows), 'the source was checked')
-    const snapshot = must(snapshots.get(source.name), 'its snapshot was taken')
+    const snapshot = snapshots.get(source.name)
+    if (snapshot === undefined || missingSources(view, spec, snapshots).length > 0) continue
     const same = JSON.stringify([blueprint.key, blueprint.members, view.where, snapshot.id])
     const data = { spec: source, snapshot }
     const list =

@@ -54,19 +54,11 @@ export async function checkExpectations(
     const { index, onFail, check } = spec
     const found =
       ofRows.find(of => of.index === index) ?? checkWhole(source, spec, { ...against, profile })
-    const { count, because } = found
-    findings.push({
-      index,
-      onFail,
-      of: expectationDigest(spec),
-      expected: expectedWords(check),
-      holds: count === 0,
-      count,
-      because,
-      ...('rows' in found && found.rows.length > 0
-        ? { rows: await putRowNumbers(found.rows, blobs) }
-        : {}),
-    })
+    const { count, because, rows = [] } = found
+    const of = expectationDigest(spec)
+    const told = { index, onFail, of, expected: expectedWords(check), because }
+    const aside = rows.length > 0 ? { rows: await putRowNumbers(rows, blobs) } : {}
+    findings.push({ ...told, holds: count === 0, count, ...aside })
   }
   return { snapshot, profile, findings }
 }
@@ -76,7 +68,7 @@ export function expectationDigest({ check, onFail }: ExpectationSpec): Digest {
   return digestOfValue({ check, onFail })
 }
 
-interface RowsFound {
+interface Found {
   readonly index: number
   readonly count: number
   readonly because: string
@@ -89,7 +81,7 @@ async function checkRows(
   whole: Snapshot,
   { released }: CheckAgainst,
   blobs: Blobs,
-): Promise<readonly RowsFound[]> {
+): Promise<readonly Found[]> {
   const paths = await pathsOf([whole], blobs)
   await using engine = await openEngine({
     allowedPaths: [...new Set(paths.values())],
@@ -109,7 +101,7 @@ async function checkRows(
     return isAside && must(counted[at], 'each is counted').count > 0
   })
   const numbers = await faultyRows(engine, source, failing)
-  const found: RowsFound[] = []
+  const found: Found[] = []
   for (const [at, check] of checks.entries()) {
     const { index } = check.spec
     const { count, first } = must(counted[at], 'each is counted')
@@ -221,13 +213,9 @@ interface WholeAgainst extends CheckAgainst {
   readonly profile: SnapshotProfile
 }
 
-function checkWhole(
-  source: SourceSpec,
-  spec: ExpectationSpec,
-  against: WholeAgainst,
-): { readonly count: number; readonly because: string } {
+function checkWhole(source: SourceSpec, spec: ExpectationSpec, against: WholeAgainst): Found {
   const { fails, because } = wholeFinding(source, spec, against)
-  return { count: fails ? 1 : 0, because }
+  return { index: spec.index, count: fails ? 1 : 0, because }
 }
 
 interface WholeFinding {

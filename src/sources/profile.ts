@@ -40,7 +40,7 @@ const profilesSeen = new Map<string, Promise<SnapshotProfile>>()
 
 /** The profile of the rows that are read: those that are set aside are not in it. */
 export function profileOf(
-  source: Pick<SourceSpec, 'name' | 'key'>,
+  source: SourceSpec,
   snapshot: Snapshot,
   blobs: Blobs,
 ): Promise<SnapshotProfile> {
@@ -56,7 +56,7 @@ export function profileOf(
 }
 
 async function makeProfile(
-  source: Pick<SourceSpec, 'name' | 'key'>,
+  source: SourceSpec,
   snapshot: Snapshot,
   blobs: Blobs,
 ): Promise<SnapshotProfile> {
@@ -91,7 +91,7 @@ export function ownColumns({ columns }: Pick<Snapshot, 'columns'>): readonly Col
 async function entitiesOf(
   engine: Engine,
   rows: string,
-  { key }: Pick<SourceSpec, 'key'>,
+  { key }: SourceSpec,
 ): Promise<number | null> {
   if (key.length === 0) return null
   const [row] = await engine.rows<{ entities: number }>(

@@ -44,7 +44,7 @@ export function wholeOf(snapshot: Snapshot): Snapshot {
  * range of event time is that of the rows that are left.
  */
 export async function withSetAside(
-  source: Pick<SourceSpec, 'name' | 'eventTime'>,
+  source: SourceSpec,
   snapshot: Snapshot,
   rows: readonly number[],
   blobs: Blobs,
@@ -66,14 +66,15 @@ function idWithout(whole: Digest, setAside: Digest): Digest {
 }
 
 async function timesOf(
-  { name, eventTime }: Pick<SourceSpec, 'name' | 'eventTime'>,
+  source: SourceSpec,
   snapshot: Snapshot,
   blobs: Blobs,
 ): Promise<Pick<Snapshot, 'fromMs' | 'toMs'>> {
+  const { name, eventTime } = source
   if (eventTime === undefined || snapshot.fromMs === null) return { fromMs: null, toMs: null }
   const paths = await pathsOf([snapshot], blobs)
   await using engine = await openEngine({ allowedPaths: [...new Set(paths.values())] })
-  await defineSource(engine, { spec: { name }, snapshot }, paths)
+  await defineSource(engine, { spec: source, snapshot }, paths)
   // The expression was read when the snapshot was taken.
   const [row] = await engine.rows<{ fromMs: number | null; toMs: number | null }>(
     `select min(us) / 1000 as "fromMs", max(us) / 1000 as "toMs"

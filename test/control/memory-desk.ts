@@ -344,7 +344,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
       return { plan: id, state: 'adopted' as const, runs, retired: 0 }
     },
     catalogue: memoryCatalogue(),
-    validate: async () => ({ valid: true, documents: 6, problems: [] }),
+    validate: async () => ({ valid: true, documents: 6, problems: [], findings: [] }),
     doctor: async () => ({
       ok: true,
       checks: [{ name: 'postgres', ok: true, detail: '18.4, 3 connections', cure: null }],

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { MusterError } from '../../base/errors.ts'
 import { countOf } from '../../base/format.ts'
 import type { ApplyAnswer, ControlClient } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
@@ -59,7 +60,13 @@ async function choosePlan(
 ): Promise<{ id: string; digest: string | undefined } | 'refused' | 'nothing'> {
   const given = call.args[0]
   const named = given !== undefined && !(await isFolder(call, given))
-  if (named) return readPlanWord(given, call.terminal.cwd)
+  if (named) {
+    if (call.text('asOf') === undefined) return readPlanWord(given, call.terminal.cwd)
+    throw new MusterError('E_USAGE', `${given} is a plan of its own data`, {
+      field: '--as-of',
+      hint: 'leave out --as-of, or name a folder',
+    })
+  }
   const plan = await makePlan(call, client, given)
   if (!plan) return 'refused'
   if (!hasChanges(plan)) return 'nothing'

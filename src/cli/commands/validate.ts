@@ -5,10 +5,11 @@ import {
   type FleetSpec,
   problemAt,
 } from '../../spec/index.ts'
-import type { Act } from '../command.ts'
+import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { type FleetFolder, readFleetFolder, showProblems } from '../fleet-folder.ts'
+import { printable } from '../text.ts'
 
 export const act: Act = async call => {
   const folder = await readFleetFolder(call, call.args[0])
@@ -17,6 +18,7 @@ export const act: Act = async call => {
   if (problems.length === 0 && call.flag('data')) {
     const answer = await connect(call).validate({ files: [...files], fleetFolder: path })
     problems.push(...answer.problems)
+    for (const finding of answer.findings) showFinding(call, finding)
   }
   if (problems.length > 0) {
     showProblems(call, problems, files)
@@ -30,6 +32,20 @@ export const act: Act = async call => {
     call.screen.say(`Next: muster plan${more}`)
   }
   return exitCodes.done
+}
+
+/** What is expected of the data, does not hold, and stops nothing. */
+function showFinding(
+  { screen }: Call,
+  finding: { source: string; onFail: 'quarantine' | 'warn'; expected: string; because: string },
+): void {
+  if (screen.json) {
+    screen.object({ finding })
+    return
+  }
+  const { source, onFail, expected, because } = finding
+  const then = onFail === 'quarantine' ? 'they would be set aside' : 'only a warning'
+  screen.say(printable(`${source}: ${expected}: ${because}; ${then}`))
 }
 
 /**

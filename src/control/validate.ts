@@ -1,0 +1,60 @@
+import type { ValidateAnswer, ValidateAsk } from '../contract/index.ts'
+import { checkSources, type TakenSource } from '../intake/index.ts'
+import {
+  bindDeclared,
+  type ReadSpec,
+  readDeclared,
+  refuseEditedViews,
+  SpecRefused,
+} from '../reconcile/index.ts'
+import { countDocuments, type DeclarationProblem, problemAt } from '../spec/index.ts'
+import type { DeskParts } from './desk-parts.ts'
+
+type DataFinding = ValidateAnswer['findings'][number]
+
+/**
+ * All that is wrong with declarations; with a folder also with their data. Nothing is recorded, and
+ * data that fails what is expected of it is told at the line that expects it.
+ */
+export async function validate(ask: ValidateAsk, parts: DeskParts): Promise<ValidateAnswer> {
+  const documents = ask.files.reduce((sum, file) => sum + countDocuments(file.text), 0)
+  const findings: DataFinding[] = []
+  const problems: DeclarationProblem[] = []
+  try {
+    const read = readDeclared(ask.files, parts)
+    if (ask.fleetFolder !== undefined) {
+      const at = { ...parts, fleetFolder: ask.fleetFolder }
+      const taken = await checkSources([...read.spec.sources.values()], at)
+      findings.push(...findingsOf(taken))
+      problems.push(...problemsOf(taken, read))
+      await refuseEditedViews(await bindDeclared(read, taken, parts.blobs), parts.store)
+    }
+  } catch (error) {
+    if (!(error instanceof SpecRefused)) throw error
+    problems.push(...error.problems)
+  }
+  return { valid: problems.length === 0, documents, problems, findings }
+}
+
+/** What is told and stops nothing: rows that would be set aside, and warnings. */
+function findingsOf(taken: readonly TakenSource[]): readonly DataFinding[] {
+  return taken.flatMap(({ source, findings }) =>
+    findings.flatMap(({ onFail, holds, expected, because, count }) =>
+      holds || onFail === 'reject'
+        ? []
+        : [{ source: source.name, onFail, expected, because, count }],
+    ),
+  )
+}
+
+function problemsOf(taken: readonly TakenSource[], read: ReadSpec): readonly DeclarationProblem[] {
+  return taken.flatMap(({ source, findings }) =>
+    findings.flatMap(({ index, onFail, holds, expected, because }) => {
+      if (holds || onFail !== 'reject') return []
+      const at = { kind: 'Source' as const, name: source.name, path: ['expect', index] }
+      const detail = `\`${expected}\` does not hold: ${because}`
+      const hint = 'mend the data, or what is expected of it'
+      return [problemAt(read.locate, { at, code: 'E_EXPECTATION', detail, hint })]
+    }),
+  )
+}
