@@ -283,6 +283,7 @@ test('parts keep their order when one takes longer to store than the next', asyn
     get: digest => blobs.get(digest),
     path: digest => blobs.path(digest),
     has: digest => blobs.has(digest),
+    erase: digest => blobs.erase(digest),
   }
   const source = aSource('large.parquet')
   const { digest, manifest, data } = await frameOf(source, aView({ v: 'value' }), [], ['origin'])

@@ -16,6 +16,8 @@ export interface Blobs {
    */
   path(digest: Digest): Promise<string>
   has(digest: Digest): Promise<boolean>
+  /** Removes the bytes for good; what is not there is gone already. */
+  erase(digest: Digest): Promise<void>
   /** A folder on the same disk for files that are still being written. Emptied at start. */
   readonly scratch: string
 }

@@ -126,6 +126,15 @@ export class BlobFolder implements Blobs {
     return this.#isWhole(digest)
   }
 
+  async erase(digest: Digest): Promise<void> {
+    const path = this.#pathOf(digest)
+    await orStateFolder('erase bytes', async () => {
+      this.#verified.delete(digest)
+      await rm(path, { force: true })
+      await syncFolder(dirname(path))
+    })
+  }
+
   /** Reads every blob there is, or a sample of about `sizeBytesMax`, and says which are damaged. */
   fsck(sizeBytesMax?: number): Promise<FsckReport> {
     const from = randomBytes(1).toString('hex')

@@ -1,0 +1,106 @@
+import { MusterError } from '../base/errors.ts'
+import { literal, quoted, type Writer } from '../engine/index.ts'
+import {
+  fileColumns,
+  type KeptShape,
+  placeColumn,
+  type RowsFile,
+  readRows,
+} from '../sources/index.ts'
+import { arrivalColumn } from '../spec/index.ts'
+
+/*
+ * What every row must be before it gets a number: of the declared types, with an event time, and
+ * not at odds with another row of its batch. Later is too late: rows are never changed.
+ */
+
+/**
+ * Clocks of senders differ by minutes, and some date rows to the end of their day; more than a day
+ * ahead is a mistake of the clock, the zone or the unit.
+ */
+const futureMaxMs = 24 * 3_600_000
+
+const accepted = 'accepted_rows'
+
+/** Reads and checks the rows. Gives how many there are. */
+export async function acceptRows(
+  writer: Writer,
+  file: RowsFile,
+  shape: KeptShape,
+  now: Date,
+): Promise<number> {
+  await readRows(writer, file, shape, accepted)
+  await checkEventTimes(writer, shape, now)
+  await checkKeys(writer, shape)
+  const [row] = await writer.rows<{ rows: bigint }>(`select count(*) as rows from ${accepted}`)
+  return Number(row!.rows)
+}
+
+async function checkEventTimes(writer: Writer, shape: KeptShape, now: Date): Promise<void> {
+  const time = `cast(${quoted(shape.eventTime)} as timestamp)`
+  const latest = new Date(now.getTime() + futureMaxMs).toISOString().replace('Z', '')
+  const [row] = await writer.rows<{ place: bigint; value: string | null; is: string }>(
+    `select ${quoted(placeColumn)} as place, cast(${time} as varchar) as value,
+       case when ${time} is null then 'missing' when not isfinite(${time}) then 'infinite'
+         when ${time} > ${literal(latest)}::timestamp then 'ahead' else 'ancient' end as "is"
+     from ${accepted}
+     where ${time} is null or not isfinite(${time}) or ${time} > ${literal(latest)}::timestamp
+       or ${time} < '0001-01-01'::timestamp
+     order by place limit 1`,
+  )
+  if (!row) return
+  const field = shape.eventTime
+  if (row.is === 'missing') {
+    throw new MusterError('E_DATA_SCHEMA', `row ${row.place} has no \`${field}\``, {
+      field,
+      hint: 'send the time at which each row happened',
+    })
+  }
+  const what = row.is === 'ahead' ? 'more than a day ahead' : 'not a moment that can be kept'
+  throw new MusterError('E_EVENT_TIME', `row ${row.place}: \`${field}\` is ${row.value}, ${what}`, {
+    field,
+    hint: 'check the clock, the zone and the unit of the sender; times without a zone are UTC',
+  })
+}
+
+/** Rows of one name that become known together cannot be told which of them holds. */
+async function checkKeys(writer: Writer, shape: KeptShape): Promise<void> {
+  if (shape.key.length === 0) return
+  const name = [...shape.key, shape.eventTime].map(quoted).join(', ')
+  const content = shape.columns.map(c => quoted(c.name)).join(', ')
+  const place = quoted(placeColumn)
+  const [row] = await writer.rows<{ first: bigint; second: bigint }>(
+    `select min(place) as first, max(place) as second from (
+       select ${name}, min(${place}) as place from ${accepted} group by ${name}, row(${content})
+     ) group by ${name} having count(*) > 1 order by second limit 1`,
+  )
+  if (!row) return
+  throw new MusterError(
+    'E_DUPLICATE_KEY',
+    `rows ${row.first} and ${row.second} are of one ${shape.key.join(', ')} ` +
+      `and one ${shape.eventTime}, and differ`,
+    { hint: 'send one of them; a correction is sent later, and then holds' },
+  )
+}
+
+/** Makes a view of the accepted rows as they stand in files. `knownAt` null: when they happened. */
+export async function numberRows(
+  writer: Writer,
+  shape: KeptShape,
+  rowFrom: number,
+  knownAt: Date | null,
+): Promise<string> {
+  const number = `(${quoted(placeColumn)} - 1 + ${rowFrom})::integer`
+  const known = knownAt === null ? 'null' : literal(knownAt.toISOString().replace('Z', ''))
+  const columns = fileColumns(shape).map((column, at) => {
+    const value =
+      at === 0
+        ? number
+        : column.name === arrivalColumn
+          ? `cast(${known} as timestamp)`
+          : quoted(column.name)
+    return `${value} as ${quoted(column.name)}`
+  })
+  await writer.run(`create view numbered_rows as select ${columns.join(', ')} from ${accepted}`)
+  return 'numbered_rows'
+}

@@ -1,0 +1,75 @@
+import { isNumber, isTime, literal } from '../engine/index.ts'
+
+/*
+ * Values that arrive, as the declared type of their column: exactly, or not at all. What SQL's own
+ * cast would round, guess or cut (1.5 to 2, an offset from UTC to nothing) is a fault.
+ */
+
+/** SQL of the converted value, and of whether the given one cannot be had as that type. */
+export interface Conversion {
+  readonly value: string
+  readonly bad: string
+}
+
+/** ISO 8601 with or without a time and an offset; without one it is UTC. */
+const isoTime =
+  '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?'
+
+function spellingOf(type: string): string | undefined {
+  if (isInteger(type)) return '[+-]?[0-9]+([.]0+)?'
+  if (type === 'DATE') return '[0-9]{4}-[0-9]{2}-[0-9]{2}'
+  return isTime(type) ? isoTime : undefined
+}
+
+function isInteger(type: string): boolean {
+  return isNumber(type) && !/^(?:FLOAT|DOUBLE|DECIMAL)/.test(type)
+}
+
+/** Of a text, as CSV and JSON have them. */
+export function fromText(text: string, type: string): Conversion {
+  if (type === 'VARCHAR') return { value: text, bad: 'false' }
+  // By way of the type with a zone: the other one drops the offset of what it reads.
+  const zoned = isTime(type) && type !== 'DATE'
+  const value = zoned
+    ? `try_cast(try_cast(${text} as timestamptz) as ${type})`
+    : `try_cast(${text} as ${type})`
+  const spelling = spellingOf(type)
+  const misspelt =
+    spelling === undefined ? '' : ` or not regexp_full_match(${text}, ${literal(spelling)})`
+  return { value, bad: `(${text} is not null and (${value} is null${misspelt}))` }
+}
+
+const jsonKinds = {
+  number: ['BIGINT', 'UBIGINT', 'DOUBLE'],
+  truth: ['BOOLEAN'],
+  text: ['VARCHAR'],
+  nested: ['ARRAY', 'OBJECT'],
+} as const
+
+/** Of a member of a JSON object; `pointer` is a JSON pointer (RFC 6901). */
+export function fromJson(json: string, pointer: string, type: string): Conversion {
+  const kind = isNumber(type)
+    ? 'number'
+    : type === 'BOOLEAN'
+      ? 'truth'
+      : /\]$|^(?:STRUCT|MAP)/.test(type)
+        ? 'nested'
+        : 'text'
+  const path = literal(pointer)
+  const { value, bad } = fromText(`json_extract_string(${json}, ${path})`, type)
+  const kinds = [...jsonKinds[kind], 'NULL'].map(literal).join(', ')
+  const misfit = `coalesce(json_type(${json}, ${path}) not in (${kinds}), false)`
+  return { value, bad: `(${misfit} or ${bad})` }
+}
+
+/** Of a column that has a type; undefined when no value of it can be had as the other. */
+export function fromTyped(column: string, from: string, to: string): Conversion | undefined {
+  if (from === to) return { value: column, bad: 'false' }
+  if (from === 'VARCHAR' && isTime(to)) return fromText(column, to)
+  const value = `try_cast(${column} as ${to})`
+  const lost = `(${column} is not null and ${value} is null)`
+  if (isTime(from) && isTime(to) && to !== 'DATE') return { value, bad: lost }
+  if (!isNumber(from) || !isNumber(to)) return undefined
+  if (/^(?:FLOAT|DOUBLE)$/.test(to)) return { value, bad: lost }
+  return { value, bad: `(${lost} or try_cast(${value} as ${from}) is distinct from ${column})` }
+}

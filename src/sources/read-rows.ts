@@ -1,0 +1,239 @@
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { MusterError } from '../base/errors.ts'
+import {
+  type Column,
+  literal,
+  openEngine,
+  plainReason,
+  quoted,
+  type Writer,
+} from '../engine/index.ts'
+import { type Conversion, fromJson, fromText, fromTyped } from './convert.ts'
+import { csvFacts } from './file-facts.ts'
+import type { KeptShape } from './kept-shape.ts'
+import { columnsOfParquet } from './partitions.ts'
+import { csvText } from './relation.ts'
+
+/*
+ * Rows that arrive in a file, as a table of declared types. The first row that does not fit is
+ * named, and then none is taken.
+ */
+
+export type RowsFormat = 'parquet' | 'csv' | 'jsonl'
+
+export interface RowsFile {
+  readonly path: string
+  readonly format: RowsFormat
+}
+
+/** In the table that `readRows` makes: the row's place in the file, from 1. */
+export const placeColumn = 'muster place'
+
+/**
+ * Makes `table` in the writer, which must have one thread so that rows keep their order. Throws
+ * E_DATA_SCHEMA or E_DATA_CORRUPT, naming the row and the column.
+ */
+export async function readRows(
+  writer: Writer,
+  file: RowsFile,
+  shape: Pick<KeptShape, 'columns'>,
+  table: string,
+): Promise<void> {
+  const raw = await readRaw(writer, file, shape.columns)
+  const checks = raw.columns.map(({ bad }) => `min(${quoted(placeColumn)}) filter (${bad})`)
+  const [found] = await writer.rows<{ first: readonly (bigint | null)[] }>(
+    `select [${checks.join(', ')}]::bigint[] as first from ${raw.table}`,
+  )
+  const first = found!.first.map(place =>
+    place === null ? Number.POSITIVE_INFINITY : Number(place),
+  )
+  const place = Math.min(...first)
+  if (Number.isFinite(place)) {
+    const at = first.indexOf(place)
+    throw await misfit(writer, raw, shape.columns[at]!, { at, place })
+  }
+  const values = raw.columns.map(
+    ({ value }, at) => `${value} as ${quoted(shape.columns[at]!.name)}`,
+  )
+  await writer.run(
+    `create table ${table} as select ${[quoted(placeColumn), ...values].join(', ')} from ${raw.table}`,
+  )
+  await writer.run(`drop table ${raw.table}`)
+}
+
+interface RawRows {
+  readonly table: string
+  /** One for each declared column. */
+  readonly columns: readonly (Conversion & { readonly shown: string })[]
+}
+
+async function readRaw(
+  writer: Writer,
+  { path, format }: RowsFile,
+  declared: readonly Column[],
+): Promise<RawRows> {
+  switch (format) {
+    case 'jsonl':
+      return readJson(writer, path, declared)
+    case 'csv':
+      return readCsv(writer, path, declared)
+    case 'parquet':
+      return readParquet(writer, path, declared)
+    default:
+      return format satisfies never
+  }
+}
+
+async function store(writer: Writer, select: string): Promise<string> {
+  const place = `row_number() over () as ${quoted(placeColumn)}`
+  await writer.run(`create table raw_rows as select ${place}, ${select}`)
+  return 'raw_rows'
+}
+
+async function readJson(
+  writer: Writer,
+  path: string,
+  declared: readonly Column[],
+): Promise<RawRows> {
+  const table = await store(writer, `json from read_ndjson_objects([${literal(path)}])`).catch(
+    async error => {
+      throw (await brokenLine(path)) ?? error
+    },
+  )
+  const place = quoted(placeColumn)
+  const [other] = await writer.rows<{ place: bigint }>(
+    `select ${place} as place from ${table} where json_type(json) <> 'OBJECT' limit 1`,
+  )
+  if (other) {
+    throw new MusterError('E_DATA_SCHEMA', `row ${other.place} is not a JSON object`, {
+      hint: 'send one object a line: {"station": "70", "at": "2026-01-01T00:00:00Z"}',
+    })
+  }
+  const names = declared.map(c => literal(c.name)).join(', ')
+  const [unknown] = await writer.rows<{ key: string; place: bigint }>(
+    `select key, place from (select unnest(json_keys(json)) as key, ${place} as place from ${table})
+     where key not in (${names}) order by place limit 1`,
+  )
+  if (unknown) throw undeclared(unknown.key, declared, `row ${unknown.place}`)
+  const columns = declared.map(({ name, type }) => {
+    const pointer = `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    return { ...fromJson('json', pointer, type), shown: `json_extract(json, ${literal(pointer)})` }
+  })
+  return { table, columns }
+}
+
+/** The first line that is no JSON, as the parser of the language sees it. */
+async function brokenLine(path: string): Promise<MusterError | undefined> {
+  let number = 0
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    number++
+    try {
+      if (line.trim() !== '') JSON.parse(line)
+    } catch (cause) {
+      return new MusterError('E_DATA_CORRUPT', `line ${number} is not JSON`, {
+        hint: 'send one JSON object a line, in UTF-8',
+        cause,
+      })
+    }
+  }
+  return undefined
+}
+
+async function readCsv(
+  writer: Writer,
+  path: string,
+  declared: readonly Column[],
+): Promise<RawRows> {
+  await using engine = await openEngine({ allowedPaths: [path], tempFolder: writer.folder })
+  const texts = Object.fromEntries(declared.map(c => [c.name, 'VARCHAR']))
+  const { columns } = await csvFacts(engine, path, 'the file', texts)
+  checkNames(columns, declared)
+  const names = columns.map(c => c.name)
+  const table = await store(writer, `* from ${csvText([path], names)}`)
+  return {
+    table,
+    columns: declared.map(({ name, type }) => ({
+      ...fromText(quoted(name), type),
+      shown: quoted(name),
+    })),
+  }
+}
+
+async function readParquet(
+  writer: Writer,
+  path: string,
+  declared: readonly Column[],
+): Promise<RawRows> {
+  const found = await columnsOfParquet(writer, path).catch(unreadable)
+  checkNames(found, declared)
+  const types = new Map(found.map(c => [c.name, c.type]))
+  const columns = declared.map(({ name, type }) => {
+    const from = types.get(name)!
+    const conversion = fromTyped(quoted(name), from, type)
+    if (conversion !== undefined) return { ...conversion, shown: quoted(name) }
+    throw new MusterError('E_DATA_SCHEMA', `column \`${name}\` is ${from}, declared ${type}`, {
+      field: name,
+      hint: `write it as ${type}`,
+    })
+  })
+  const table = await store(writer, `* from read_parquet([${literal(path)}])`).catch(unreadable)
+  return { table, columns }
+}
+
+function unreadable(error: unknown): never {
+  const cause = error instanceof MusterError && error.cause instanceof Error ? error.cause : error
+  const reason = plainReason(cause instanceof Error ? cause.message : String(cause))
+  throw new MusterError('E_DATA_CORRUPT', `the file is not readable as parquet: ${reason}`, {
+    cause: error,
+  })
+}
+
+function checkNames(found: readonly Column[], declared: readonly Column[]): void {
+  const names = new Set(found.map(c => c.name))
+  const missing = declared.find(c => !names.has(c.name))
+  if (missing) {
+    throw new MusterError('E_DATA_SCHEMA', `column \`${missing.name}\` is missing`, {
+      field: missing.name,
+      hint: `the file has ${[...names].slice(0, 20).join(', ')}`,
+    })
+  }
+  const known = new Set(declared.map(c => c.name))
+  const more = found.find(c => !known.has(c.name))
+  if (more) throw undeclared(more.name, declared, 'the file')
+}
+
+function undeclared(name: string, declared: readonly Column[], where: string): MusterError {
+  return new MusterError('E_DATA_SCHEMA', `${where} has \`${name}\`, which is not declared`, {
+    field: name,
+    hint: `the source has ${declared
+      .slice(0, 20)
+      .map(c => c.name)
+      .join(', ')}`,
+  })
+}
+
+/** How a value is shown at most. */
+const shownMax = 60
+
+async function misfit(
+  writer: Writer,
+  raw: RawRows,
+  { name, type }: Column,
+  { at, place }: { readonly at: number; readonly place: number },
+): Promise<MusterError> {
+  const [row] = await writer.rows<{ value: string }>(
+    `select cast(${raw.columns[at]!.shown} as varchar)[:${shownMax}] as value
+     from ${raw.table} where ${quoted(placeColumn)} = ${place}`,
+  )
+  return new MusterError(
+    'E_DATA_SCHEMA',
+    `row ${place}: \`${name}\` is ${row?.value}, not ${type}`,
+    {
+      field: name,
+      hint: /^(?:DATE|TIMESTAMP)/.test(type)
+        ? 'write times as ISO 8601: 2026-01-31T08:00:00Z, or with another offset from UTC'
+        : `write it as ${type}, or declare another type`,
+    },
+  )
+}
