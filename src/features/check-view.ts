@@ -18,6 +18,7 @@ import {
   truth,
   within,
 } from './check-problems.ts'
+import { checkRequest } from './check-request.ts'
 import { checkAsOf, checkOwnRows } from './known-times.ts'
 import { openAhead } from './labels-ahead.ts'
 import { leaksOf } from './leakage.ts'
@@ -52,6 +53,7 @@ export async function checkView(
   if (view.where !== undefined) {
     await check.bind(engine, relation, view.where, { at: at('where'), ...truth })
   }
+  await checkRequest(check, engine, view, relation)
   const read = await checkFeaturesOf(check, engine, view, relation, about.groups)
   const ahead = await checkLabels(check, engine, view, relation, about.sources)
   const labels = new Map<string, readonly string[]>()

@@ -25,7 +25,18 @@ export {
   readPart,
   writeColumns,
 } from './parts.ts'
-export { type RowValue, type RowValueKind, rowValueKind } from './row-values.ts'
+export { type RowValue, type RowValueKind, readRowValue, rowValueKind } from './row-values.ts'
+export type { VectorFeature, ViewAsk } from './vector-plan.ts'
+export {
+  type LookupAnswer,
+  type LookupAsk,
+  type OnlineLookup,
+  openVectors,
+  type Vector,
+  type VectorPlace,
+  type Vectors,
+  type VectorStatus,
+} from './vectors.ts'
 export {
   type NumberedRows,
   type OpenSource,

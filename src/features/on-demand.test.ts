@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SeededRandom } from '../base/random.ts'
 import { aSource, aView, writeParquet } from '../engine/small-data.fixture.ts'
 import { openBlobs } from '../registry/index.ts'
-import { takeSnapshot } from '../sources/index.ts'
+import { readConnections, takeSnapshot } from '../sources/index.ts'
 import { buildFrame, readManifest, readPart } from './index.ts'
 import { type OnDemand, openOnDemand, type RowAsk } from './on-demand.ts'
 import type { RowValue } from './row-values.ts'
@@ -106,10 +106,8 @@ async function trained(rows: readonly (readonly RowValue[])[]) {
   )
   const spec = aSource('trips.parquet')
   const blobs = await openBlobs(join(folder, 'blobs'))
-  const snapshot = await takeSnapshot(spec, {
-    fleetFolder: folder,
-    blobs,
-  } as Parameters<typeof takeSnapshot>[1])
+  const connections = readConnections({})
+  const snapshot = await takeSnapshot(spec, { fleetFolder: folder, blobs, connections })
   const sources = [{ spec, snapshot }]
   const digest = await buildFrame(
     { kind: 'frame', view: aView(features), groups: [], sources, key: ['shop'] },
@@ -155,9 +153,10 @@ test('text comes as the engine writes it', async () => {
 
 test('a value that is not of its type is refused with its column, and others are answered', async () => {
   const view = await onDemand.prepare(ask)
-  const with_ = (name: string, value: RowValue) => {
-    const given = columnsOf([[1, 1, 1, 1, '2001-01-01', 1, 1, true, 'x']])
-    return view.run(given.set(name, [value]), 1)
+  const given = (name: string, value: RowValue) => {
+    const row: RowValue[] = [1, 1, 1, 1, '2001-01-01', 1, 1, true, 'x']
+    row[columns.findIndex(column => column.name === name)] = value
+    return view.run(columnsOf([row]), 1)
   }
   const odd: readonly (readonly [string, RowValue])[] = [
     ['lat', '1'],
@@ -174,8 +173,8 @@ test('a value that is not of its type is refused with its column, and others are
     ['plan "b"', 5],
   ]
   const results = await Promise.allSettled([
-    with_('lat', 2),
-    ...odd.map(([name, value]) => with_(name, value)),
+    given('lat', 2),
+    ...odd.map(([name, value]) => given(name, value)),
   ])
   expect(results[0]!.status).toBe('fulfilled')
   for (const [i, [field]] of odd.entries()) {

@@ -76,6 +76,16 @@ export class OnDemand implements AsyncDisposable {
     this.#timeLimitMs = timeLimitMs
   }
 
+  /** A declared type as DuckDB spells it: `int4` is INTEGER. */
+  async typeOf(declared: string): Promise<string> {
+    return this.#inTurn(async () => {
+      const nothing = { relation: 'muster types', columns: [{ name: 'x', type: 'INTEGER' }] }
+      await this.#define(nothing)
+      const relation = { name: nothing.relation, columns: [] }
+      return (await readExpression(this.#engine, relation, `cast(null as ${declared})`)).type
+    })
+  }
+
   /**
    * Columns that an expression reads, of those that `columns` names. Throws as `readExpression`
    * does: E_DATA_SCHEMA for a column that is not among them.

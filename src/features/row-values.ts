@@ -12,18 +12,32 @@ export type RowValue = number | bigint | string | boolean | null
 /** What a value of a column is, on the wire: text also for times, in ISO 8601, UTC unless said. */
 export type RowValueKind = 'number' | 'boolean' | 'text'
 
-/** Undefined for types that cannot come in a request: lists, structs, blobs. */
+const textual = /^(?:VARCHAR|UUID|DATE|TIME|TIMESTAMP(?:_S|_MS|_NS| WITH TIME ZONE)?)$/
+
+/**
+ * Of a type as DuckDB spells it. Undefined for types that cannot come in a request: lists, structs,
+ * blobs.
+ */
 export function rowValueKind(type: string): RowValueKind | undefined {
   if (isNumber(type)) return 'number'
   if (type === 'BOOLEAN') return 'boolean'
-  return /^(?:VARCHAR|DATE|TIME|TIMESTAMP.*|UUID)$/.test(type) ? 'text' : undefined
+  return textual.test(type) ? 'text' : undefined
 }
 
 /** Keys, categories and times are shorter; functions of text can take the square of their length. */
 const textLengthMax = 4_096
 
 const isFloat = (type: string): boolean => type === 'FLOAT' || type === 'DOUBLE'
-const isWhole = (type: string): boolean => isNumber(type) && !isFloat(type) && type[0] !== 'D'
+export const isWhole = (type: string): boolean => /INT/.test(type) && isNumber(type)
+
+/** A part of a model's name, or what a terminal says, as a value of its column. */
+export function readRowValue(type: string, text: string): RowValue {
+  const kind = rowValueKind(type)
+  if (kind === 'boolean' && /^(?:true|false)$/i.test(text)) return /^t/i.test(text)
+  if (kind === 'number' && isWhole(type) && /^-?\d+$/.test(text)) return BigInt(text)
+  if (kind === 'number' && !isWhole(type) && text.trim() !== '') return Number(text)
+  return text
+}
 
 /**
  * The values of one column as a parameter. Floating numbers go as they are; all else as text, which
