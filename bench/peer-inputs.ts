@@ -17,6 +17,7 @@ import { type FitOutput, type FrameManifest, type RunWork, readJson } from '../s
 import { type RowLayout, rowLayout } from '../src/onnx/index.ts'
 import { graphHead } from '../src/pipelines/index.ts'
 import { openBlobs, readPack } from '../src/registry/index.ts'
+import type { ColumnPart } from '../src/spec/index.ts'
 import {
   latestSealedRun,
   openStore,
@@ -54,7 +55,7 @@ async function readFits(
 
 /** Weights in declared order of features, then the bias. */
 function coefficients(row: Float32Array, layout: RowLayout): number[] {
-  const parts = ['value', 'sin', 'cos'] as const
+  const parts: readonly ColumnPart[] = ['value', 'sin', 'cos']
   const order = [...layout.designColumns.keys()].sort((a, b) => {
     const [x, y] = [layout.designColumns[a]!, layout.designColumns[b]!]
     return x.feature - y.feature || parts.indexOf(x.part) - parts.indexOf(y.part)

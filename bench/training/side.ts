@@ -2,8 +2,10 @@ import { performance } from 'node:perf_hooks'
 import { readLabelManifest, readManifest } from '../../src/features/index.ts'
 import { type MemberList, readJson, type StepInput } from '../../src/fleet/index.ts'
 import { rowLayout } from '../../src/onnx/index.ts'
+import { familyCoordinates } from '../../src/pipelines/coordinates.ts'
 import { leavesScope, trunkScope } from '../../src/pipelines/fit-scope.ts'
 import { featureUse, fitTransforms } from '../../src/pipelines/fit-transforms.ts'
+import { rowsOfParts } from '../../src/pipelines/fitted-rows.ts'
 import { carryOut, graphHead } from '../../src/pipelines/index.ts'
 import { areMomentsLeft, leaveMoments, takeUp } from '../../src/pipelines/left-moments.ts'
 import { foldsFor, memberParameters } from '../../src/pipelines/member-parameters.ts'
@@ -47,7 +49,7 @@ async function fitAlone(input: TrunkInput): Promise<number> {
   const head = graphHead(family.pipeline, family.features)
   const layout = rowLayout(family.features, head)
   const parameters = memberParameters(family)([])
-  const folds = foldsFor(parameters)
+  const folds = foldsFor(parameters, family.features)
   const shape = momentShape(layout.columns)
   const trunk = trunkScope(frame, areMomentsLeft(manifest, folds, shape))
   const training = await readTraining({
@@ -65,8 +67,9 @@ async function fitAlone(input: TrunkInput): Promise<number> {
   if (trunk.leafSamples.length === 0) throw new Error('the trunk leaves nothing of such a family')
   const leaves = manifest.parts.map((part, p) => ({ part, scope: leavesScope(frame, p) }))
   const started = performance.now()
-  const transforms = fitTransforms(family.features, layout, training.parts)
-  const common = { features: family.features, layout, transforms, parameters }
+  const fitted = fitTransforms(family.features, layout, rowsOfParts(training.parts, folds))
+  const coordinates = familyCoordinates(fitted)
+  const common = { features: family.features, layout, coordinates, parameters }
   const fitAll = (
     { deepest, wanted, levels }: ReturnType<typeof trunkScope>,
     taken: { readonly training: Training; readonly moments: MomentTable },

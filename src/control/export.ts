@@ -1,6 +1,6 @@
 import { must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
-import { buildMemberModel } from '../onnx/index.ts'
+import { buildMemberModel, readCategories } from '../onnx/index.ts'
 import { graphHead } from '../pipelines/index.ts'
 import { readPack } from '../registry/index.ts'
 import { readRunWork, readVersion, routesOf } from '../store/index.ts'
@@ -28,13 +28,15 @@ export async function exportModel(
     'a route has a version',
   )
   const work = must(await readRunWork(store, version.run), 'a version was made by a run')
-  const { features, pipeline } = work.family
+  const { features, pipeline, crosses } = work.family
+  const categories = readCategories(await blobs.get(version.graph))
   const { rows, width } = readPack(await blobs.get(version.pack))
   const bytes = buildMemberModel(
     features,
     graphHead(pipeline, features),
     rows.slice(version.row * width, (version.row + 1) * width),
     { name: record.name, version: version.number, doc: work.purpose },
+    { crosses, categories },
   )
   return { bytes, version: version.number, versionDigest: version.digest }
 }

@@ -1,5 +1,11 @@
 import type { Digest } from '../base/digest.ts'
-import type { OverrideSpec, PipelineChoice, Span, ViewFeature } from '../spec/index.ts'
+import type {
+  FeatureViewSpec,
+  OverrideSpec,
+  PipelineChoice,
+  Span,
+  ViewFeature,
+} from '../spec/index.ts'
 
 /** What a level of the tree is to the tree. */
 export type Role = 'root' | 'segment' | 'leaf'
@@ -23,6 +29,8 @@ export interface FamilySpec {
   /** Digest of the view: a champion of another one cannot be compared on this frame. */
   readonly view: Digest
   readonly features: readonly ViewFeature[]
+  readonly crosses?: FeatureViewSpec['crosses']
+  readonly fitPer?: FeatureViewSpec['fitPer']
   readonly pipeline: PipelineChoice
   readonly overrides: readonly Pick<OverrideSpec, 'match' | 'parameters'>[]
   readonly spans: { readonly train: Span; readonly judge: Span; readonly report: Span | undefined }

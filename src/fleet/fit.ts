@@ -64,6 +64,13 @@ export interface FitOutput {
    * are to read their rows themselves. See `pipelines/left-moments.ts`.
    */
   readonly leafMoments?: readonly Digest[]
+  /** Of the trunk: by category feature, what the codes in the graph stand for. */
+  readonly categories?: Readonly<Record<string, readonly string[]>>
+  /**
+   * Of the trunk of a view with `target`: float32 [folds, width], the parameter row by which the
+   * rows of each fold are read in training, without weights. See `pipelines/coordinates.ts`.
+   */
+  readonly outOfFold?: Digest
 }
 
 /** The least and the largest value of a feature, both seen; missing values do not count. */

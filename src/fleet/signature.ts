@@ -2,8 +2,10 @@
 export interface Signature {
   readonly inputs: readonly {
     readonly name: string
-    readonly datatype: 'FP32'
-    /** Whether a missing value (NaN, null) may be sent; the graph then imputes it. */
+    /** BYTES: a text in UTF-8, of a category. */
+    readonly datatype: 'FP32' | 'BYTES'
+    /** Whether a missing value (NaN, null) may be sent; the graph then does with it what it did in
+     * training. */
     readonly mayBeMissing: boolean
     /**
      * The least and the largest value among the training rows of the whole family, not of one

@@ -1,7 +1,8 @@
 import { must } from '../base/assert.ts'
 import type { Transform, ViewFeature } from '../spec/index.ts'
+import { EncoderNodes } from './encoder-graph.ts'
 import { axis, type GraphWriter } from './graph-writer.ts'
-import type { RowLayout, StepGroup, StepKind } from './row-layout.ts'
+import type { RowLayout, StepGroup } from './row-layout.ts'
 import { pieceName } from './row-pieces.ts'
 
 /*
@@ -33,7 +34,15 @@ export function writeDesign(
     const at = new GroupSteps(graph, features, group, index)
     return at.write(rawOf(group, index))
   })
-  return columns.length === 1 ? columns[0]! : graph.op('Concat', columns, '/design', axis(1))
+  const own = columns.length === 1 ? columns[0]! : graph.op('Concat', columns, '/design', axis(1))
+  if (layout.crosses.length === 0) return own
+  const side = (name: 'left' | 'right'): string => {
+    const places = layout.crosses.map(cross => cross[name])
+    const from = graph.int64s(`/cross.${name}.columns`, places)
+    return graph.op('Gather', [own, from], `/cross.${name}`, axis(1))
+  }
+  const products = graph.op('Mul', [side('left'), side('right')], '/crosses')
+  return graph.op('Concat', [own, products], '/design.crossed', axis(1))
 }
 
 class GroupSteps {
@@ -41,6 +50,7 @@ class GroupSteps {
   readonly #features: readonly ViewFeature[]
   readonly #group: StepGroup
   readonly #index: number
+  readonly #encoder: EncoderNodes
 
   constructor(
     graph: GraphWriter,
@@ -52,48 +62,73 @@ class GroupSteps {
     this.#features = features
     this.#group = group
     this.#index = index
+    this.#encoder = new EncoderNodes(graph, group.features.length, index)
   }
 
-  /** Gives the tensors of the group's columns: one, or sines and cosines. */
+  /** Gives the tensors of the group's columns, part by part: sines, cosines, whether missing. */
   write(raw: string): readonly string[] {
-    let x = raw
-    for (const [at, kind] of this.#group.kinds.entries()) {
-      const step = `/group${this.#index}.step${at}`
-      if (kind === 'cyclic') return this.#cyclic(x, step, at)
-      x = this.#step(kind, x, step, at)
+    let columns: readonly string[] = [raw]
+    const indicators: string[] = []
+    for (const [at, step] of this.#group.steps.entries()) {
+      const [x] = columns
+      const name = `/group${this.#index}.step${at}`
+      columns = this.#step(step, must(x, 'a step has a column'), name, at)
+      if (step.kind !== 'impute' || !step.indicator) continue
+      const asFloat = { name: 'to', i: 1 }
+      indicators.push(this.#graph.op('Cast', [`${name}.missing`], `${name}.indicator`, asFloat))
     }
-    return [x]
+    return [...columns, ...indicators]
   }
 
-  #step(kind: Exclude<StepKind, 'cyclic'>, x: string, step: string, at: number): string {
+  #step(step: Transform, x: string, name: string, at: number): readonly string[] {
     const graph = this.#graph
-    switch (kind) {
+    switch (step.kind) {
       case 'impute': {
-        const missing = graph.op('IsNaN', [x], `${step}.missing`)
-        return graph.op('Where', [missing, pieceName.fills(this.#index), x], step)
+        const missing = graph.op('IsNaN', [x], `${name}.missing`)
+        return [graph.op('Where', [missing, pieceName.of('fill', this.#index), x], name)]
       }
-      case 'standard': {
-        const centred = graph.op('Sub', [x, pieceName.centers(this.#index)], `${step}.centred`)
-        return graph.op('Mul', [centred, pieceName.scales(this.#index)], step)
+      case 'standard':
+      case 'minmax':
+      case 'robust': {
+        const center = pieceName.of('center', this.#index)
+        const centred = graph.op('Sub', [x, center], `${name}.centred`)
+        return [graph.op('Mul', [centred, pieceName.of('scale', this.#index)], name)]
       }
       case 'clip': {
-        const low = this.#constants(`${step}.low`, at, s => (s.kind === 'clip' ? s.low : 0))
-        const high = this.#constants(`${step}.high`, at, s => (s.kind === 'clip' ? s.high : 0))
-        const raised = graph.op('Max', [x, low], `${step}.raised`)
-        return graph.op('Min', [raised, high], step)
+        const low = this.#constants(`${name}.low`, at, s => (s.kind === 'clip' ? s.low : 0))
+        const high = this.#constants(`${name}.high`, at, s => (s.kind === 'clip' ? s.high : 0))
+        const raised = graph.op('Max', [x, low], `${name}.raised`)
+        return [graph.op('Min', [raised, high], name)]
       }
-      case 'log': {
-        const size = graph.op('Abs', [x], `${step}.size`)
-        const one = graph.floats(`${step}.one`, [], [1])
-        const grown = graph.op('Add', [size, one], `${step}.grown`)
-        const padded = this.#pad(grown, step)
-        const log = this.#cut(graph.op('Log', [padded], `${step}.log`))
-        const sign = graph.op('Sign', [x], `${step}.sign`)
-        return graph.op('Mul', [sign, log], step)
+      case 'log':
+        return [this.#log(x, name)]
+      case 'cyclic':
+        return this.#cyclic(x, name, at)
+      case 'onehot':
+        return [this.#encoder.hits(x, step.most, name)]
+      case 'buckets':
+        return [this.#encoder.buckets(x, step.count, name)]
+      case 'ordinal': {
+        const unknown = (s: Transform): number => (s.kind === 'ordinal' ? s.unknown : 0)
+        const others = this.#constants(`${name}.unknown`, at, unknown)
+        return [this.#encoder.places(x, step.most, others, name)]
       }
+      case 'target':
+        return [this.#encoder.encodings(x, step.most, name)]
       default:
-        return kind satisfies never
+        return step satisfies never
     }
+  }
+
+  #log(x: string, name: string): string {
+    const graph = this.#graph
+    const size = graph.op('Abs', [x], `${name}.size`)
+    const one = graph.floats(`${name}.one`, [], [1])
+    const grown = graph.op('Add', [size, one], `${name}.grown`)
+    const padded = this.#pad(grown, name)
+    const log = this.#cut(graph.op('Log', [padded], `${name}.log`))
+    const sign = graph.op('Sign', [x], `${name}.sign`)
+    return graph.op('Mul', [sign, log], name)
   }
 
   /**

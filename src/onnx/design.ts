@@ -1,34 +1,23 @@
 import { must } from '../base/assert.ts'
 import type { Transform, ViewFeature } from '../spec/index.ts'
-import type { DesignColumn, RowLayout, Slot } from './row-layout.ts'
+import type { FeatureSlots, RowLayout } from './row-layout.ts'
 
 /*
  * The fit's own reading of the transforms, in float64. The graph does the same in float32 with the
  * same constants, rounded to float32 here too; so what the two differ in is rounding alone, and
- * parity is checked against this file. NaN goes through every step but `impute`.
+ * parity is checked against this file. NaN goes through every step but those that fill it (`impute`)
+ * or that compare: a missing value is none of the values that an encoder knows, and in no bucket.
  */
 
-/** Where the fitted numbers of one feature stand in a row; -1 where it has none. */
-export interface FeatureSlots {
-  readonly fill: number
-  readonly center: number
-  readonly scale: number
-}
-
-export function slotsOfFeature(layout: RowLayout, feature: number): FeatureSlots {
-  const offsetIn = (slots: readonly Slot[]): number =>
-    slots.find(slot => slot.feature === feature)?.offset ?? -1
-  return {
-    fill: offsetIn(layout.fills),
-    center: offsetIn(layout.centers),
-    scale: offsetIn(layout.scales),
-  }
-}
+/**
+ * What stands in the place of codes and edges that training did not fill: the largest float32, so
+ * that they stay sorted and nothing but itself reaches them.
+ */
+export const unusedSlot = 3.4028234663852886e38
 
 /**
  * The design matrix of rows [from, to) of the raw features: row-major, `to - from` rows of
- * `layout.columns` columns, written to the start of `out`. Fills, centers and scales are read from
- * `row`.
+ * `layout.columns` columns, written to the start of `out`. Fitted numbers are read from `row`.
  *
  * `raw` has one array a feature of the view, in its order.
  */
@@ -43,15 +32,30 @@ export function designMatrix(
 ): void {
   const rows = to - from
   const column = new Float64Array(rows)
-  features.forEach((feature, index) => {
+  features.forEach(({ transform }, index) => {
     const values = must(raw[index], 'every feature has its raw values')
-    const slots = slotsOfFeature(layout, index)
-    transformColumn(feature.transform, slots, row, values, from, to, column)
-    layout.designColumns.forEach((target, at) => {
-      if (target.feature !== index) return
-      scatter(column, rows, out, at, layout.columns, target.part)
-    })
+    const slots = must(layout.slots[index], 'every feature has its slots')
+    const at: Place = { out, rows, columns: layout.columns, slots }
+    const last = transform.at(-1)
+    transformColumn(transform, slots, row, values, from, to, column)
+    const parts = spread(last, row, column, at)
+    if (transform.some(step => step.kind === 'impute' && step.indicator)) {
+      const before = transform.slice(
+        0,
+        transform.findIndex(step => step.kind === 'impute'),
+      )
+      transformColumn(before, slots, row, values, from, to, column)
+      for (let i = 0; i < rows; i++) column[i] = Number.isNaN(column[i]!) ? 1 : 0
+      scatter(column, at, parts)
+    }
   })
+  const { columns, crosses, designColumns } = layout
+  for (const [c, { left, right }] of crosses.entries()) {
+    const target = designColumns.length + c
+    for (let at = 0; at < rows * columns; at += columns) {
+      out[at + target] = out[at + left]! * out[at + right]!
+    }
+  }
 }
 
 /** The design row of one raw row, for tests and explanations. */
@@ -68,8 +72,9 @@ export function transformRow(
 }
 
 /**
- * Rows [from, to) of one raw column after `steps`, in declared order; a cyclic column comes out as
- * its angle in radians, within one turn. A fit of a step calls this with the steps before it.
+ * Rows [from, to) of one raw column after `steps`, in declared order, before a last step makes
+ * several columns of it; of a cyclic one that is its angle in radians, within one turn. A fit of a
+ * step calls this with the steps before it.
  */
 export function transformColumn(
   steps: readonly Transform[],
@@ -98,7 +103,9 @@ function takeStep(
       for (let i = 0; i < rows; i++) if (Number.isNaN(x[i]!)) x[i] = fill
       return
     }
-    case 'standard': {
+    case 'standard':
+    case 'minmax':
+    case 'robust': {
       const center = row[slots.center]!
       const scale = row[slots.scale]!
       for (let i = 0; i < rows; i++) x[i] = (x[i]! - center) * scale
@@ -118,34 +125,117 @@ function takeStep(
       for (let i = 0; i < rows; i++) x[i] = (2 * Math.PI * (x[i]! % period)) / period
       return
     }
+    case 'ordinal': {
+      const unknown = Math.fround(step.unknown)
+      for (let i = 0; i < rows; i++) {
+        const place = placeOfCode(row, slots, step.most, x[i]!)
+        x[i] = place < 0 ? unknown : place
+      }
+      return
+    }
+    case 'target':
+      for (let i = 0; i < rows; i++) {
+        const place = placeOfCode(row, slots, step.most, x[i]!)
+        x[i] = row[place < 0 ? slots.prior : slots.encodings + place * slots.stride]!
+      }
+      return
+    case 'onehot':
+    case 'buckets':
+      return
     default:
       step satisfies never
   }
 }
 
-/**
- * Spelled out for each part: a call through a variable for every value would take twice as long.
- */
-function scatter(
-  column: Float64Array,
-  rows: number,
-  out: Float64Array,
-  at: number,
+/** Where `value` stands among the codes of a feature, which are ascending; -1 when it does not. */
+export function placeOfCode(
+  row: Float32Array,
+  { codes, stride }: FeatureSlots,
+  count: number,
+  value: number,
+): number {
+  const place = countReached(row, codes, stride, count, value) - 1
+  return place >= 0 && row[codes + place * stride] === value ? place : -1
+}
+
+/** How many of `count` ascending numbers are at most `value`; 0 for NaN. */
+function countReached(
+  row: Float32Array,
+  first: number,
   stride: number,
-  part: DesignColumn['part'],
-): void {
-  switch (part) {
-    case 'value':
-      for (let i = 0; i < rows; i++) out[at + i * stride] = column[i]!
-      return
-    case 'sin':
-      for (let i = 0; i < rows; i++) out[at + i * stride] = Math.sin(column[i]!)
-      return
-    case 'cos':
-      for (let i = 0; i < rows; i++) out[at + i * stride] = Math.cos(column[i]!)
-      return
+  count: number,
+  value: number,
+): number {
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (row[first + middle * stride]! <= value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+interface Place {
+  readonly out: Float64Array
+  readonly rows: number
+  /** Of the whole design. */
+  readonly columns: number
+  readonly slots: FeatureSlots
+}
+
+/** Writes the columns that the last step makes of `x`, and gives how many there are. */
+function spread(
+  last: Transform | undefined,
+  row: Float32Array,
+  x: Float64Array,
+  at: Place,
+): number {
+  switch (last?.kind) {
+    case 'cyclic': {
+      const { out, rows, columns, slots } = at
+      for (let i = 0, k = slots.column; i < rows; i++, k += columns) {
+        out[k] = Math.sin(x[i]!)
+        out[k + slots.stride] = Math.cos(x[i]!)
+      }
+      return 2
+    }
+    case 'onehot': {
+      const { slots } = at
+      mark(x, at, last.most, value => placeOfCode(row, slots, last.most, value))
+      return last.most
+    }
+    case 'buckets': {
+      const { edges, stride } = at.slots
+      const bucketOf = (value: number): number =>
+        Number.isNaN(value) ? -1 : countReached(row, edges, stride, last.count - 1, value)
+      mark(x, at, last.count, bucketOf)
+      return last.count
+    }
     default:
-      part satisfies never
+      scatter(x, at, 0)
+      return 1
+  }
+}
+
+/** Column `part` of the feature. */
+function scatter(column: Float64Array, { out, rows, columns, slots }: Place, part: number): void {
+  const first = slots.column + part * slots.stride
+  for (let i = 0; i < rows; i++) out[first + i * columns] = column[i]!
+}
+
+/** Of `count` columns, 1 in the one that `placeOf` gives, 0 in the others. */
+function mark(
+  x: Float64Array,
+  { out, rows, columns, slots }: Place,
+  count: number,
+  placeOf: (value: number) => number,
+): void {
+  for (let i = 0; i < rows; i++) {
+    const first = slots.column + i * columns
+    for (let n = 0; n < count; n++) out[first + n * slots.stride] = 0
+    const place = placeOf(x[i]!)
+    if (place >= 0) out[first + place * slots.stride] = 1
   }
 }
 

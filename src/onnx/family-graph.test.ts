@@ -6,6 +6,8 @@ import { cellOf, designMatrix, transformRow } from './design.ts'
 import { buildFamilyGraph } from './family-graph.ts'
 import {
   columnsOf,
+  encodedCrosses,
+  encodedView,
   heads,
   mixedView,
   randomRaw,
@@ -13,7 +15,7 @@ import {
   typicalView,
   viewFeature,
 } from './random-view.fixture.ts'
-import { rowLayout } from './row-layout.ts'
+import { type Crosses, type GraphHead, rowLayout } from './row-layout.ts'
 import { openFamilySession } from './session.ts'
 
 /** Relative error as every run checks it: of the larger of |y| and 1. */
@@ -27,8 +29,9 @@ function expectedAnswers(
   output: 'identity' | 'sigmoid',
   x: Float32Array,
   parameters: Float32Array,
+  crosses: Crosses,
 ): number[] {
-  const layout = rowLayout(features, heads[output])
+  const layout = rowLayout(features, heads[output], crosses)
   return Array.from({ length: x.length / layout.inputs }, (_, i) => {
     const raw = [...x.subarray(i * layout.inputs, (i + 1) * layout.inputs)]
     const row = parameters.subarray(i * layout.width, (i + 1) * layout.width)
@@ -38,21 +41,26 @@ function expectedAnswers(
   })
 }
 
-describe.each([
-  ['typical', typicalView()],
-  ['mixed', mixedView()],
-])('the graph of the %s view', (_name, features) => {
+const views: readonly (readonly [string, readonly ViewFeature[], Crosses])[] = [
+  ['typical', typicalView(), []],
+  ['mixed', mixedView(), []],
+  ['encoded', encodedView(), encodedCrosses],
+]
+
+describe.each(views)('the graph of the %s view', (_name, features, crosses) => {
+  const build = (head: GraphHead) => buildFamilyGraph(features, head, { crosses })
+
   test.each(['identity', 'sigmoid'] as const)(
     'agrees with the float64 reading: %s',
     async output => {
       const random = new SeededRandom(7)
       const rows = 4_096
-      const layout = rowLayout(features, heads[output])
+      const layout = rowLayout(features, heads[output], crosses)
       const x = randomRaw(features, rows, random)
-      const parameters = randomRows(layout, rows, random)
-      await using session = await openFamilySession(buildFamilyGraph(features, heads[output]))
+      const parameters = randomRows(features, layout, rows, random)
+      await using session = await openFamilySession(build(heads[output]))
       const answers = await session.run(x, parameters, rows)
-      const expected = expectedAnswers(features, output, x, parameters)
+      const expected = expectedAnswers(features, output, x, parameters, crosses)
       let worst = 0
       answers.forEach((answer, i) => {
         worst = Math.max(worst, relativeError(answer, expected[i]!))
@@ -65,10 +73,10 @@ describe.each([
   test('an answer does not depend on the batch, to the last bit', async () => {
     const random = new SeededRandom(8)
     const rows = 4_096
-    const layout = rowLayout(features, heads.sigmoid)
+    const layout = rowLayout(features, heads.sigmoid, crosses)
     const x = randomRaw(features, rows, random)
-    const parameters = randomRows(layout, rows, random)
-    await using session = await openFamilySession(buildFamilyGraph(features, heads.sigmoid))
+    const parameters = randomRows(features, layout, rows, random)
+    await using session = await openFamilySession(build(heads.sigmoid))
     const whole = await session.run(x, parameters, rows)
     for (const size of [1, 2, 3, 5, 7, 8, 15, 16, 17, 1_000]) {
       for (let from = 0; from + size <= 2_000; from += size) {
@@ -82,12 +90,12 @@ describe.each([
 
   test('one row of parameters for all is that row for each', async () => {
     const random = new SeededRandom(9)
-    const layout = rowLayout(features, heads.identity)
+    const layout = rowLayout(features, heads.identity, crosses)
     const x = randomRaw(features, 500, random)
-    const one = randomRows(layout, 1, random)
+    const one = randomRows(features, layout, 1, random)
     const each = new Float32Array(500 * layout.width)
     for (let row = 0; row < 500; row++) each.set(one, row * layout.width)
-    await using session = await openFamilySession(buildFamilyGraph(features, heads.identity))
+    await using session = await openFamilySession(build(heads.identity))
     expect(bits(await session.run(x, one, 500, 1))).toEqual(bits(await session.run(x, each, 500)))
   })
 
@@ -105,7 +113,7 @@ describe('the transforms', () => {
     const random = new SeededRandom(3)
     const layout = rowLayout(features, heads.identity)
     const x = randomRaw(features, 50, random)
-    const row = randomRows(layout, 1, random)
+    const row = randomRows(features, layout, 1, random)
     const columns = columnsOf(x, layout.inputs)
     const matrix = new Float64Array(30 * layout.columns)
     designMatrix(features, layout, columns, row, 10, 40, matrix)

@@ -1,20 +1,38 @@
 import { assert } from '../base/assert.ts'
 import type { ViewFeature } from '../spec/index.ts'
+import { type Categories, categoriesProperty } from './categories.ts'
 import { writeDesign } from './design-graph.ts'
 import { axis, GraphWriter } from './graph-writer.ts'
-import { type GraphHead, type RowLayout, rowLayout, type StepGroup } from './row-layout.ts'
+import {
+  type Crosses,
+  type GraphHead,
+  type RowLayout,
+  rowLayout,
+  type StepGroup,
+} from './row-layout.ts'
 import { pieceName, rowPieces } from './row-pieces.ts'
 
+/** What a graph is made from beside the features of a view and its head. */
+export interface GraphMore {
+  readonly crosses?: Crosses | undefined
+  /** What the codes of its category features stand for. */
+  readonly categories?: Categories | undefined
+}
+
 /**
- * The one graph of a family, whose weights are an input: `x` [n, features] float32, NaN is missing;
- * `parameters` [m, width] float32, a row for every row of `x` or one for all; output `y` [n, 1].
- * Equal arguments give equal bytes.
+ * The one graph of a family, whose weights are an input: `x` [n, features] float32, NaN is missing
+ * and a category is its code; `parameters` [m, width] float32, a row for every row of `x` or one for
+ * all; output `y` [n, 1]. Equal arguments give equal bytes.
  *
  * The answer for a row does not depend on n, m, its place in the batch or the other rows, to the
  * last bit.
  */
-export function buildFamilyGraph(features: readonly ViewFeature[], head: GraphHead): Uint8Array {
-  const layout = rowLayout(features, head)
+export function buildFamilyGraph(
+  features: readonly ViewFeature[],
+  head: GraphHead,
+  { crosses, categories }: GraphMore = {},
+): Uint8Array {
+  const layout = rowLayout(features, head, crosses)
   const graph = new GraphWriter()
   const x = graph.input('x', ['n', layout.inputs])
   const parameters = graph.input('parameters', ['m', layout.width])
@@ -28,7 +46,7 @@ export function buildFamilyGraph(features: readonly ViewFeature[], head: GraphHe
     writeCells(graph, layout, head, season, 'y')
   }
   graph.output('y', ['n', 1])
-  return graph.finish({ graph: 'family', doc: '', properties: {} })
+  return graph.finish({ graph: 'family', doc: '', properties: categoriesProperty(categories) })
 }
 
 /**

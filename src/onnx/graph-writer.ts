@@ -9,12 +9,21 @@ const { onnx } = onnxProto
 
 const FLOAT = 1
 const INT64 = 7
+const STRING = 8
 /** Opset 17 and IR 8 are read by every ONNX Runtime since 1.12 (2022). */
 const opset = 17
 const irVersion = 8
+/** The operators for text, in a version of the same age. */
+const textDomain = { domain: 'ai.onnx.ml', version: 2 }
 
 export type Dimension = number | string
 export type Attribute = { readonly name: string; readonly i: number }
+
+export interface TextCodes {
+  readonly texts: readonly string[]
+  readonly codes: readonly number[]
+  readonly others: number
+}
 
 /** Facts about a model that travel inside its file. */
 export interface ModelFacts {
@@ -32,15 +41,41 @@ export class GraphWriter {
   readonly #constants: object[] = []
   readonly #inputs: object[] = []
   readonly #outputs: object[] = []
+  #readsText = false
 
   /** Adds a float32 input of the given shape. A dimension in words varies. Gives its name. */
   input(name: string, shape: readonly Dimension[]): string {
-    this.#inputs.push(valueInfo(name, shape))
+    this.#inputs.push(valueInfo(name, shape, FLOAT))
+    return name
+  }
+
+  textInput(name: string, shape: readonly Dimension[]): string {
+    this.#inputs.push(valueInfo(name, shape, STRING))
     return name
   }
 
   output(name: string, shape: readonly Dimension[]): void {
-    this.#outputs.push(valueInfo(name, shape))
+    this.#outputs.push(valueInfo(name, shape, FLOAT))
+  }
+
+  /** Numbers in the place of texts: `codes[i]` for `texts[i]`, `others` for all that is not named. */
+  encode(input: string, { texts, codes, others }: TextCodes, output: string): string {
+    // In base64, because protobufjs passes over an empty array of bytes.
+    const utf8 = texts.map(text => Buffer.from(text, 'utf8').toString('base64'))
+    this.#readsText = true
+    this.#nodes.push({
+      opType: 'LabelEncoder',
+      domain: textDomain.domain,
+      name: output,
+      input: [input],
+      output: [output],
+      attribute: [
+        { name: 'keys_strings', type: 8, strings: utf8 },
+        { name: 'values_floats', type: 6, floats: [...codes] },
+        { name: 'default_float', type: 1, f: others },
+      ],
+    })
+    return output
   }
 
   /** Adds an operation with one output, and gives the name of it. */
@@ -88,7 +123,7 @@ export class GraphWriter {
       irVersion,
       producerName: 'muster',
       docString: facts.doc,
-      opsetImport: [{ domain: '', version: opset }],
+      opsetImport: [{ domain: '', version: opset }, ...(this.#readsText ? [textDomain] : [])],
       metadataProps: Object.entries(facts.properties).map(([key, value]) => ({ key, value })),
       graph: {
         name: facts.graph,
@@ -122,7 +157,7 @@ export function axis(of: number): Attribute {
   return { name: 'axis', i: of }
 }
 
-function valueInfo(name: string, shape: readonly Dimension[]): object {
+function valueInfo(name: string, shape: readonly Dimension[], elemType: number): object {
   const dim = shape.map(d => (typeof d === 'string' ? { dimParam: d } : { dimValue: d }))
-  return { name, type: { tensorType: { elemType: FLOAT, shape: { dim } } } }
+  return { name, type: { tensorType: { elemType, shape: { dim } } } }
 }

@@ -1,15 +1,26 @@
 export {
+  type Categories,
+  codeOf,
+  codeTable,
+  type Dictionary,
+  dictionaryOf,
+  readCategories,
+  recode,
+} from './categories.ts'
+export {
   cellOf,
   designMatrix,
-  type FeatureSlots,
-  slotsOfFeature,
+  placeOfCode,
   transformColumn,
   transformRow,
+  unusedSlot,
 } from './design.ts'
-export { buildFamilyGraph } from './family-graph.ts'
+export { buildFamilyGraph, type GraphMore } from './family-graph.ts'
 export { buildMemberModel, type ModelAbout, outputName } from './member-model.ts'
 export {
+  type Crosses,
   type DesignColumn,
+  type FeatureSlots,
   type GraphHead,
   type RowLayout,
   rowLayout,

@@ -2,10 +2,12 @@ import onnxProto from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { SeededRandom } from '../base/random.ts'
 import type { ViewFeature } from '../spec/index.ts'
-import { buildFamilyGraph } from './family-graph.ts'
+import { buildFamilyGraph, type GraphMore } from './family-graph.ts'
 import { buildMemberModel } from './member-model.ts'
 import {
   columnsOf,
+  encodedCrosses,
+  encodedView,
   heads,
   mixedView,
   randomRaw,
@@ -20,38 +22,54 @@ const about = { name: 'route-delay.ATL.LAX', version: 3, doc: 'Delay in minutes.
 const hours = { kind: 'cells', season: 2, cells: 24, output: 'identity' } as const
 const constant = { kind: 'cells', season: -1, cells: 1, output: 'identity' } as const
 
-const cases: readonly (readonly [string, readonly ViewFeature[], GraphHead])[] = [
-  ['typical view, identity', typicalView(), heads.identity],
-  ['typical view, sigmoid', typicalView(), heads.sigmoid],
-  ['mixed view, identity', mixedView(), heads.identity],
-  ['mixed view, sigmoid', mixedView(), heads.sigmoid],
-  ['one feature', [viewFeature('x', { kind: 'standard' })], heads.identity],
-  ['cells by season', mixedView(), hours],
-  ['one cell', typicalView(), constant],
+/** Codes 0 to 13: 14 is unknown, and so is -1. */
+const texts = Array.from({ length: 14 }, (_, code) => `c${code} "é"`)
+const categories = Object.fromEntries(
+  encodedView().flatMap(({ name, type }) => (type ? [[name, texts]] : [])),
+)
+const more = { crosses: encodedCrosses, categories }
+
+type Case = readonly [string, readonly ViewFeature[], GraphHead, GraphMore | undefined]
+const cases: readonly Case[] = [
+  ['typical view, identity', typicalView(), heads.identity, undefined],
+  ['typical view, sigmoid', typicalView(), heads.sigmoid, undefined],
+  ['mixed view, identity', mixedView(), heads.identity, undefined],
+  ['mixed view, sigmoid', mixedView(), heads.sigmoid, undefined],
+  ['one feature', [viewFeature('x', { kind: 'standard' })], heads.identity, undefined],
+  ['encoded view, identity', encodedView(), heads.identity, more],
+  ['encoded view, sigmoid', encodedView(), heads.sigmoid, more],
+  ['cells among categories', encodedView(), { ...hours, season: 2 }, more],
+  ['cells by season', mixedView(), hours, undefined],
+  ['one cell', typicalView(), constant, undefined],
 ]
 
 describe('an exported member', () => {
-  test.each(cases)('answers as its family does, bit for bit: %s', async (_name, features, head) => {
-    const random = new SeededRandom(11)
-    const layout = rowLayout(features, head)
-    await using family = await openFamilySession(buildFamilyGraph(features, head))
-    for (const size of [1, 2, 7, 1_000, 4_096]) {
-      for (let member = 0; member < (size < 10 ? 20 : 3); member++) {
-        const row = randomRows(layout, 1, random)
-        const x = randomRaw(features, size, random)
-        await using model = await openModelSession(buildMemberModel(features, head, row, about))
-        const theirs = await model.run(columnsOf(x, layout.inputs), size)
-        const each = new Float32Array(size * layout.width)
-        for (let i = 0; i < size; i++) each.set(row, i * layout.width)
-        expect(bits(theirs)).toEqual(bits(await family.run(x, row, size, 1)))
-        expect(bits(theirs)).toEqual(bits(await family.run(x, each, size)))
+  test.each(cases)(
+    'answers as its family does, bit for bit: %s',
+    async (_name, features, head, given) => {
+      const random = new SeededRandom(11)
+      const layout = rowLayout(features, head, given?.crosses)
+      await using family = await openFamilySession(buildFamilyGraph(features, head, given))
+      expect(family.categories).toEqual(given?.categories ?? {})
+      for (const size of [1, 2, 7, 1_000, 4_096]) {
+        for (let member = 0; member < (size < 10 ? 20 : 3); member++) {
+          const row = randomRows(features, layout, 1, random)
+          const x = randomRaw(features, size, random)
+          const bytes = buildMemberModel(features, head, row, about, given)
+          await using model = await openModelSession(bytes)
+          const theirs = await model.run(inputsOf(features, x), size)
+          const each = new Float32Array(size * layout.width)
+          for (let i = 0; i < size; i++) each.set(row, i * layout.width)
+          expect(bits(theirs)).toEqual(bits(await family.run(x, row, size, 1)))
+          expect(bits(theirs)).toEqual(bits(await family.run(x, each, size)))
+        }
       }
-    }
-  })
+    },
+  )
 
   test('says by itself what it is', async () => {
     const features = typicalView()
-    const row = randomRows(rowLayout(features, heads.sigmoid), 1, new SeededRandom(1))
+    const row = randomRows(features, rowLayout(features, heads.sigmoid), 1, new SeededRandom(1))
     const bytes = buildMemberModel(features, heads.sigmoid, row, about)
     expect(buildMemberModel(features, heads.sigmoid, row, about)).toEqual(bytes)
     await using model = await openModelSession(bytes)
@@ -72,6 +90,15 @@ describe('an exported member', () => {
     expect(build).toThrow('a feature is named `prediction`')
   })
 })
+
+/** As callers of an exported model have them: a category is text. */
+function inputsOf(features: readonly ViewFeature[], x: Float32Array) {
+  return columnsOf(x, features.length).map((column, f) =>
+    features[f]!.type === undefined
+      ? column
+      : Array.from(column, code => (Number.isNaN(code) ? '' : (texts[code] ?? 'never seen'))),
+  )
+}
 
 function bits(values: Float32Array): Int32Array {
   return new Int32Array(values.buffer, values.byteOffset, values.length)

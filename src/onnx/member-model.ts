@@ -1,7 +1,8 @@
 import { assert } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
 import type { ViewFeature } from '../spec/index.ts'
-import { writeCells, writeLinear } from './family-graph.ts'
+import { unknownCode } from './categories.ts'
+import { type GraphMore, writeCells, writeLinear } from './family-graph.ts'
 import { axis, GraphWriter } from './graph-writer.ts'
 import { type GraphHead, rowLayout, type StepGroup } from './row-layout.ts'
 import { rowPieces } from './row-pieces.ts'
@@ -14,9 +15,10 @@ export interface ModelAbout {
 }
 
 /**
- * One member as an ONNX file that needs nothing else: an input [n, 1] float32 for each feature,
- * named as the feature, NaN for missing; output `prediction` or `probability` [n, 1]. Its answers
- * are those of the family's graph with the same row, to the last bit.
+ * One member as an ONNX file that needs nothing else: an input [n, 1] for each feature, named as the
+ * feature, float32 with NaN for missing, or string for a category, where an empty text is missing;
+ * output `prediction` or `probability` [n, 1]. Its answers are those of the family's graph with the
+ * same row, to the last bit.
  *
  * Throws E_SPEC when a feature is named as the output is.
  */
@@ -25,8 +27,9 @@ export function buildMemberModel(
   head: GraphHead,
   row: Float32Array,
   about: ModelAbout,
+  { crosses, categories }: GraphMore = {},
 ): Uint8Array {
-  const layout = rowLayout(features, head)
+  const layout = rowLayout(features, head, crosses)
   assert(row.length === layout.width, 'the row is as wide as its layout')
   const output = outputName(head)
   const graph = new GraphWriter()
@@ -37,7 +40,9 @@ export function buildMemberModel(
         hint: 'Give the feature another name in a new version of the view.',
       })
     }
-    return graph.input(feature.name, ['n', 1])
+    return feature.type === 'category'
+      ? writeCategory(graph, feature.name, categories?.[feature.name] ?? [])
+      : graph.input(feature.name, ['n', 1])
   })
   for (const { name, offset, count } of rowPieces(layout)) {
     graph.floats(name, [1, count], row.subarray(offset, offset + count))
@@ -61,6 +66,14 @@ export function buildMemberModel(
     doc: about.doc,
     properties: { model: about.name, version: String(about.version), producer: 'muster' },
   })
+}
+
+/** The codes [n, 1] of an input of texts, as `codeOf` gives them. */
+function writeCategory(graph: GraphWriter, name: string, texts: readonly string[]): string {
+  const input = graph.textInput(name, ['n', 1])
+  const known = texts.includes('') ? texts : [...texts, '']
+  const codes = known.map((_, code) => (code < texts.length ? code : Number.NaN))
+  return graph.encode(input, { texts: known, codes, others: unknownCode }, `/${name}.codes`)
 }
 
 export function outputName(head: GraphHead): 'prediction' | 'probability' {

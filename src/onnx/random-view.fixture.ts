@@ -1,6 +1,7 @@
 import type { SeededRandom } from '../base/random.ts'
-import type { Transform, ViewFeature } from '../spec/index.ts'
-import type { GraphHead, RowLayout } from './row-layout.ts'
+import { isEncoder, mayBeMissing, type Transform, type ViewFeature } from '../spec/index.ts'
+import { unusedSlot } from './design.ts'
+import type { Crosses, GraphHead, RowLayout } from './row-layout.ts'
 
 /* Views, parameters and data for tests and benchmarks: seeded, of every shape that may occur. */
 
@@ -41,29 +42,94 @@ export function mixedView(): readonly ViewFeature[] {
   ]
 }
 
+/** Every encoder, on text and on numbers, alone and with others of its shape, and indicators. */
+export function encodedView(): readonly ViewFeature[] {
+  const filled: Transform = { kind: 'impute', with: 'median', indicator: true }
+  const frequent: Transform = { kind: 'impute', with: 'most_frequent' }
+  const onehot = (most: number): Transform => ({ kind: 'onehot', most })
+  const ordinal = (unknown: number): Transform => ({ kind: 'ordinal', unknown, most: 6 })
+  const target: Transform = { kind: 'target', smoothing: 10, most: 7 }
+  const robust: Transform = { kind: 'robust' }
+  return [
+    aCategory('carrier', onehot(5)),
+    viewFeature('wind', filled, robust),
+    viewFeature('gate', onehot(5)),
+    aCategory('origin', target),
+    viewFeature('temperature', { kind: 'buckets', count: 4 }),
+    aCategory('weather', frequent, onehot(3)),
+    viewFeature('runway', ordinal(-1), standard),
+    viewFeature('pressure', { kind: 'clip', low: -20, high: 20 }, { kind: 'buckets', count: 4 }),
+    viewFeature('rain', filled, { kind: 'minmax' }),
+    aCategory('aircraft', ordinal(-2.5)),
+    viewFeature('seats', { kind: 'impute', with: 0 }, target, robust),
+    viewFeature('snow', { kind: 'buckets', count: 4 }),
+    viewFeature('month', filled, { kind: 'cyclic', period: 12 }),
+  ]
+}
+
+export const encodedCrosses: Crosses = [
+  ['carrier', 'temperature'],
+  ['wind', 'rain'],
+  ['wind', 'wind'],
+  ['month', 'origin'],
+]
+
+function aCategory(name: string, ...transform: readonly Transform[]): ViewFeature {
+  return { ...viewFeature(name, ...transform), type: 'category' }
+}
+
 /**
- * Rows of parameters as a fit leaves them: weights around 1, scales positive and now and then 0.
+ * Rows of parameters as a fit leaves them: weights around 1, scales positive and now and then 0,
+ * codes and edges ascending, not always all of them in use.
  */
-export function randomRows(layout: RowLayout, rows: number, random: SeededRandom): Float32Array {
+export function randomRows(
+  features: readonly ViewFeature[],
+  layout: RowLayout,
+  rows: number,
+  random: SeededRandom,
+): Float32Array {
   const values = new Float32Array(rows * layout.width).map(() => random.normal())
-  for (let row = 0; row < rows; row++) {
+  for (let from = 0; from < values.length; from += layout.width) {
     for (const { offset } of layout.scales) {
-      const at = row * layout.width + offset
-      values[at] = random.below(20) === 0 ? 0 : 0.2 + random.unit()
+      values[from + offset] = random.below(20) === 0 ? 0 : 0.2 + random.unit()
     }
+    features.forEach(({ transform }, f) => {
+      const slots = layout.slots[f]!
+      const ascending = (first: number, count: number, next: (last: number) => number): void => {
+        const used = count - random.below(2)
+        for (let n = 0, last = -1; n < count; n++) {
+          last = n < used ? next(last) : unusedSlot
+          values[from + first + n * slots.stride] = last
+        }
+      }
+      for (const step of transform) {
+        if (isEncoder(step)) ascending(slots.codes, step.most, last => last + 1 + random.below(2))
+        if (step.kind === 'buckets') {
+          ascending(slots.edges, step.count - 1, last => last + random.unit() * 5)
+        }
+        if (step.kind === 'impute' && isEncoder(transform.at(-1)!)) {
+          values[from + slots.fill] = random.below(9)
+        }
+      }
+    })
   }
   return values
 }
 
-/** Raw rows [rows, features], one value in ten missing where the feature imputes. */
+/**
+ * Raw rows [rows, features], one value in ten missing where that may be. What an encoder reads are
+ * whole numbers, of which it knows some.
+ */
 export function randomRaw(
   features: readonly ViewFeature[],
   rows: number,
   random: SeededRandom,
 ): Float32Array {
-  const mayMiss = features.map(feature => feature.transform.some(step => step.kind === 'impute'))
+  const mayMiss = features.map(mayBeMissing)
+  const isEncoded = features.map(({ transform }) => transform.some(isEncoder))
   return new Float32Array(rows * features.length).map((_, i) => {
     if (mayMiss[i % features.length] && random.below(10) === 0) return Number.NaN
+    if (isEncoded[i % features.length]) return random.below(16) - 1
     return random.below(50) === 0 ? random.normal() * 1_000 : random.normal() * 8
   })
 }

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { heads, mixedView, typicalView, viewFeature } from './random-view.fixture.ts'
-import { rowLayout } from './row-layout.ts'
+import {
+  encodedCrosses,
+  encodedView,
+  heads,
+  mixedView,
+  typicalView,
+  viewFeature,
+} from './random-view.fixture.ts'
+import { rowLayout, slotCounts } from './row-layout.ts'
 import { rowPieces } from './row-pieces.ts'
 
 describe('the layout of a row', () => {
@@ -22,17 +29,26 @@ describe('the layout of a row', () => {
   test.each([
     ['typical', typicalView()],
     ['mixed', mixedView()],
+    ['encoded', encodedView()],
   ])('the pieces of the %s row cover it once, in order', (_name, features) => {
-    const layout = rowLayout(features, heads.sigmoid)
+    const layout = rowLayout(features, heads.sigmoid, encodedCrosses)
     let next = 0
     for (const piece of rowPieces(layout)) {
       expect(piece.offset).toBe(next)
       next += piece.count
     }
     expect(next).toBe(layout.width)
-    const slots = [...layout.fills, ...layout.centers, ...layout.scales]
-    const offsets = slots.map(slot => slot.offset).sort((a, b) => a - b)
-    expect(offsets).toEqual(Array.from({ length: slots.length }, (_, i) => layout.bias + 1 + i))
+    const offsets = features.flatMap(({ transform }, f) =>
+      transform.flatMap(step =>
+        Object.entries(slotCounts(step)).flatMap(([kind, count]) => {
+          const { [kind as 'codes']: first, stride } = layout.slots[f]!
+          return Array.from({ length: count }, (_, n) => first + n * stride)
+        }),
+      ),
+    )
+    expect(offsets.sort((a, b) => a - b)).toEqual(
+      Array.from({ length: layout.width - layout.bias - 1 }, (_, i) => layout.bias + 1 + i),
+    )
   })
 
   test('cells stand first, the fill of an imputed season behind them', () => {
@@ -46,8 +62,10 @@ describe('the layout of a row', () => {
 
   test('steps without meaning are refused by name', () => {
     const twice = viewFeature('a', { kind: 'standard' }, { kind: 'log' }, { kind: 'standard' })
-    expect(() => rowLayout([twice], heads.identity)).toThrow('feature a has two steps `standard`')
+    expect(() => rowLayout([twice], heads.identity)).toThrow(
+      'feature a: `standard` is applied twice',
+    )
     const after = viewFeature('hour', { kind: 'cyclic', period: 24 }, { kind: 'standard' })
-    expect(() => rowLayout([after], heads.identity)).toThrow('`standard` after `cyclic`')
+    expect(() => rowLayout([after], heads.identity)).toThrow('`standard` cannot follow `cyclic`')
   })
 })

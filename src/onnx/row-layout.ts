@@ -1,13 +1,21 @@
 import { MusterError } from '../base/errors.ts'
-import type { Transform, ViewFeature } from '../spec/index.ts'
+import {
+  type ColumnPart,
+  columnParts,
+  misplacedStep,
+  type Transform,
+  type ViewFeature,
+} from '../spec/index.ts'
 
 /*
  * What stands where in the parameter row of a version. One reading for the fit, the family's graph
  * and the exported file, so that none of them can differ from the others.
  *
- * Linear rows: weights | bias | fills | centers | scales. Cells rows: cells | fill of the season,
- * if any. Features with the same kinds of steps stand together, in the row and among the design
- * columns, so that the graph takes a step for many columns at once.
+ * Linear rows: weights | bias | fills | centers | scales | codes | encodings | priors | edges.
+ * Cells rows: cells | fill of the season, if any. Features with the same shape of steps stand
+ * together, in the row and among the design columns, so that the graph takes a step for many
+ * columns at once. Where a feature has several numbers or columns of a kind, the first of all
+ * features of its group come first, then the second of all: `stride` apart.
  */
 
 /** What comes after the transforms. */
@@ -26,13 +34,19 @@ export type GraphHead =
       readonly output: 'identity'
     }
 
-export type StepKind = Transform['kind']
-
 export interface DesignColumn {
   /** Index of the feature in the view. */
   readonly feature: number
-  readonly part: 'value' | 'sin' | 'cos'
+  readonly part: ColumnPart
 }
+
+/** A product of two design columns. */
+export interface CrossColumn {
+  readonly left: number
+  readonly right: number
+}
+
+export type Crosses = readonly (readonly [string, string])[]
 
 export interface Slot {
   /** Index of the feature in the view. */
@@ -42,13 +56,31 @@ export interface Slot {
 }
 
 /**
- * Features whose steps have the same kinds in the same order. Their slots and columns are
- * contiguous.
+ * Features whose steps have the same shape: they differ in fitted numbers and constants alone.
+ * Their slots and columns are contiguous.
  */
 export interface StepGroup {
-  readonly kinds: readonly StepKind[]
+  /** Of its first feature. */
+  readonly steps: readonly Transform[]
   /** Indices of features, ascending. */
   readonly features: readonly number[]
+}
+
+/** Where the numbers and columns of one feature stand; -1 where it has none. */
+export interface FeatureSlots {
+  readonly fill: number
+  readonly center: number
+  readonly scale: number
+  /** Of the first value that an encoder knows; the others follow, ascending, `stride` apart. */
+  readonly codes: number
+  /** Of what `target` gives for the first of those values. */
+  readonly encodings: number
+  readonly prior: number
+  /** Of the lower edge of the second bucket. */
+  readonly edges: number
+  /** Its first design column. */
+  readonly column: number
+  readonly stride: number
 }
 
 /** All offsets are in float32 values from the start of the row. */
@@ -57,53 +89,123 @@ export interface RowLayout {
   readonly width: number
   /** Raw features that the graph takes. */
   readonly inputs: number
-  /** Design columns, without an intercept; 0 for a cells head. */
+  /** Design columns, crosses included, without an intercept; 0 for a cells head. */
   readonly columns: number
   /** -1 for a cells head. */
   readonly bias: number
   /** Offset of the first of `columns` weights; -1 for a cells head. */
   readonly weights: number
+  /** Those of features; crosses follow them. */
   readonly designColumns: readonly DesignColumn[]
+  readonly crosses: readonly CrossColumn[]
   readonly fills: readonly Slot[]
   readonly centers: readonly Slot[]
   readonly scales: readonly Slot[]
+  /** By feature. */
+  readonly slots: readonly FeatureSlots[]
   readonly cells: { readonly offset: number; readonly count: number } | undefined
   readonly groups: readonly StepGroup[]
+}
+
+const noSlots: FeatureSlots = {
+  fill: -1,
+  center: -1,
+  scale: -1,
+  codes: -1,
+  encodings: -1,
+  prior: -1,
+  edges: -1,
+  column: -1,
+  stride: 1,
 }
 
 /**
  * The layout of the rows for the features of a view under a head.
  *
- * Throws E_SPEC for steps that have no meaning: two of `impute` or `standard`, or anything after
- * `cyclic`.
+ * Throws E_SPEC for steps that have no meaning where they stand: see `misplacedStep`.
  */
-export function rowLayout(features: readonly ViewFeature[], head: GraphHead): RowLayout {
-  return head.kind === 'linear' ? linearLayout(features) : cellsLayout(features, head)
+export function rowLayout(
+  features: readonly ViewFeature[],
+  head: GraphHead,
+  crosses: Crosses = [],
+): RowLayout {
+  return head.kind === 'linear' ? linearLayout(features, crosses) : cellsLayout(features, head)
 }
 
-function linearLayout(features: readonly ViewFeature[]): RowLayout {
+/** Numbers that a step keeps in the row for each feature, by the name of their slots. */
+export function slotCounts(step: Transform): Readonly<Partial<Record<keyof FeatureSlots, number>>> {
+  switch (step.kind) {
+    case 'impute':
+      return { fill: 1 }
+    case 'standard':
+    case 'minmax':
+    case 'robust':
+      return { center: 1, scale: 1 }
+    case 'onehot':
+    case 'ordinal':
+      return { codes: step.most }
+    case 'target':
+      return { codes: step.most, encodings: step.most, prior: 1 }
+    case 'buckets':
+      return { edges: step.count - 1 }
+    default:
+      return {}
+  }
+}
+
+/** In the row's order. */
+export const slotKinds = [
+  'fill',
+  'center',
+  'scale',
+  'codes',
+  'encodings',
+  'prior',
+  'edges',
+] as const
+
+function linearLayout(features: readonly ViewFeature[], pairs: Crosses): RowLayout {
   for (const feature of features) checkSteps(feature)
   const groups = groupBySteps(features)
   const designColumns = groups.flatMap(columnsOf)
-  const bias = designColumns.length
-  let offset = bias + 1
-  const slotsOf = (kind: StepKind): readonly Slot[] =>
-    groups
-      .filter(group => group.kinds.includes(kind))
-      .flatMap(group => group.features.map(feature => ({ feature, offset: offset++ })))
-  const fills = slotsOf('impute')
-  const centers = slotsOf('standard')
-  const scales = slotsOf('standard')
+  const crosses = crossColumns(features, designColumns, pairs)
+  const columns = designColumns.length + crosses.length
+  const slots = features.map(() => ({ ...noSlots }))
+  let offset = columns + 1
+  for (const kind of slotKinds) {
+    for (const { steps, features: members } of groups) {
+      const count = steps.map(step => slotCounts(step)[kind] ?? 0).find(numbers => numbers > 0) ?? 0
+      if (count === 0) continue
+      for (const [i, feature] of members.entries()) slots[feature]![kind] = offset + i
+      offset += count * members.length
+    }
+  }
+  let column = 0
+  for (const { steps, features: members } of groups) {
+    for (const [i, feature] of members.entries()) {
+      slots[feature]!.column = column + i
+      slots[feature]!.stride = members.length
+    }
+    column += columnParts(steps).length * members.length
+  }
+  const slotsOf = (kind: 'fill' | 'center' | 'scale'): readonly Slot[] =>
+    groups.flatMap(group =>
+      group.features.flatMap(feature =>
+        slots[feature]![kind] < 0 ? [] : [{ feature, offset: slots[feature]![kind] }],
+      ),
+    )
   return {
     width: offset,
     inputs: features.length,
-    columns: designColumns.length,
-    bias,
+    columns,
+    bias: columns,
     weights: 0,
     designColumns,
-    fills,
-    centers,
-    scales,
+    crosses,
+    fills: slotsOf('fill'),
+    centers: slotsOf('center'),
+    scales: slotsOf('scale'),
+    slots,
     cells: undefined,
     groups,
   }
@@ -113,10 +215,8 @@ function cellsLayout(
   features: readonly ViewFeature[],
   head: GraphHead & { kind: 'cells' },
 ): RowLayout {
-  const fills: Slot[] = []
-  if (features[head.season]?.transform[0]?.kind === 'impute') {
-    fills.push({ feature: head.season, offset: head.cells })
-  }
+  const isFilled = features[head.season]?.transform[0]?.kind === 'impute'
+  const fills = isFilled ? [{ feature: head.season, offset: head.cells }] : []
   return {
     width: head.cells + fills.length,
     inputs: features.length,
@@ -124,9 +224,13 @@ function cellsLayout(
     bias: -1,
     weights: -1,
     designColumns: [],
+    crosses: [],
     fills,
     centers: [],
     scales: [],
+    slots: features.map((_, f) =>
+      isFilled && f === head.season ? { ...noSlots, fill: head.cells } : noSlots,
+    ),
     cells: { offset: 0, count: head.cells },
     groups: [],
   }
@@ -134,39 +238,68 @@ function cellsLayout(
 
 /** In order of first appearance. */
 function groupBySteps(features: readonly ViewFeature[]): readonly StepGroup[] {
-  const groups = new Map<string, { kinds: readonly StepKind[]; features: number[] }>()
+  const groups = new Map<string, { steps: readonly Transform[]; features: number[] }>()
   features.forEach((feature, index) => {
-    const kinds = feature.transform.map(step => step.kind)
-    const name = kinds.join(' ')
-    const group = groups.get(name)
+    const shape = feature.transform.map(shapeOf).join(' ')
+    const group = groups.get(shape)
     if (group) group.features.push(index)
-    else groups.set(name, { kinds, features: [index] })
+    else groups.set(shape, { steps: feature.transform, features: [index] })
   })
   return [...groups.values()]
 }
 
-/** All sines of a cyclic group, then all its cosines; else one column a feature. */
-function columnsOf(group: StepGroup): readonly DesignColumn[] {
-  const parts = group.kinds.includes('cyclic') ? (['sin', 'cos'] as const) : (['value'] as const)
-  return parts.flatMap(part => group.features.map(feature => ({ feature, part })))
+/** What the graph must know of a step beside its numbers. Scalings differ in their fit alone. */
+function shapeOf(step: Transform): string {
+  switch (step.kind) {
+    case 'minmax':
+    case 'robust':
+      return 'standard'
+    case 'impute':
+      return step.indicator ? 'impute with indicator' : step.kind
+    case 'onehot':
+    case 'ordinal':
+    case 'target':
+      return `${step.kind} ${step.most}`
+    case 'buckets':
+      return `${step.kind} ${step.count}`
+    default:
+      return step.kind
+  }
 }
 
-function checkSteps(feature: ViewFeature): void {
-  const kinds = feature.transform.map(step => step.kind)
-  for (const kind of ['impute', 'standard'] as const) {
-    if (kinds.indexOf(kind) !== kinds.lastIndexOf(kind)) {
-      throw new MusterError('E_SPEC', `feature ${feature.name} has two steps \`${kind}\``, {
-        field: feature.name,
-        hint: `Keep one \`${kind}\`.`,
-      })
-    }
+/** All sines of a cyclic group, then all its cosines; and so for all that give several columns. */
+function columnsOf(group: StepGroup): readonly DesignColumn[] {
+  return columnParts(group.steps).flatMap(part =>
+    group.features.map(feature => ({ feature, part })),
+  )
+}
+
+/** Every column of the one feature times every column of the other, each pair once. */
+function crossColumns(
+  features: readonly ViewFeature[],
+  columns: readonly DesignColumn[],
+  pairs: Crosses,
+): readonly CrossColumn[] {
+  const columnsOfName = (name: string): readonly number[] => {
+    const feature = features.findIndex(each => each.name === name)
+    return [...columns.keys()].filter(column => columns[column]!.feature === feature)
   }
-  const cyclic = kinds.indexOf('cyclic')
-  if (cyclic >= 0 && cyclic < kinds.length - 1) {
-    const next = kinds[cyclic + 1]
-    throw new MusterError('E_SPEC', `feature ${feature.name} has \`${next}\` after \`cyclic\``, {
-      field: feature.name,
-      hint: '`cyclic` gives two columns and is the last step.',
+  return pairs.flatMap(([one, other]) =>
+    columnsOfName(one).flatMap(left =>
+      columnsOfName(other)
+        .filter(right => one !== other || left <= right)
+        .map(right => ({ left, right })),
+    ),
+  )
+}
+
+function checkSteps({ name, type, transform }: ViewFeature): void {
+  for (const [i, step] of transform.entries()) {
+    const wrong = misplacedStep(step, transform.slice(0, i), type)
+    if (!wrong) continue
+    throw new MusterError('E_SPEC', `feature ${name}: ${wrong.message}`, {
+      field: name,
+      hint: wrong.cure,
     })
   }
 }

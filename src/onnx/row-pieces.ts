@@ -1,5 +1,5 @@
 import { must } from '../base/assert.ts'
-import type { RowLayout, Slot, StepGroup } from './row-layout.ts'
+import { type FeatureSlots, type RowLayout, slotCounts, slotKinds } from './row-layout.ts'
 
 /** A contiguous part of a parameter row: one tensor of the graph. */
 export interface RowPiece {
@@ -8,15 +8,26 @@ export interface RowPiece {
   readonly count: number
 }
 
+type SlotKind = (typeof slotKinds)[number]
+
+/** Plural, as the tensors of a group hold those of all its features. */
+const plurals: Readonly<Record<SlotKind, string>> = {
+  fill: 'fills',
+  center: 'centers',
+  scale: 'scales',
+  codes: 'codes',
+  encodings: 'encodings',
+  prior: 'priors',
+  edges: 'edges',
+}
+
 /** The names that the graph has for the fitted numbers of a group of features. */
 export const pieceName = {
   weights: '/weights',
   bias: '/bias',
   cells: '/cells',
   seasonFill: '/season.fill',
-  fills: (group: number) => `/group${group}.fills`,
-  centers: (group: number) => `/group${group}.centers`,
-  scales: (group: number) => `/group${group}.scales`,
+  of: (kind: SlotKind, group: number) => `/group${group}.${plurals[kind]}`,
 } as const
 
 /** The whole row, cut into the tensors that the graph computes with, in the row's order. */
@@ -30,26 +41,26 @@ export function rowPieces(layout: RowLayout): readonly RowPiece[] {
     }))
     return [cells, ...fills]
   }
-  const fitted = (
-    slots: readonly Slot[],
-    kind: StepGroup['kinds'][number],
-    name: (group: number) => string,
-  ): readonly RowPiece[] =>
+  const fitted = slotKinds.flatMap(kind =>
     layout.groups.flatMap((group, g) =>
-      group.kinds.includes(kind)
-        ? [{ name: name(g), offset: firstOffset(slots, group), count: group.features.length }]
-        : [],
-    )
+      group.steps.flatMap(step => {
+        const count = slotCounts(step)[kind]
+        const first: FeatureSlots = must(layout.slots[group.features[0]!], 'a group has features')
+        return count
+          ? [
+              {
+                name: pieceName.of(kind, g),
+                offset: first[kind],
+                count: count * group.features.length,
+              },
+            ]
+          : []
+      }),
+    ),
+  )
   return [
     { name: pieceName.weights, offset: layout.weights, count: layout.columns },
     { name: pieceName.bias, offset: layout.bias, count: 1 },
-    ...fitted(layout.fills, 'impute', pieceName.fills),
-    ...fitted(layout.centers, 'standard', pieceName.centers),
-    ...fitted(layout.scales, 'standard', pieceName.scales),
+    ...fitted,
   ]
-}
-
-function firstOffset(slots: readonly Slot[], group: StepGroup): number {
-  const first = slots.find(slot => slot.feature === group.features[0])
-  return must(first, 'a group that takes a step has slots for it').offset
 }

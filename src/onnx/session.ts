@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { assert, must } from '../base/assert.ts'
+import { type Categories, readCategories } from './categories.ts'
 
 /*
  * ONNX Runtime sessions. A run computes on the calling thread and cannot be interrupted, so only
@@ -21,13 +22,16 @@ const options: InferenceSession.SessionOptions = {
 /** The graph of a family, open. Closed by `close`, or at the end of an `await using`. */
 export class FamilySession implements AsyncDisposable {
   readonly #session: InferenceSession
+  /** What the codes of its category features stand for. */
+  readonly categories: Categories
   /** Raw features of a row of x. */
   readonly inputs: number
   /** Values in a parameter row. */
   readonly width: number
 
-  constructor(session: InferenceSession) {
+  constructor(session: InferenceSession, categories: Categories) {
     this.#session = session
+    this.categories = categories
     this.inputs = columnsOf(session, 'x')
     this.width = columnsOf(session, 'parameters')
   }
@@ -78,14 +82,21 @@ export class ModelSession implements AsyncDisposable {
 
   /**
    * The answers for `rows` rows; `columns` has the raw values of each input, in the order of
-   * `inputNames`.
+   * `inputNames`: numbers, or texts for a category.
    */
-  async run(columns: readonly Float32Array[], rows: number): Promise<Float32Array> {
+  async run(
+    columns: readonly (Float32Array | readonly string[])[],
+    rows: number,
+  ): Promise<Float32Array> {
     assert(columns.length === this.inputNames.length, 'every input has a column')
     if (rows === 0) return new Float32Array(0)
     const feeds: Record<string, Tensor> = {}
     this.inputNames.forEach((name, i) => {
-      feeds[name] = tensorOf(must(columns[i], 'every input has a column'), rows, 1)
+      const column = must(columns[i], 'every input has a column')
+      feeds[name] =
+        column instanceof Float32Array
+          ? tensorOf(column, rows, 1)
+          : new Tensor('string', column.slice(0, rows), [rows, 1])
     })
     const answers = await this.#session.run(feeds)
     return must(answers[this.outputName], 'a model answers').data as Float32Array
@@ -101,7 +112,7 @@ export class ModelSession implements AsyncDisposable {
 }
 
 export async function openFamilySession(graph: Uint8Array): Promise<FamilySession> {
-  return new FamilySession(await InferenceSession.create(graph, options))
+  return new FamilySession(await InferenceSession.create(graph, options), readCategories(graph))
 }
 
 export async function openModelSession(model: Uint8Array): Promise<ModelSession> {

@@ -1,9 +1,16 @@
-import type { Digest } from '../base/digest.ts'
-import { type Blobs, type Champions, type Evidence, readJson } from '../fleet/index.ts'
+import { type Digest, digestOf } from '../base/digest.ts'
+import {
+  type Blobs,
+  type Champions,
+  type Evidence,
+  type FamilySpec,
+  readJson,
+} from '../fleet/index.ts'
+import { buildFamilyGraph, type GraphHead, readCategories } from '../onnx/index.ts'
 import { readPack } from '../registry/index.ts'
 import type { AnsweringModel } from './models-by-level.ts'
 
-/** What serves now, as far as it can be compared with candidates of `graph`. */
+/** What serves now, as far as it can be compared with candidates. */
 export interface ReadChampions {
   readonly comparable: readonly AnsweringModel[]
   /** Why a name that serves is not among them. */
@@ -17,7 +24,10 @@ export interface ReadChampions {
  */
 export async function readChampions(
   digest: Digest | null,
-  candidates: { readonly graph: Digest; readonly view: Digest },
+  candidates: {
+    readonly isComparable: (graph: Digest) => Promise<boolean>
+    readonly view: Digest
+  },
   blobs: Blobs,
 ): Promise<ReadChampions> {
   const comparable: AnsweringModel[] = []
@@ -32,7 +42,7 @@ export async function readChampions(
   )
   for (const { name, graph: own, pack, row } of champions.members) {
     const packed = packs.get(pack)
-    if (otherView || own !== candidates.graph) absent.set(name, 'other-view')
+    if (otherView || !(await candidates.isComparable(own))) absent.set(name, 'other-view')
     else if (!packed || row >= packed.names.length) absent.set(name, 'bytes-gone')
     else {
       const { rows, width } = packed
@@ -41,6 +51,31 @@ export async function readChampions(
     }
   }
   return { comparable, absent }
+}
+
+/**
+ * Whether a graph is that of the candidates, or would be with the categories that they were trained
+ * on: texts come and go with every training, and a text is a text to both.
+ */
+export function championGraphs(
+  candidates: Digest,
+  { features, crosses }: Pick<FamilySpec, 'features' | 'crosses'>,
+  head: GraphHead,
+  blobs: Blobs,
+): (graph: Digest) => Promise<boolean> {
+  const hasText = features.some(({ type }) => type === 'category')
+  const known = new Map([[candidates, true]])
+  return async graph => {
+    const found = known.get(graph)
+    if (found !== undefined || !hasText) return found ?? false
+    // A graph that is gone cannot answer either.
+    const bytes = (await blobs.has(graph)) ? await blobs.get(graph) : new Uint8Array()
+    const same = digestOf(
+      buildFamilyGraph(features, head, { crosses, categories: readCategories(bytes) }),
+    )
+    known.set(graph, same === graph)
+    return same === graph
+  }
 }
 
 /** The packs that are still there, each read once. */

@@ -4,17 +4,33 @@ import type { ModelName } from '../base/ids.ts'
 import { modelName } from '../base/model-name.ts'
 import { readLabelManifest } from '../features/index.ts'
 import { type FitOutput, readJson } from '../fleet/index.ts'
-import type { GraphHead, RowLayout } from '../onnx/index.ts'
-import { type DeclaredFrame, type FitScope, leavesScope, trunkScope } from './fit-scope.ts'
+import type { Categories, GraphHead, RowLayout } from '../onnx/index.ts'
+import {
+  type Coordinates,
+  familyCoordinates,
+  memberCoordinates,
+  readFoldRows,
+} from './coordinates.ts'
+import { rowOfAncestor } from './fit-level.ts'
+import {
+  type DeclaredFrame,
+  type FitScope,
+  type LevelScope,
+  leavesScope,
+  trunkScope,
+} from './fit-scope.ts'
 import type { FitInput, StepAt } from './fit-step.ts'
 import { featureUse, fitTransforms } from './fit-transforms.ts'
+import { rowsOfParts } from './fitted-rows.ts'
 import type { FitGround } from './fitter.ts'
 import type { FoldDays } from './fold-days.ts'
 import { areMomentsLeft, type LeftPart, leaveMoments, readLeft } from './left-moments.ts'
 import { foldsFor, memberParameters } from './member-parameters.ts'
 import { momentShape } from './moments.ts'
 import { type FitParameters, fitsFromMoments } from './open-fitter.ts'
+import type { Samples } from './parity-samples.ts'
 import { readTraining, type Training } from './training.ts'
+import { recodeTraining, trainingCategories } from './training-categories.ts'
 
 /* What a fit step fits, and from what: rows, or the moments that the trunk has left of them. */
 
@@ -22,15 +38,20 @@ export interface StepReading {
   readonly frame: DeclaredFrame
   readonly head: GraphHead
   readonly layout: RowLayout
-  /** The trunk's packed rows by name; empty for the trunk itself. */
+  /** Packed rows of the fitted by name: the trunk's for leaves, and those of levels above. */
   readonly packed: ReadonlyMap<ModelName, Float32Array>
 }
 
 export interface StepGround {
   readonly scope: FitScope
-  readonly ground: FitGround<FitParameters>
-  /** By part, what is left for its leaves; of the trunk alone. */
+  readonly training: Training
+  /** What the codes of category features stand for in the graph. */
+  readonly categories: Categories
+  /** What a level is fitted from. Levels come from the top down. */
+  readonly groundOf: (level: LevelScope) => FitGround<FitParameters>
+  /** What the trunk leaves for the leaves: of each part, and how rows are read fold by fold. */
   readonly left?: readonly LeftPart[] | undefined
+  readonly outOfFold?: readonly Float32Array[] | undefined
 }
 
 export async function trunkGround(
@@ -40,18 +61,28 @@ export async function trunkGround(
 ): Promise<StepGround> {
   const { family } = input
   const { frame, layout } = reading
-  const parameters = familyParameters(input)
+  const folds = foldsFor(familyParameters(input), family.features)
   const shape = momentShape(layout.columns)
   const isLeaving =
     fitsFromMoments(family.pipeline.id) &&
-    areMomentsLeft(frame.manifest, foldsFor(parameters), shape)
+    family.fitPer !== 'member' &&
+    areMomentsLeft(frame.manifest, folds, shape)
   const scope = trunkScope(frame, isLeaving)
-  const training = await readRows(input, reading, scope, undefined, at)
-  const transforms = fitTransforms(family.features, layout, training.parts)
-  const ground = groundOf(input, layout, scope, training, transforms)
-  if (!isLeaving) return { scope, ground }
+  const read = await readRows(input, reading, scope, undefined, at)
+  const categories = trainingCategories(family.features, frame.manifest, read)
+  const training = recodeTraining(read, samplesOf(scope), frame.manifest, categories)
+  const found = { scope, training, categories }
+  if (family.fitPer === 'member') {
+    return { ...found, groundOf: memberGround(input, reading, scope, training) }
+  }
+  const rows = rowsOfParts(training.parts, folds)
+  const fitted = fitTransforms(family.features, layout, rows)
+  const { outOfFold } = fitted
+  const ground = familyGround(input, layout, scope, training, familyCoordinates(fitted))
+  if (!isLeaving) return { ...found, groundOf: () => ground, outOfFold }
   const { moments, parts } = leaveMoments(ground, shape, scope.leafSamples)
-  return { scope, ground: { ...ground, moments }, left: parts }
+  const withMoments = { ...ground, moments }
+  return { ...found, groundOf: () => withMoments, left: parts, outOfFold }
 }
 
 export async function leavesGround(
@@ -60,16 +91,27 @@ export async function leavesGround(
   at: StepAt,
 ): Promise<StepGround> {
   const { frame, layout, packed } = reading
+  const { family } = input
   const scope = leavesScope(frame, input.part)
-  const { foldDays, leafMoments } = await readJson<FitOutput>(at.blobs, input.trunk)
+  const trunk = await readJson<FitOutput>(at.blobs, input.trunk)
+  const { foldDays, leafMoments, categories = {} } = trunk
   // Every packed row carries the same transforms; without a row there is nobody to lean on either.
-  const root = packed.get(modelName(input.family.blueprint, []))
-  const transforms = root ?? packed.values().next().value ?? new Float32Array(layout.width)
+  const root = packed.get(modelName(family.blueprint, []))
+  const served = root ?? packed.values().next().value ?? new Float32Array(layout.width)
   if (!leafMoments) {
-    const training = await readRows(input, reading, scope, foldDays, at)
-    return { scope, ground: groundOf(input, layout, scope, training, transforms) }
+    const read = await readRows(input, reading, scope, foldDays, at)
+    const training = recodeTraining(read, samplesOf(scope), frame.manifest, categories)
+    const found = { scope, training, categories }
+    if (family.fitPer === 'member') {
+      return { ...found, groundOf: memberGround(input, reading, scope, training) }
+    }
+    const stored = trunk.outOfFold && (await at.blobs.get(trunk.outOfFold))
+    const outOfFold = stored && readFoldRows(stored, layout.width)
+    const coordinates = familyCoordinates({ served, outOfFold })
+    const ground = familyGround(input, layout, scope, training, coordinates)
+    return { ...found, groundOf: () => ground }
   }
-  const folds = foldsFor(familyParameters(input))
+  const folds = foldsFor(familyParameters(input), family.features)
   const about = {
     part: must(frame.manifest.parts[input.part], 'the part is in the frame'),
     leaves: scope.deepest,
@@ -80,24 +122,45 @@ export async function leavesGround(
   const digest = must(leafMoments[input.part], 'something is left of every part')
   const { counts, moments } = await readLeft(digest, about, at.blobs)
   const training: Training = { parts: [], counts, folds, foldDays: foldDays ?? [] }
-  return { scope, ground: { ...groundOf(input, layout, scope, training, transforms), moments } }
+  const coordinates = familyCoordinates({ served, outOfFold: undefined })
+  const ground = { ...familyGround(input, layout, scope, training, coordinates), moments }
+  return { scope, training, categories, groundOf: () => ground }
+}
+
+function samplesOf(scope: FitScope): readonly Samples[] {
+  return [...scope.levels.map(level => level.samples), ...scope.leafSamples]
 }
 
 function familyParameters({ family }: FitInput): FitParameters {
   return memberParameters({ ...family, overrides: [] })([])
 }
 
-function groundOf(
+/** One ground for all levels: statistics of a parent are the sums of its children's. */
+function familyGround(
   input: FitInput,
   layout: RowLayout,
-  scope: FitScope,
+  { deepest, wanted }: Pick<FitScope, 'deepest' | 'wanted'>,
   training: Training,
-  transforms: Float32Array,
+  coordinates: Coordinates,
 ): FitGround<FitParameters> {
-  const { deepest, wanted } = scope
   const { features } = input.family
   const parameters = familyParameters(input)
-  return { features, layout, transforms, training, deepest, parameters, wanted }
+  return { features, layout, coordinates, training, deepest, parameters, wanted }
+}
+
+/** A ground for each level: members stand in coordinates of their own, so nothing adds up. */
+function memberGround(
+  input: FitInput,
+  { layout, packed }: StepReading,
+  scope: FitScope,
+  training: Training,
+): StepGround['groundOf'] {
+  return level => {
+    const about = { features: input.family.features, layout, training }
+    const coordinates = memberCoordinates(level, about, ({ name }) => rowOfAncestor(name, packed))
+    const own = { ...scope, deepest: level.level, wanted: coordinates.wanted }
+    return familyGround(input, layout, own, training, coordinates)
+  }
 }
 
 async function readRows(
@@ -115,7 +178,7 @@ async function readRows(
     labels,
     blobs: at.blobs,
     span: family.spans.train,
-    folds: foldsFor(familyParameters(input)),
+    folds: foldsFor(familyParameters(input), family.features),
     foldDays,
     parts: scope.parts,
     use: featureUse(family.features, layout, head.kind === 'cells' ? head.season : -1),

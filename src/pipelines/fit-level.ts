@@ -43,8 +43,10 @@ export async function fitMembers(work: LevelWork): Promise<readonly FitResult[]>
   const heads: (HeadFit | undefined)[] = []
   let next = 0
   for (const entry of entries) heads.push('member' in entry ? fits[next++] : undefined)
-  const rows = heads.map(fit => (fit && 'head' in fit ? packedRow(work, fit.head) : undefined))
-  const { features, layout, transforms } = work.ground
+  const rows = heads.map((fit, m) =>
+    fit && 'head' in fit ? packedRow(work, members[m]!, fit.head) : undefined,
+  )
+  const { features, layout } = work.ground
   const errors = await parityErrors(
     samples,
     {
@@ -52,7 +54,7 @@ export async function fitMembers(work: LevelWork): Promise<readonly FitResult[]>
       rows,
       scales: entries.map(entry => scaleOf(entry)),
     },
-    { features, head: work.head, layout, transforms },
+    { features, head: work.head, layout },
     work.session,
   )
   return entries.map((entry, m) => {
@@ -81,10 +83,18 @@ function candidateOf(work: LevelWork, member: DeclaredMember): Candidate | Faile
   }
   const common = { member, labels, group, parameters }
   if (member.keyValues.length === 0) return { ...common, parent: undefined }
-  const ancestor = ancestorsOf(name).find(each => work.packed.has(each))
-  if (ancestor === undefined) return failure(name, 'parent-failed', labels.rows)
-  const row = must(work.packed.get(ancestor), 'the ancestor was fitted')
+  const row = rowOfAncestor(name, work.packed)
+  if (row === undefined) return failure(name, 'parent-failed', labels.rows)
   return { ...common, parent: readHead(work.ground.layout, row) }
+}
+
+/** The packed row of the nearest fitted ancestor. */
+export function rowOfAncestor(
+  name: ModelName,
+  packed: LevelWork['packed'],
+): Float32Array | undefined {
+  const nearest = ancestorsOf(name).find(each => packed.has(each))
+  return nearest && packed.get(nearest)
 }
 
 /** What a difference between fit and graph is measured against. */
@@ -93,8 +103,9 @@ function scaleOf(entry: Candidate | FailedRow): number {
   return entry.labels.deviation
 }
 
-function packedRow(work: LevelWork, head: Float64Array): Float32Array {
-  const row = work.ground.transforms.slice()
+function packedRow(work: LevelWork, member: DeclaredMember, head: Float64Array): Float32Array {
+  const group = must(member.group, 'a fitted member has rows')
+  const row = work.ground.coordinates.served(group).slice()
   writeHead(work.ground.layout, head, row)
   return row
 }

@@ -13,6 +13,9 @@ export interface Fitted {
   readonly parameters: Float32Array
 }
 
+/** What only the trunk tells, which has seen all rows. */
+export type TrunkAlone = Omit<FitOutput, 'graph' | 'pack' | 'members'>
+
 /** A member's result before it has its row in a pack. */
 export type FitResult =
   | { readonly fit: Omit<FittedRow, 'row'>; readonly parameters: Float32Array }
@@ -26,7 +29,7 @@ export async function writeFits(
     readonly width: number
     readonly blobs: Blobs
     /** Of the trunk alone. */
-    readonly trunk?: Pick<FitOutput, 'ranges' | 'foldDays' | 'leafMoments'>
+    readonly trunk?: TrunkAlone
   },
 ): Promise<Digest> {
   const names: ModelName[] = []

@@ -3,21 +3,23 @@ import type { ModelName } from '../base/ids.ts'
 import { readManifest } from '../features/index.ts'
 import {
   type Blobs,
-  type FitOutput,
   type MemberList,
   readJson,
   type StepInput,
   type StepProgress,
 } from '../fleet/index.ts'
 import { buildFamilyGraph, openFamilySession, rowLayout } from '../onnx/index.ts'
+import type { ViewFeature } from '../spec/index.ts'
+import { foldBytes } from './coordinates.ts'
 import { leavesGround, type StepGround, trunkGround } from './fit-ground.ts'
 import { fitMembers } from './fit-level.ts'
-import { type FitResult, readFits, writeFits } from './fit-output.ts'
+import { type FitResult, readFits, type TrunkAlone, writeFits } from './fit-output.ts'
 import type { DeclaredFrame } from './fit-scope.ts'
 import { featureRanges } from './fit-transforms.ts'
+import type { FitGround, Fitter } from './fitter.ts'
 import { graphHead } from './head.ts'
 import { memberParameters } from './member-parameters.ts'
-import { openFitter } from './open-fitter.ts'
+import { type FitParameters, openFitter } from './open-fitter.ts'
 import { levelGroups } from './tree.ts'
 
 /*
@@ -27,6 +29,7 @@ import { levelGroups } from './tree.ts'
  * peer can repeat a fit from what is stored.
  */
 
+type Ground = FitGround<FitParameters>
 export type FitInput = StepInput & { readonly kind: 'trunk' | 'leaves' }
 
 export interface StepAt {
@@ -36,11 +39,9 @@ export interface StepAt {
 
 /** Leaves a `FitOutput`. Throws E_SPEC when pipeline, parameters and label do not go together. */
 export async function fitStep(input: FitInput, at: StepAt): Promise<Digest> {
-  const { features, pipeline } = input.family
+  const { features, pipeline, crosses } = input.family
   const head = graphHead(pipeline, features)
-  const layout = rowLayout(features, head)
-  const graphBytes = buildFamilyGraph(features, head)
-  const graph = await at.blobs.put(graphBytes)
+  const layout = rowLayout(features, head, crosses)
   const parametersOf = memberParameters(input.family)
   const frame = await readFrame(input, at.blobs)
   const packed = new Map<ModelName, Float32Array>()
@@ -50,14 +51,21 @@ export async function fitStep(input: FitInput, at: StepAt): Promise<Digest> {
     }
   }
   const reading = { frame, head, layout, packed }
-  const { scope, ground, left } =
+  const step =
     input.kind === 'trunk'
       ? await trunkGround(input, reading, at)
       : await leavesGround(input, reading, at)
-  const fitter = openFitter(pipeline.id, ground, head)
+  const { scope, categories } = step
+  const graphBytes = buildFamilyGraph(features, head, { crosses, categories })
+  const graph = await at.blobs.put(graphBytes)
   await using session = await openFamilySession(graphBytes)
   const results: FitResult[] = []
+  let [ground, fitter]: [Ground?, Fitter<FitParameters>?] = []
   for (const level of scope.levels) {
+    const own = step.groundOf(level)
+    // One fitter for all levels that share their ground, as its statistics are theirs.
+    if (fitter === undefined || own !== ground) fitter = openFitter(pipeline.id, own, head)
+    ground = own
     const work = { scope: level, ground, fitter, head, session, parametersOf, packed }
     for (const result of await fitMembers(work)) {
       results.push(result)
@@ -66,7 +74,7 @@ export async function fitStep(input: FitInput, at: StepAt): Promise<Digest> {
     at.progress({ done: results.length, total: scope.members, unit: 'members' })
   }
   for (const fit of scope.absent) results.push({ fit })
-  const trunk = input.kind === 'trunk' ? await trunkAlone({ ground, left }, at.blobs) : {}
+  const trunk = input.kind === 'trunk' ? await trunkAlone(features, step, at.blobs) : {}
   return writeFits(results, { graph, width: layout.width, blobs: at.blobs, trunk })
 }
 
@@ -79,10 +87,18 @@ async function readFrame(input: FitInput, blobs: Blobs): Promise<DeclaredFrame> 
 
 /** What the trunk, which has seen all rows, tells beside its members. */
 async function trunkAlone(
-  { ground, left }: Pick<StepGround, 'ground' | 'left'>,
+  features: readonly ViewFeature[],
+  { training, left, categories, outOfFold }: StepGround,
   blobs: Blobs,
-): Promise<Pick<FitOutput, 'ranges' | 'foldDays' | 'leafMoments'>> {
-  const { parts, foldDays } = ground.training
+): Promise<TrunkAlone> {
+  const { parts, foldDays } = training
   const leafMoments = left && (await Promise.all(left.map(({ bytes }) => blobs.put(bytes))))
-  return { ranges: featureRanges(parts), foldDays, ...(leafMoments && { leafMoments }) }
+  const foldRows = outOfFold && (await blobs.put(foldBytes(outOfFold)))
+  return {
+    ranges: featureRanges(features, parts),
+    foldDays,
+    ...(leafMoments && { leafMoments }),
+    ...(Object.keys(categories).length > 0 && { categories }),
+    ...(foldRows && { outOfFold: foldRows }),
+  }
 }

@@ -2,6 +2,8 @@ import type { FitFailure } from '../fleet/index.ts'
 import type { RowLayout } from '../onnx/index.ts'
 import { designMatrix } from '../onnx/index.ts'
 import type { ViewFeature } from '../spec/index.ts'
+import type { Coordinates } from './coordinates.ts'
+import { eachRun } from './fitted-rows.ts'
 import type { MomentTable } from './moment-table.ts'
 import type { Training, TrainingPart } from './training.ts'
 import type { LevelGroups } from './tree.ts'
@@ -10,8 +12,7 @@ import type { LevelGroups } from './tree.ts'
 export interface FitGround<Parameters> {
   readonly features: readonly ViewFeature[]
   readonly layout: RowLayout
-  /** Fills, centers and scales; zeros for the head. */
-  readonly transforms: Float32Array
+  readonly coordinates: Coordinates
   readonly training: Training
   /** The deepest level that this step fits. */
   readonly deepest: LevelGroups
@@ -48,14 +49,21 @@ export interface Fitter<Parameters> {
   fitLevel(level: LevelGroups, members: readonly MemberToFit<Parameters>[]): readonly HeadFit[]
 }
 
-/** The design matrix of a whole part: row-major, float64. */
+/** The design matrix of a whole part: row-major, float64; zeros for rows of nobody. */
 export function designOf(
-  ground: Pick<FitGround<unknown>, 'features' | 'layout' | 'transforms'>,
+  ground: Pick<FitGround<unknown>, 'features' | 'layout' | 'coordinates' | 'training'>,
   part: TrainingPart,
 ): Float64Array {
-  const { features, layout, transforms } = ground
+  const { features, layout, coordinates, training } = ground
   const z = new Float64Array(part.rows * layout.columns)
-  designMatrix(features, layout, part.raw, transforms, 0, part.rows, z)
+  const range = { part, leafFrom: part.leafFrom, leafTo: part.leafTo }
+  const { shared } = coordinates
+  eachRun([range], training.folds, shared === undefined, (_, from, to, fold, leaf) => {
+    const row = shared ?? coordinates.trained(leaf, fold)
+    if (row === undefined || from === to) return
+    const own = z.subarray(from * layout.columns, to * layout.columns)
+    designMatrix(features, layout, part.raw, row, from, to, own)
+  })
   return z
 }
 

@@ -1,7 +1,12 @@
 import { MusterError } from '../base/errors.ts'
 import type { Signature } from '../fleet/index.ts'
 import type { GraphHead, RowLayout } from '../onnx/index.ts'
-import { builtInPipelines, type PipelineChoice, type ViewFeature } from '../spec/index.ts'
+import {
+  builtInPipelines,
+  mayBeMissing,
+  type PipelineChoice,
+  type ViewFeature,
+} from '../spec/index.ts'
 
 /**
  * What a pipeline puts after the transforms. Throws E_SPEC when there is no such pipeline or
@@ -33,6 +38,16 @@ function cellsHead(pipeline: PipelineChoice, features: readonly ViewFeature[]): 
       hint: `Name one of its features: ${features.map(feature => feature.name).join(', ')}.`,
     })
   }
+  if (features[index]?.type === 'category') {
+    throw new MusterError(
+      'E_SPEC',
+      `the season ${season} is a category, and a season is a number`,
+      {
+        field: 'pipeline.season',
+        hint: 'Name a feature that is a number: hour.',
+      },
+    )
+  }
   return { kind: 'cells', season: index, cells: seasons, output: 'identity' }
 }
 
@@ -45,8 +60,8 @@ export function signatureOf(
   return {
     inputs: features.map(feature => ({
       name: feature.name,
-      datatype: 'FP32',
-      mayBeMissing: feature.transform.some(step => step.kind === 'impute'),
+      datatype: feature.type === 'category' ? 'BYTES' : 'FP32',
+      mayBeMissing: mayBeMissing(feature),
     })),
     output: {
       name: head.output === 'sigmoid' ? 'probability' : 'prediction',

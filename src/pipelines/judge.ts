@@ -10,7 +10,7 @@ import {
   type Rival,
   type StepInput,
 } from '../fleet/index.ts'
-import { readChampions } from './champions.ts'
+import { championGraphs, readChampions } from './champions.ts'
 import { DayClusters } from './difference.ts'
 import { type Fitted, readFits } from './fit-output.ts'
 import type { StepAt } from './fit-step.ts'
@@ -49,12 +49,14 @@ export async function judgeStep(
   const fits = await readFits(input.fits, blobs)
   const graph = fits.values().next().value?.graph
   if (!graph) return putJson(blobs, { evidence: [] } satisfies JudgeOutput)
-  const champions = await readChampions(input.champions, { graph, view: family.view }, blobs)
+  const head = graphHead(family.pipeline, family.features)
+  const isComparable = championGraphs(graph, family, head, blobs)
+  const champions = await readChampions(input.champions, { isComparable, view: family.view }, blobs)
   await using graphs = new OpenGraphs(blobs)
   const candidateSets = await modelsByLevel(answering(fits), levels, graphs)
   const championSets = await modelsByLevel(champions.comparable, levels, graphs)
   const span = family.spans.judge
-  const task = taskOf(graphHead(family.pipeline, family.features).output)
+  const task = taskOf(head.output)
   const models = [...candidateSets, ...championSets]
   const rows = await scoreSpan({ manifest, labels, blobs, span, models, progress: at.progress })
   const cut = candidateSets.length

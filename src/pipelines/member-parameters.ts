@@ -2,6 +2,7 @@ import { must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
 import type { FamilySpec } from '../fleet/index.ts'
 import { builtInPipelines, type PipelineId, parametersOf } from '../spec/index.ts'
+import { hasTarget } from './fit-transforms.ts'
 import type { FitParameters } from './open-fitter.ts'
 
 type Declared = Pick<FamilySpec, 'pipeline' | 'overrides'>
@@ -34,10 +35,13 @@ export function memberParameters(
   }
 }
 
-/** Folds that the moments are kept apart by: a penalty that is declared is not searched for. */
-export function foldsFor(parameters: FitParameters): number {
-  if (!('folds' in parameters) || parameters.penalty !== undefined) return 1
-  return parameters.folds
+/**
+ * Folds that the rows are kept apart by. A penalty that is declared is not searched for; then only
+ * encodings of the label need them.
+ */
+export function foldsFor(parameters: FitParameters, features: FamilySpec['features']): number {
+  if (!('folds' in parameters)) return 1
+  return parameters.penalty === undefined || hasTarget(features) ? parameters.folds : 1
 }
 
 function readParameters(id: string, declared: Readonly<Record<string, unknown>>): FitParameters {

@@ -1,3 +1,4 @@
+import { must } from '../base/assert.ts'
 import { designMatrix } from '../onnx/index.ts'
 import type { FitGround } from './fitter.ts'
 import { addMoments, type MomentShape } from './moments.ts'
@@ -18,13 +19,13 @@ const blockRows = 512
 
 /** Reads the parts once, and adds the moments of every leaf to the slot of its group. */
 export class MomentScan {
-  readonly #ground: Pick<FitGround<unknown>, 'features' | 'layout' | 'transforms'>
+  readonly #ground: Pick<FitGround<unknown>, 'features' | 'layout' | 'coordinates'>
   readonly #shape: MomentShape
   readonly #folds: number
   readonly #z: Float64Array
 
   constructor(
-    ground: Pick<FitGround<unknown>, 'features' | 'layout' | 'transforms' | 'training'>,
+    ground: Pick<FitGround<unknown>, 'features' | 'layout' | 'coordinates' | 'training'>,
     shape: MomentShape,
   ) {
     this.#ground = ground
@@ -39,6 +40,8 @@ export class MomentScan {
    */
   add(part: TrainingPart, slotOf: (leaf: number) => number, blocks: Float64Array): void {
     const { foldStart } = part
+    const { coordinates } = this.#ground
+    const { shared } = coordinates
     let loadedFrom = 0
     let loadedTo = 0
     let y = part.y
@@ -51,8 +54,8 @@ export class MomentScan {
         for (let from = foldStart[k]!; from < end; ) {
           if (from >= loadedTo) {
             loadedFrom = from
-            loadedTo = blockEnd(foldStart, k, from)
-            this.#load(part, loadedFrom, loadedTo)
+            loadedTo = shared ? blockEnd(foldStart, k, from) : Math.min(end, from + blockRows)
+            this.#load(part, loadedFrom, loadedTo, shared ?? coordinates.trained(leaf, fold))
             y = part.y.subarray(loadedFrom, loadedTo)
           }
           const to = Math.min(end, loadedTo)
@@ -63,9 +66,10 @@ export class MomentScan {
     }
   }
 
-  #load(part: TrainingPart, from: number, to: number): void {
-    const { features, layout, transforms } = this.#ground
-    designMatrix(features, layout, part.raw, transforms, from, to, this.#z)
+  #load(part: TrainingPart, from: number, to: number, row: Float32Array | undefined): void {
+    const { features, layout } = this.#ground
+    const own = must(row, 'rows that count have coordinates')
+    designMatrix(features, layout, part.raw, own, from, to, this.#z)
   }
 }
 

@@ -40,12 +40,7 @@ test('a graph that answers something else than the fit is found, member by membe
   const raw = [Float32Array.of(1, 2, 3, 4, Number.NaN), Float32Array.of(0, 1, 0, 1, 1)]
   takeSamples(samples, 0, { rows: 5, features: raw })
   const fitted = { heads: [fit, fit, fit], rows: [exact, off, exact], scales: [10, 10, 10] }
-  const errors = await parityErrors(
-    samples,
-    fitted,
-    { features, head, layout, transforms },
-    session,
-  )
+  const errors = await parityErrors(samples, fitted, { features, head, layout }, session)
   expect(errors[0]).toBeLessThan(1e-6)
   expect(errors[1]).toBeCloseTo(0.01 / 40, 4)
   expect(errors[2]).toBeNaN()

@@ -5,11 +5,10 @@ import {
   type FamilySession,
   type GraphHead,
   type RowLayout,
-  slotsOfFeature,
 } from '../onnx/index.ts'
 import type { ViewFeature } from '../spec/index.ts'
 import { answerRows } from './answer-rows.ts'
-import type { Samples } from './parity-samples.ts'
+import { type Samples, samplesPerMember } from './parity-samples.ts'
 
 /** Largest relative difference of fit and graph that a version may have. */
 export const parityErrorMax = 1e-5
@@ -17,7 +16,7 @@ export const parityErrorMax = 1e-5
 export interface FittedHeads {
   /** By member of the samples: the fit's own float64 head; undefined for those that have none. */
   readonly heads: readonly (Float64Array | undefined)[]
-  /** By member: the packed row. */
+  /** By member: the packed row, which has the numbers of its transforms too. */
   readonly rows: readonly (Float32Array | undefined)[]
   /** By member: the size of answer against which a difference counts: see `parityErrors`. */
   readonly scales: readonly number[]
@@ -27,7 +26,6 @@ export interface Reading {
   readonly features: readonly ViewFeature[]
   readonly head: GraphHead
   readonly layout: RowLayout
-  readonly transforms: Float32Array
 }
 
 /**
@@ -71,31 +69,34 @@ function errorOf(fit: number, graph: number, scale: number): number {
 }
 
 function fitAnswers(samples: Samples, fitted: FittedHeads, reading: Reading): Float64Array {
-  const { features, head, layout, transforms } = reading
-  const count = samples.member.length
-  const answers = new Float64Array(count).fill(Number.NaN)
-  const z = new Float64Array(count * layout.columns)
-  if (head.kind === 'linear') {
-    designMatrix(features, layout, samples.raw, transforms, 0, count, z)
-  }
-  for (let i = 0; i < count; i++) {
-    const own = fitted.heads[samples.member[i]!]
-    if (!own) continue
-    if (head.kind === 'cells') {
-      answers[i] = own[cellOf(seasonOf(samples, i, reading), head.cells)] ?? Number.NaN
-      continue
+  const { features, head, layout } = reading
+  const { member, raw } = samples
+  const answers = new Float64Array(member.length).fill(Number.NaN)
+  const z = new Float64Array(samplesPerMember * layout.columns)
+  for (let from = 0, to = 0; from < member.length; from = to) {
+    while (to < member.length && member[to] === member[from]) to++
+    const own = fitted.heads[member[from]!]
+    const row = fitted.rows[member[from]!]
+    if (!own || !row) continue
+    if (head.kind === 'linear') designMatrix(features, layout, raw, row, from, to, z)
+    for (let i = from; i < to; i++) {
+      if (head.kind === 'cells') {
+        answers[i] = own[cellOf(seasonOf(samples, i, reading, row), head.cells)] ?? Number.NaN
+        continue
+      }
+      const at = (i - from) * layout.columns
+      let sum = own[layout.columns]!
+      for (let j = 0; j < layout.columns; j++) sum += own[j]! * z[at + j]!
+      answers[i] = head.output === 'sigmoid' ? 1 / (1 + Math.exp(-sum)) : sum
     }
-    let sum = own[layout.columns]!
-    for (let j = 0; j < layout.columns; j++) sum += own[j]! * z[i * layout.columns + j]!
-    answers[i] = head.output === 'sigmoid' ? 1 / (1 + Math.exp(-sum)) : sum
   }
   return answers
 }
 
-function seasonOf(samples: Samples, i: number, reading: Reading): number {
-  const { head, layout, transforms } = reading
+function seasonOf(samples: Samples, i: number, reading: Reading, row: Float32Array): number {
+  const { head, layout } = reading
   if (head.kind !== 'cells' || head.season < 0) return 0
   const value = must(samples.raw[head.season], 'the season is a feature')[i]!
-  const fill = slotsOfFeature(layout, head.season).fill
-  return Number.isNaN(value) && fill >= 0 ? transforms[fill]! : value
+  const fill = must(layout.slots[head.season], 'the season is a feature').fill
+  return Number.isNaN(value) && fill >= 0 ? row[fill]! : value
 }

@@ -8,8 +8,9 @@ import type { Blobs, FamilySpec, FrameManifest, LabelManifest } from '../fleet/i
 import { rowLayout } from '../onnx/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import type { Span, Transform, ViewFeature } from '../spec/index.ts'
+import { familyCoordinates } from './coordinates.ts'
 import type { FitGround } from './fitter.ts'
-import type { Training } from './training.ts'
+import type { Training, TrainingPart } from './training.ts'
 import { groupCount, levelGroups } from './tree.ts'
 
 /* Frames and training rows made by hand. For tests only. */
@@ -47,6 +48,7 @@ export async function someBlobs(): Promise<Blobs & AsyncDisposable> {
     get: digest => blobs.get(digest),
     path: digest => blobs.path(digest),
     has: digest => blobs.has(digest),
+    erase: digest => blobs.erase(digest),
     scratch: blobs.scratch,
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   }
@@ -144,6 +146,22 @@ export function linearLeaves(
   }))
 }
 
+/** A part of one leaf, its rows in one fold or cut where `foldStart` says. */
+export function aPart(
+  columns: readonly (readonly number[])[],
+  y: readonly number[] = [],
+  foldStart: readonly number[] = [0, columns[0]!.length],
+): TrainingPart {
+  return {
+    rows: columns[0]!.length,
+    leafFrom: 0,
+    leafTo: 1,
+    raw: columns.map(column => Float32Array.from(column)),
+    y: Float64Array.from(y),
+    foldStart: Int32Array.from(foldStart),
+  }
+}
+
 /**
  * A ground to fit on without any file: rows already in design coordinates, one part, by leaf and
  * fold.
@@ -187,7 +205,8 @@ export function aGround<Parameters>(
   const leafKeys = Array.from({ length: keyLength }, (_, k) => leaves.map(leaf => leaf.key[k]!))
   const deepest = levelGroups(leafKeys, leaves.length)[depth]!
   const layout = rowLayout(features, { kind: 'linear', output: 'identity' })
-  const transforms = new Float32Array(layout.width)
+  const served = new Float32Array(layout.width)
+  const coordinates = familyCoordinates({ served, outOfFold: undefined })
   const wanted = new Uint8Array(groupCount(deepest)).fill(1)
-  return { features, layout, transforms, training, deepest, parameters, wanted }
+  return { features, layout, coordinates, training, deepest, parameters, wanted }
 }

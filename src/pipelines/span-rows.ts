@@ -5,6 +5,7 @@ import type { FamilySession } from '../onnx/index.ts'
 import type { Span } from '../spec/index.ts'
 import { answerRows } from './answer-rows.ts'
 import { labelledSpan } from './labelled-span.ts'
+import { codeTables, recodeColumns } from './training-categories.ts'
 import type { LevelGroups } from './tree.ts'
 
 /*
@@ -118,7 +119,8 @@ async function scorePart(
     const into = new Float32Array(kept).fill(Number.NaN)
     const parametersOf = (i: number): Float32Array | undefined =>
       parameters[level.ofLeaf[leafOf[i]!]!]
-    await answerRows(session, { rows: kept, raw, parametersOf, into })
+    const own = recodeColumns(raw, codeTables(manifest, session.categories))
+    await answerRows(session, { rows: kept, raw: own, parametersOf, into })
     answers.push(into)
   }
   return { y, day, answers }

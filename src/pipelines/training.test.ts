@@ -2,8 +2,16 @@ import { expect, test } from 'vitest'
 import { readLabelManifest, readManifest } from '../features/index.ts'
 import { rowLayout } from '../onnx/index.ts'
 import { featureUse, fitTransforms } from './fit-transforms.ts'
+import { rowsOfParts } from './fitted-rows.ts'
 import { foldDaysOf, foldOfRows } from './fold-days.ts'
-import { aFeature, days, type HandLeaf, putFrame, someBlobs } from './small-family.fixture.ts'
+import {
+  aFeature,
+  aPart,
+  days,
+  type HandLeaf,
+  putFrame,
+  someBlobs,
+} from './small-family.fixture.ts'
 import { readTraining } from './training.ts'
 
 async function read(leaves: readonly HandLeaf[], cuts: readonly number[] = []) {
@@ -86,14 +94,21 @@ test('fills, centers and scales are fitted in declared order on the training row
     aFeature('r', { kind: 'impute', with: 7 }),
   ]
   const layout = rowLayout(features, { kind: 'linear', output: 'identity' })
-  const part = (...raw: number[][]) => ({
-    rows: raw[0]!.length,
-    raw: raw.map(column => Float32Array.from(column)),
-  })
-  const row = fitTransforms(features, layout, [
-    part([1, Number.NaN], [-9, 4], [5e8, 5e8], [1, 1]),
-    part([3, 5], [99, 0], [5e8, 5e8], [1, 1]),
-  ])
+  const parts = [
+    [
+      [1, Number.NaN],
+      [-9, 4],
+      [5e8, 5e8],
+      [1, 1],
+    ],
+    [
+      [3, 5],
+      [99, 0],
+      [5e8, 5e8],
+      [1, 1],
+    ],
+  ].map(columns => aPart(columns))
+  const { served: row } = fitTransforms(features, layout, rowsOfParts(parts, 1))
   const slots = (list: readonly { feature: number; offset: number }[]) =>
     list.map(({ feature, offset }) => [feature, row[offset]])
   expect(slots(layout.fills)).toEqual(

@@ -49,6 +49,8 @@ export async function runWorkOf(
     view: view.digest,
     key: blueprint.key,
     features: view.features,
+    ...(view.crosses && { crosses: view.crosses }),
+    ...(view.fitPer && { fitPer: view.fitPer }),
     pipeline: blueprint.pipeline,
     overrides: blueprint.overrides.map(({ match, parameters }) => ({ match, parameters })),
     spans: blueprint.spans,

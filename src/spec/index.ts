@@ -4,6 +4,7 @@ export type * from './fleet-spec.ts'
 export { fleetJsonSchema } from './json-schema.ts'
 export { arrivalColumn, isKept } from './kept.ts'
 export { type DeclaredAt, type Fault, type Locate, type Located, problemAt } from './locate.ts'
+export { type NextVersion, nextVersion, type TextEdit } from './next-version.ts'
 export {
   type EffectiveParameter,
   effectiveParameters,
@@ -32,6 +33,7 @@ export { readTransform, type Transform } from './transform.ts'
 export {
   type ColumnPart,
   columnParts,
+  type Encoder,
   isEncoder,
   mayBeMissing,
   misplacedStep,

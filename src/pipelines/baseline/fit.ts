@@ -1,5 +1,5 @@
 import { must } from '../../base/assert.ts'
-import { cellOf, slotsOfFeature } from '../../onnx/index.ts'
+import { cellOf } from '../../onnx/index.ts'
 import type { BaselineParameters } from '../../spec/index.ts'
 import {
   type FitGround,
@@ -8,6 +8,7 @@ import {
   type MemberToFit,
   rowsWithin,
 } from '../fitter.ts'
+import { quantileOfSorted } from '../order-statistics.ts'
 import type { LevelGroups } from '../tree.ts'
 
 /*
@@ -49,9 +50,9 @@ export class BaselineFits implements Fitter<BaselineParameters> {
   }
 
   #labelsByCell(level: LevelGroups, group: number): readonly Float64Array[] {
-    const { training, layout, transforms } = this.#ground
-    const fillAt = slotsOfFeature(layout, this.#season).fill
-    const fill = fillAt < 0 ? Number.NaN : transforms[fillAt]!
+    const { training, layout, coordinates } = this.#ground
+    const fillAt = layout.slots[this.#season]?.fill ?? -1
+    const fill = fillAt < 0 ? Number.NaN : coordinates.served(group)[fillAt]!
     const rows = new Int32Array(this.#cells)
     const each = (visit: (cell: number, y: number) => void): void => {
       for (const part of training.parts) {
@@ -79,17 +80,7 @@ export class BaselineFits implements Fitter<BaselineParameters> {
 function statisticOf(parameters: BaselineParameters): (labels: Float64Array) => number {
   const { statistic, quantile } = parameters
   if (statistic === 'mean') return labels => labels.reduce((sum, y) => sum + y, 0) / labels.length
-  return labels => quantileOf(labels, must(quantile, 'a quantile is given'))
-}
-
-/** Type 7 of Hyndman and Fan: linear between the order statistics. Sorts `labels` in place. */
-export function quantileOf(labels: Float64Array, share: number): number {
-  labels.sort()
-  const place = (labels.length - 1) * share
-  const below = Math.floor(place)
-  const low = labels[below]!
-  const high = labels[Math.min(below + 1, labels.length - 1)]!
-  return low + (place - below) * (high - low)
+  return labels => quantileOfSorted(labels.sort(), must(quantile, 'a quantile is given'))
 }
 
 function joined(parts: readonly Float64Array[]): Float64Array {
