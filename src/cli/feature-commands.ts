@@ -87,7 +87,10 @@ const features: readonly CommandFacts[] = [
     group: 'data',
     summary: 'Write what was edited as the next version of a view; the published one is restored',
     arguments: [{ name: 'view', required: true, help: 'the edited view: day-ahead@1' }, folder],
-    options: [{ flags: '--dry-run', help: 'print what would be written; write nothing' }],
+    options: [
+      { flags: '--move', help: 'let the blueprints that read it read the next version' },
+      { flags: '--dry-run', help: 'print what would be written; write nothing' },
+    ],
     examples: [
       { call: 'muster features next day-ahead@1', does: 'day-ahead@2 is the edited one' },
       { call: 'muster features next day-ahead@1 --dry-run', does: 'only look' },

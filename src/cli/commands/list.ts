@@ -1,24 +1,13 @@
 import { MusterError } from '../../base/errors.ts'
 import { countOf, formatCount } from '../../base/format.ts'
-import {
-  type ModelRow,
-  type Page,
-  readFilter,
-  type SortWord,
-  sortWords,
-} from '../../contract/index.ts'
+import { type ModelRow, readFilter, type SortWord, sortWords } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { readLimit } from '../numbers.ts'
+import { pagesOf } from '../pages.ts'
 import { isFailing, stateText } from '../state-look.ts'
 import type { Column } from '../table.ts'
 import { printable } from '../text.ts'
-import { waiting } from '../waiting.ts'
-
-/** What fits a screen; a pipe gets all. */
-const terminalLimit = 40
-const pageMax = 1_000
 
 const columns: readonly Column[] = [
   { head: 'name' }, // Never cut: cut names are all alike.
@@ -35,28 +24,16 @@ export const act: Act = async call => {
   const filter = call.args.join(' ')
   readFilter(filter) // A wrong term is refused here, also when no server answers.
   const sort = sortOf(call)
-  const forPeople = screen.width !== undefined && !screen.json
-  const limit = readLimit(call.text('limit')) ?? (forPeople ? terminalLimit : Infinity)
   const client = connect(call)
   let shown = 0
-  let cursor: string | null = null
-  do {
-    const page: Page<ModelRow> = await waiting(
-      call,
-      'the list',
-      client.models({
-        filter,
-        sort,
-        limit: Math.min(pageMax, limit - shown),
-        ...(cursor === null ? {} : { cursor }),
-      }),
-    )
+  let goesOn = false
+  for await (const page of pagesOf(call, 'the list', p => client.models({ ...p, filter, sort }))) {
     show(call, page.items)
     shown += page.items.length
-    cursor = page.nextCursor
-  } while (cursor !== null && shown < limit && !screen.closed)
+    goesOn = page.nextCursor !== null
+  }
   if (screen.json) return exitCodes.done
-  const more = cursor === null ? '' : ', and there are more (--limit)'
+  const more = goesOn ? ', and there are more (--limit)' : ''
   screen.say(shown === 0 ? 'No model fits this filter.' : `${countOf(shown, 'model')}${more}.`)
   const query = new URLSearchParams({ filter, sort })
   screen.say(`${client.server}/api/v1/models?${query}`)
