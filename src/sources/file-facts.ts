@@ -1,19 +1,15 @@
 import { MusterError } from '../base/errors.ts'
 import type { Column, Engine } from '../engine/index.ts'
 import { literal, plainReason, quoted } from '../engine/index.ts'
+import { columnsMax, csvLineBytesMax } from './file-shape.ts'
 import { csvDialect, csvText } from './relation.ts'
+import { castText } from './text-cast.ts'
 
 /** What a file of data holds, as its bytes say. */
 export interface FileFacts {
   readonly rows: number
   readonly columns: readonly Column[]
 }
-
-/**
- * More are a mistake, and the footer of a Parquet file with a million columns alone fills the
- * memory.
- */
-const columnsMax = 10_000
 
 /**
  * Reads all of a Parquet file once, so that what cannot be decoded is found here and not in the
@@ -39,8 +35,9 @@ export async function parquetFacts(
 /**
  * Column names and types of a CSV file: the narrowest type of which every value is a spelling, ISO
  * times only, so that no guess decides. `declared` types win. Numbers with leading zeros are text,
- * for they are codes. Throws E_DATA_CORRUPT or E_CSV_LINE naming `shown`, E_DATA_SCHEMA for values
- * that a declared type cannot hold.
+ * for they are codes; times with an offset are those of UTC. Throws E_DATA_CORRUPT or E_CSV_LINE
+ * naming `shown`; E_DATA_SCHEMA, with the column as its field, for values that a declared type
+ * cannot hold, and for times of which only some have an offset.
  */
 export async function csvFacts(
   engine: Engine,
@@ -63,16 +60,33 @@ export async function csvFacts(
       })
     }
     const tests = names.map(name => testOf(quoted(name), declared[name]))
-    const [row] = await engine.rows<{ rows: number; fits: readonly (readonly boolean[])[] }>(
-      `select count(*)::double as rows, [${tests.join(', ')}] as fits from ${csvText([path], names)}`,
+    const [row] = await engine.rows<{ rows: number; tested: readonly TestedColumn[] }>(
+      `select count(*)::double as rows, [${tests.join(', ')}] as tested
+       from ${csvText([path], names)}`,
     )
     const columns = names.map((name, at) => ({
       name,
-      type: chosenType(name, row?.fits[at] ?? [], declared[name], shown),
+      type: chosenType(name, row!.tested[at]!, declared[name], shown),
     }))
-    return { rows: row?.rows ?? 0, columns }
+    return { rows: row!.rows, columns }
   })
 }
+
+/** What one scan says of the texts of a column. */
+interface TestedColumn {
+  /** Whether all are of the candidates, in their order; or of the declared type. */
+  readonly fits: readonly boolean[]
+  /** One that is not of the declared type. */
+  readonly misfit: string | null
+  readonly filled: number
+  /** Times with an offset from UTC, or a Z. */
+  readonly zoned: number
+  /** Times with an offset that is not nothing. */
+  readonly shifted: number
+}
+
+const zonedTime = '[ T][0-9]{2}:[0-9]{2}.*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$'
+const utcTime = '([Zz]|[+-]00(:?00)?)$'
 
 /** Types in the order in which they are tried, each with the spelling that it needs. */
 const candidates = [
@@ -87,33 +101,48 @@ const candidates = [
 ] as const
 
 function testOf(column: string, declared: string | undefined): string {
-  const tests =
+  const is = (type: string) => `${castText(column, type, 'try_cast')} is not null`
+  const all = (test: string) => `bool_and(${test}) filter (${column} is not null)`
+  const fits =
     declared === undefined
-      ? candidates.map(
-          ([type, spelling]) =>
-            `coalesce(bool_and(try_cast(${column} as ${type}) is not null and regexp_matches(${column}, ${literal(spelling)})) filter (${column} is not null), false)`,
-        )
-      : [
-          `coalesce(bool_and(try_cast(${column} as ${declared}) is not null) filter (${column} is not null), true)`,
-        ]
-  return `[${tests.join(', ')}]`
+      ? candidates.map(([type, spelling]) => {
+          const spelt = `regexp_matches(${column}, ${literal(spelling)})`
+          return `coalesce(${all(`${is(type)} and ${spelt}`)}, false)`
+        })
+      : [`coalesce(${all(is(declared))}, true)`]
+  const misfit =
+    declared === undefined
+      ? 'null::varchar'
+      : `any_value(${column}[:80]) filter (${column} is not null and not (${is(declared)}))`
+  const zoned = `regexp_matches(${column}, ${literal(zonedTime)})`
+  const shifted = `${zoned} and not regexp_matches(${column}, ${literal(utcTime)})`
+  const count = (test: string) => `count(*) filter (${test})::double`
+  return `{ fits: [${fits.join(', ')}], misfit: ${misfit}, filled: count(${column})::double,
+    zoned: ${count(zoned)}, shifted: ${count(shifted)} }`
 }
 
 function chosenType(
   name: string,
-  fits: readonly boolean[],
+  { fits, misfit, filled, zoned, shifted }: TestedColumn,
   declared: string | undefined,
   shown: string,
 ): string {
-  if (declared === undefined) return candidates[fits.indexOf(true)]?.[0] ?? 'VARCHAR'
-  if (fits[0] === true) return declared
-  throw new MusterError(
-    'E_DATA_SCHEMA',
-    `\`${shown}\`: column \`${name}\` is not all ${declared}`,
-    {
+  if (declared !== undefined && !fits[0]) {
+    const detail = `\`${shown}\`: column \`${name}\` is not all ${declared}: \`${misfit}\``
+    throw new MusterError('E_DATA_SCHEMA', detail, {
+      field: name,
       hint: `correct the values, or declare \`${name}\` as VARCHAR and convert it in SQL`,
-    },
-  )
+    })
+  }
+  const type = declared ?? candidates[fits.indexOf(true)]?.[0] ?? 'VARCHAR'
+  if (type === 'TIMESTAMP' && shifted > 0 && zoned < filled) {
+    const detail = `\`${shown}\`: ${zoned} of ${filled} times in \`${name}\` have an offset from UTC`
+    throw new MusterError('E_DATA_SCHEMA', detail, {
+      field: name,
+      hint: 'write all of them with an offset or Z, or none: those without are of UTC',
+    })
+  }
+  return type
 }
 
 function checkNames(columns: readonly Column[], shown: string): void {
@@ -136,11 +165,15 @@ async function readable<T>(shown: string, format: string, read: () => Promise<T>
     if (ours && /^E_(?:DATA_|SQL_TIMEOUT|SQL_MEMORY)/.test(error.code)) throw error
     const cause = ours && error.cause instanceof Error ? error.cause.message : String(error)
     if (/maximum line size|Maximum line/i.test(cause)) {
-      throw new MusterError('E_CSV_LINE', `\`${shown}\` has a line of more than 2,000,000 bytes`, {
-        field: shown,
-        hint: 'look for a quote that is never closed',
-        cause: error,
-      })
+      throw new MusterError(
+        'E_CSV_LINE',
+        `\`${shown}\` has a line of more than ${csvLineBytesMax} bytes`,
+        {
+          field: shown,
+          hint: 'look for a quote that is never closed',
+          cause: error,
+        },
+      )
     }
     const [line] = /line:? \d+/i.exec(cause) ?? []
     const reason = line === undefined ? plainReason(cause) : `${plainReason(cause)} (${line})`

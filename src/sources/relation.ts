@@ -1,6 +1,8 @@
 import type { Column, Engine, Relation } from '../engine/index.ts'
 import { literal, quoted } from '../engine/index.ts'
 import type { Blobs, Snapshot, SnapshotFile, SourceData } from '../fleet/index.ts'
+import { csvLineBytesMax } from './file-shape.ts'
+import { castText } from './text-cast.ts'
 
 /**
  * The row's number through the files of the snapshot, from 0. With a blank, so that no expression
@@ -11,7 +13,7 @@ export const rowNumber = 'muster row'
 /** CSV is read in one dialect, RFC 4180, so that what a file means never depends on a guess. */
 export const csvDialect = [
   "header = true, delim = ',', quote = '\"', escape = '\"', nullstr = ''",
-  'auto_detect = false, parallel = false, max_line_size = 2000000',
+  `auto_detect = false, parallel = false, max_line_size = ${csvLineBytesMax}`,
 ].join(', ')
 
 /** Paths of the verified files of a snapshot, by digest. */
@@ -117,7 +119,7 @@ function parquetSql(columns: readonly Column[], files: readonly ReadFile[], rowF
 }
 
 function csvSql(columns: readonly Column[], files: readonly ReadFile[], rowFrom: number) {
-  const typed = columns.map(c => `cast(${quoted(c.name)} as ${c.type}) as ${quoted(c.name)}`)
+  const typed = columns.map(c => `${castText(quoted(c.name), c.type)} as ${quoted(c.name)}`)
   const names = columns.map(c => c.name)
   const number = `(row_number() over () - 1 + ${rowFrom})::integer as ${quoted(rowNumber)}`
   return `select ${number}, ${typed.join(', ')} from ${csvText(

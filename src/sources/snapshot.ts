@@ -5,6 +5,7 @@ import {
   type Column,
   DataFault,
   type Engine,
+  embedded,
   faultAt,
   isMoment,
   isTime,
@@ -57,7 +58,13 @@ async function snapshotOf(
   const files: SnapshotFile[] = []
   let first: { facts: FileFacts; path: string } | undefined
   for (const { path, format, digest, sizeBytes } of stored) {
-    const facts = await factsOf(engine, { path, format, digest }, paths.get(digest)!, declared)
+    const facts = await factsOf(
+      engine,
+      source,
+      { path, format, digest },
+      paths.get(digest)!,
+      declared,
+    )
     if (first !== undefined) checkSame(first, { facts, path }, format, source)
     if (first === undefined || first.facts.rows === 0) first = { facts, path }
     files.push({ path, format, digest, sizeBytes, rows: facts.rows })
@@ -103,6 +110,7 @@ const factsSeen = new Map<string, FileFacts>()
 
 async function factsOf(
   engine: Engine,
+  source: SourceSpec,
   file: { readonly path: string; readonly format: 'parquet' | 'csv'; readonly digest: Digest },
   blobPath: string,
   declared: Readonly<Record<string, string>>,
@@ -112,7 +120,10 @@ async function factsOf(
   if (before !== undefined) return before
   const facts =
     file.format === 'csv'
-      ? await csvFacts(engine, blobPath, file.path, declared)
+      ? await csvFacts(engine, blobPath, file.path, declared).catch(error => {
+          const { field = '' } = error as MusterError
+          throw Object.hasOwn(declared, field) ? faultAt(columnAt(source, field), error) : error
+        })
       : await parquetFacts(engine, blobPath, file.path)
   factsSeen.set(seenAs, facts)
   return facts
@@ -171,8 +182,13 @@ function checkSame(
     locationAt(source),
     'E_DATA_SCHEMA',
     `\`${other.path}\`: ${differences.slice(0, 5).join('; ')}${more}`,
-    { hint: 'write all files of a source with the same columns, or make two sources' },
+    { hint: sameHints[format] },
   )
+}
+
+const sameHints = {
+  parquet: 'write all files of a source with the same columns, or make two sources',
+  csv: 'write all files with the same columns, or say their types: columns: { name: DOUBLE }',
 }
 
 function checkDeclared(
@@ -213,19 +229,52 @@ async function timeRange(
   try {
     const relation = await defineSource(engine, { spec: source, snapshot }, paths)
     const { type } = await readExpression(engine, relation, eventTime)
-    if (!isTime(type)) {
-      const hint = 'make it a time: cast(... as timestamp)'
-      throw new MusterError('E_DATA_SCHEMA', `\`${eventTime}\` is ${type}, not a time`, { hint })
-    }
+    if (!isTime(type)) throw await noTime(engine, source.name, eventTime, type)
     const [row] = await engine.rows<{ from: number | null; to: number | null }>(
       `select min(us) / 1000 as "from", max(us) / 1000 as "to" from
        (select ${microsOf(eventTime)} as us from ${quoted(source.name)}
         where ${isMoment(eventTime)})`,
     )
     const range = { fromMs: row?.from ?? null, toMs: row?.to ?? null }
+    if (range.fromMs !== null && range.fromMs > exactMsMax) throw allTooLate(eventTime)
     rangesSeen.set(seenAs, range)
     return range
   } catch (error) {
     throw faultAt({ kind: 'Source', name: source.name, path: ['eventTime'] }, error)
   }
+}
+
+/** Times beyond the year 2255 are not exact to the microsecond any more: `microsOf`. */
+const exactMsMax = Number.MAX_SAFE_INTEGER / 1_000
+
+/** Single rows of the far future are known later than any training; all of them are a mistake. */
+function allTooLate(eventTime: string): MusterError {
+  const detail = `every \`${eventTime}\` lies after the year 2255`
+  const hint = 'look at its unit: epoch_ms(...) takes milliseconds, to_timestamp(...) seconds'
+  return new MusterError('E_DATA_SCHEMA', detail, { hint })
+}
+
+async function noTime(
+  engine: Engine,
+  source: string,
+  eventTime: string,
+  type: string,
+): Promise<MusterError> {
+  const detail = `\`${eventTime}\` is ${type}, not a time`
+  if (type !== 'VARCHAR') {
+    const hint = 'make it a time: epoch_ms(...) of milliseconds, to_timestamp(...) of seconds'
+    return new MusterError('E_DATA_SCHEMA', detail, { hint })
+  }
+  const value = embedded(eventTime)
+  const [row] = await engine.rows<{ value: string }>(
+    `select ${value}[:80] as value from ${quoted(source)}
+     where ${value} is not null and try_cast(${value} as timestamptz) is null limit 1`,
+  )
+  if (row === undefined) {
+    const hint = `make it a time: cast(${eventTime} as timestamptz)`
+    return new MusterError('E_DATA_SCHEMA', detail, { hint })
+  }
+  return new MusterError('E_DATA_SCHEMA', `${detail}: \`${row.value}\``, {
+    hint: `name a time, or say how it is written: strptime(${eventTime}, '%d.%m.%Y %H:%M')`,
+  })
 }

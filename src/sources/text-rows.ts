@@ -1,5 +1,6 @@
 import { MusterError } from '../base/errors.ts'
 import { type Column, openWriter, quoted, type Writer } from '../engine/index.ts'
+import { castText } from './text-cast.ts'
 
 /* Values that come as texts, row by row, on their way into a Parquet file of proper types. */
 
@@ -60,12 +61,14 @@ async function append(
   return rows
 }
 
-/** By way of the type with a zone: the cast to the other one drops an offset, and counts it not. */
-function typed(at: number, type: string, cast = 'cast'): string {
-  // DuckDB would take times before Christ for as many years after.
-  const time = `if(suffix(c${at}, ' BC'), 'BC ' || c${at}, c${at})`
-  if (type === 'TIMESTAMP') return `${cast}(${cast}(${time} as timestamptz) as timestamp)`
-  return type === 'DATE' ? `${cast}(${time} as date)` : `${cast}(c${at} as ${type})`
+/** DuckDB would take times before Christ for as many years after: they are no times here. */
+function typed(at: number, type: string, cast: 'cast' | 'try_cast' = 'cast'): string {
+  const isTime = type === 'DATE' || type === 'TIMESTAMP'
+  return castText(
+    isTime ? `if(suffix(c${at}, ' BC'), 'BC ' || c${at}, c${at})` : `c${at}`,
+    type,
+    cast,
+  )
 }
 
 /** The first column with a text that is no value of its type. */

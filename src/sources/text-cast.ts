@@ -1,0 +1,9 @@
+/**
+ * SQL of a text as a value of a type. Of a time by way of the type with a zone: DuckDB's cast to
+ * the one without drops an offset from UTC and does not count it.
+ */
+export function castText(text: string, type: string, cast: 'cast' | 'try_cast' = 'cast'): string {
+  return type === 'TIMESTAMP'
+    ? `${cast}(${cast}(${text} as timestamptz) as timestamp)`
+    : `${cast}(${text} as ${type})`
+}
