@@ -2,9 +2,15 @@ import type { Logger } from 'pino'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import type { RunId } from '../base/ids.ts'
-import { type Blobs, type FitOutput, readJson, type Signature } from '../fleet/index.ts'
+import {
+  type Blobs,
+  type FitOutput,
+  type RunWork,
+  readJson,
+  type Signature,
+} from '../fleet/index.ts'
 import { Healer, type Healing, isDamage } from '../reconcile/index.ts'
-import type { DataPlane } from '../serve/index.ts'
+import type { DataPlane, FeatureSource } from '../serve/index.ts'
 import {
   familyGenerations,
   familyRoutes,
@@ -20,6 +26,8 @@ export interface RouteFollowerParts {
   readonly plane: DataPlane
   readonly environment: string
   readonly log: Logger
+  /** Where the inputs of a family come from that callers leave out. Absent: nowhere. */
+  sourceOf?(frame: RunWork['frame']): Promise<FeatureSource | undefined>
 }
 
 /**
@@ -33,6 +41,7 @@ export class RouteFollower {
   readonly #plane: DataPlane
   readonly #environment: string
   readonly #log: Logger
+  readonly #sourceOf: RouteFollowerParts['sourceOf']
   readonly #healer: Healer
   readonly #has = new Map<string, number>()
 
@@ -42,6 +51,7 @@ export class RouteFollower {
     this.#plane = parts.plane
     this.#environment = parts.environment
     this.#log = parts.log
+    this.#sourceOf = parts.sourceOf
     this.#healer = new Healer(parts)
   }
 
@@ -98,7 +108,18 @@ export class RouteFollower {
       throw new MusterError('E_BLOB_MISSING', `what the trunk of ${blueprint} leaves is made anew`)
     }
     const signature = await this.#withRanges(run.id, work.signature, trunk?.output, blueprint)
-    await this.#plane.replaceFamily(routes, { signature, purpose: work.purpose })
+    const source = await this.#source(work.frame, blueprint)
+    await this.#plane.replaceFamily(routes, { signature, purpose: work.purpose, source })
+  }
+
+  /** Without it the family serves all the same, to those who send every input. */
+  async #source(frame: RunWork['frame'], blueprint: string): Promise<FeatureSource | undefined> {
+    try {
+      return await this.#sourceOf?.(frame)
+    } catch (error) {
+      this.#log.error({ err: error, blueprint }, 'its features cannot be had; they are to be sent')
+      return undefined
+    }
   }
 
   /**

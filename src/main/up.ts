@@ -6,6 +6,7 @@ import { apiRoutes } from '../api/index.ts'
 import { systemClock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import { CurrentFleet, openDesk } from '../control/index.ts'
+import { openOnDemand } from '../features/index.ts'
 import { codeVersion, Loop } from '../reconcile/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import {
@@ -28,6 +29,7 @@ import {
   useAlone,
 } from '../store/index.ts'
 import type { Config } from './config.ts'
+import { familySource } from './feature-source.ts'
 import { openLog } from './log.ts'
 import { packageVersion } from './package-version.ts'
 import { RouteFollower } from './route-follower.ts'
@@ -84,7 +86,15 @@ export async function startServer(config: Config): Promise<Server> {
   const wake = new Wake()
   stack.use(await listen(databaseUrl, () => wake.tell()))
   const environment = servedEnvironment
-  const follower = new RouteFollower({ store, blobs, plane, environment, log })
+  const vectors = { onDemand: stack.use(await openOnDemand()), online: undefined }
+  const follower = new RouteFollower({
+    store,
+    blobs,
+    plane,
+    environment,
+    log,
+    sourceOf: frame => familySource(frame, vectors, systemClock),
+  })
   const beforeDone = (): Promise<void> => follower.follow()
   const loop = new Loop({ store, blobs, queue, code: codeVersion(), beforeDone })
   stack.use(keepLooking(wake, log, 'loop', () => loop.activate()))

@@ -19,8 +19,8 @@ export type FeatureStatus = 'PRESENT' | 'NULL_VALUE' | 'NOT_FOUND' | 'OUTSIDE_MA
 
 /** One input for every row of a request. */
 export interface FilledInput {
-  /** NaN where it is not PRESENT. */
-  readonly values: Float32Array
+  /** Texts are categories. NaN, or null, where it is not PRESENT. */
+  readonly values: Float32Array | readonly (string | null)[]
   /** By row; undefined for what was computed from the request. */
   readonly statuses?: readonly FeatureStatus[]
   /** When the looked up value happened, by row; NaN where it is not PRESENT. */

@@ -38,7 +38,7 @@ const source: FeatureSource = {
     return ask.inputs.map(input =>
       input === 0
         ? { values: Float32Array.from(miles, value => value ?? Number.NaN) }
-        : { ...stored, values: new Float32Array(ask.rows).fill(stored.values[0]!) },
+        : { ...stored, values: new Float32Array(ask.rows).fill(Number(stored.values[0])) },
     )
   },
 }

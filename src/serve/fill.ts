@@ -97,13 +97,23 @@ function write(filled: FilledInput, input: number, reader: InputReader, x: Float
   const low = reader.lows[input]!
   const high = reader.highs[input]!
   let outside = false
-  for (let row = 0, at = input; row < filled.values.length; row++, at += reader.count) {
-    const value = filled.values[row]!
+  const values = numbersOf(filled.values, reader, input)
+  for (let row = 0, at = input; row < values.length; row++, at += reader.count) {
+    const value = values[row]!
     if (!mayBeMissing && Number.isNaN(value)) throw absent(name, row, filled.statuses?.[row])
     x[at] = value
     if (value < low || value > high) outside = true
   }
   return outside
+}
+
+function numbersOf(
+  values: FilledInput['values'],
+  reader: InputReader,
+  input: number,
+): Float32Array {
+  if (values instanceof Float32Array) return values
+  throw new MusterError('E_INTERNAL', `no codes for ${reader.signature.inputs[input]!.name}`)
 }
 
 function absent(name: string, row: number, status: string | undefined): MusterError {
