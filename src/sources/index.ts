@@ -18,3 +18,8 @@ export { placeColumn, type RowsFile, type RowsFormat, readRows } from './read-ro
 export { defineSource, pathsOf, rowNumber } from './relation.ts'
 export { putRowNumbers, wholeOf, withSetAside } from './set-aside.ts'
 export { takeSnapshot } from './snapshot.ts'
+export {
+  diffSnapshots,
+  type EntityList,
+  type SnapshotDiff,
+} from './snapshot-diff.ts'
