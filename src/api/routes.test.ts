@@ -245,6 +245,10 @@ describe('documents', () => {
       '/api/v1/plans/{id}/members',
       '/api/v1/plans/{id}/apply',
       '/api/v1/validate',
+      '/api/v1/features',
+      '/api/v1/features/views/{id}',
+      '/api/v1/features/diff',
+      '/api/v1/impact',
     ])
     const page = await server.app.inject('/api/docs/')
     expect(page.statusCode).toBe(200)

@@ -2,9 +2,9 @@ import type { ValidateAnswer, ValidateAsk } from '../contract/index.ts'
 import { checkSources, type TakenSource } from '../intake/index.ts'
 import {
   bindDeclared,
+  editedViews,
   type ReadSpec,
   readDeclared,
-  refuseEditedViews,
   SpecRefused,
 } from '../reconcile/index.ts'
 import { countDocuments, type DeclarationProblem, problemAt } from '../spec/index.ts'
@@ -23,11 +23,12 @@ export async function validate(ask: ValidateAsk, parts: DeskParts): Promise<Vali
   try {
     const read = readDeclared(ask.files, parts)
     if (ask.fleetFolder !== undefined) {
+      problems.push(...(await editedViews(read, parts.store)))
       const at = { ...parts, fleetFolder: ask.fleetFolder }
       const taken = await checkSources([...read.spec.sources.values()], at)
       findings.push(...findingsOf(taken))
       problems.push(...problemsOf(taken, read))
-      await refuseEditedViews(await bindDeclared(read, taken, parts.blobs), parts.store)
+      await bindDeclared(read, taken, parts.blobs)
     }
   } catch (error) {
     if (!(error instanceof SpecRefused)) throw error

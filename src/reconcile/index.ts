@@ -11,4 +11,4 @@ export {
 export { Healer, type Healing, isDamage } from './heal.ts'
 export { Loop, type LoopParts, type StepQueue } from './loop.ts'
 export { type Proposal, type ProposeAt, propose } from './propose.ts'
-export { refuseEditedViews } from './published.ts'
+export { editedViews } from './published.ts'

@@ -42,7 +42,7 @@ import {
 } from './declared.ts'
 import { restoreMembers } from './heal.ts'
 import { idleOverrides } from './idle-overrides.ts'
-import { refuseEditedViews } from './published.ts'
+import { editedViews } from './published.ts'
 import { runWorkOf } from './run-work.ts'
 
 /** A plan that was made and recorded. Nothing else has changed. */
@@ -62,10 +62,11 @@ export type ProposeAt = IntakeAt
 export async function propose(files: readonly SpecFile[], at: ProposeAt): Promise<Proposal> {
   const read = readDeclared(files, at)
   await refuseOtherFleet(read.spec.name, at.store)
+  const edited = await editedViews(read, at.store)
+  if (edited.length > 0) throw new SpecRefused(edited)
   const taken = await takeSources([...read.spec.sources.values()], at)
   const declared = await bindDeclared(read, taken, at.blobs)
   const { spec, snapshots, held } = declared
-  await refuseEditedViews(declared, at.store)
   const members = await listMembers(declared, at.blobs)
   refuseIdleOverrides(declared, members)
   await restoreMembers(members, at)

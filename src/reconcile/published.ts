@@ -9,19 +9,21 @@ import {
   viewDifferences,
 } from '../spec/index.ts'
 import { type PublishedView, publishedViews, type Sql } from '../store/index.ts'
-import { type ReadSpec, SpecRefused } from './declared.ts'
+import type { ReadSpec } from './declared.ts'
 
 /**
- * Throws SpecRefused with every view that means something else than what was published under its
- * name and version, at the first field that differs, be it of a group that the view reads.
+ * Every view that means something else than what was published under its name and version, at the
+ * first field that differs, be it of a group that the view reads.
  */
-export async function refuseEditedViews(read: ReadSpec, sql: Sql): Promise<void> {
+export async function editedViews(
+  read: ReadSpec,
+  sql: Sql,
+): Promise<readonly DeclarationProblem[]> {
   const published = await publishedViews(sql, [...read.spec.views.keys()])
-  const problems = published.flatMap(before => {
+  return published.flatMap(before => {
     const view = read.spec.views.get(before.id)
     return view && view.digest !== before.digest ? editOf(view, before, read) : []
   })
-  if (problems.length > 0) throw new SpecRefused(problems)
 }
 
 function editOf(

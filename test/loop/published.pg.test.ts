@@ -30,12 +30,12 @@ test('a published view is not edited, nor the group that it reads', async () => 
   expect(published).toMatchObject({ id: 'day-ahead@1', plan: plan.id })
 
   expect(await refusal(world, weekend)).toEqual([
-    'E_VIEW_PUBLISHED 25:14 view `day-ahead@1` was published by p-2 and is edited: feature `weekend` ' +
+    'E_VIEW_PUBLISHED 24:3 view `day-ahead@1` was published by p-2 and is edited: feature `weekend` ' +
       'is `cast(isodow(day) = 7 as int)`, it was `cast(isodow(day) >= 6 as int)` ' +
       '-> make it the next version: muster features next day-ahead@1',
   ])
   expect(await refusal(world, fleetYaml().replace('interval 1 day', 'interval 2 days'))).toEqual([
-    'E_VIEW_PUBLISHED 15:10 view `day-ahead@1` was published by p-2 and is edited: ' +
+    'E_VIEW_PUBLISHED 14:10 view `day-ahead@1` was published by p-2 and is edited: ' +
       '`recent.knownAt` is `day + interval 2 days`, it was `day + interval 1 day` ' +
       '-> give what changed another name, or: muster features next day-ahead@1 --move',
   ])
