@@ -91,7 +91,7 @@ async function readQuarantined(
   const values = ownColumns(snapshot).map(
     c => `left(cast(${quoted(c.name)} as varchar), ${valueMax})`,
   )
-  return engine.rows(
+  return await engine.rows(
     `with page as (
        select ${row} from read_parquet([${aside}]) where ${row} > ${afterRow}
        order by ${row} limit ${limit}
