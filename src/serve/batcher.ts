@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
+import type { Categories } from '../onnx/index.ts'
 import type { ServeLimits } from './limits.ts'
 
 /** What the batcher needs of a graph; `onnx/` has the real one. Runs one call at a time. */
@@ -9,6 +10,8 @@ export interface GraphSession {
   readonly inputs: number
   /** Numbers in a parameter row. */
   readonly width: number
+  /** What the codes of its category features stand for. */
+  readonly categories: Categories
   /**
    * `x` is [rows, inputs] and `parameters` [parameterRows, width], row-major; `parameterRows` is
    * `rows` or 1. Gives one number a row.
@@ -77,7 +80,7 @@ export class Batcher {
     this.#onCall = at.onCall
   }
 
-  get shape(): { readonly inputs: number; readonly width: number } {
+  get shape(): Pick<GraphSession, 'inputs' | 'width' | 'categories'> {
     return this.#session
   }
 

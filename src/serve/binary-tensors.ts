@@ -70,7 +70,9 @@ export function countValues(
 export function wrongSize(name: string, what: string): MusterError {
   return new MusterError('E_TENSOR_BINARY', `input \`${name}\` ${what}`, {
     field: name,
-    hint: 'send 4 bytes a value for FP32, 8 for FP64, and Inference-Header-Content-Length',
+    hint:
+      'send 4 bytes a value for FP32, 8 for FP64, for BYTES the length of each text in 4 bytes ' +
+      'before it; and Inference-Header-Content-Length',
   })
 }
 

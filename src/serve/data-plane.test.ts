@@ -35,6 +35,7 @@ async function openSession(graph: Uint8Array) {
   return {
     inputs: session.inputs,
     width: session.width,
+    categories: session.categories,
     run: (x: Float32Array, parameters: Float32Array, rows: number, parameterRows = rows) => {
       calls.push({ rows, parameterRows })
       return session.run(x, parameters, rows, parameterRows)

@@ -11,6 +11,7 @@ import { type Block, readBlock } from './block.ts'
 import { type Family, type FamilyFacts, loadFamily } from './family.ts'
 import { type Filled, fillGaps } from './fill.ts'
 import { HeldByDigest } from './held-by-digest.ts'
+import type { InputReader } from './input-reader.ts'
 import { type ServeLimits, serveLimits } from './limits.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { receiptIds } from './receipts.ts'
@@ -172,12 +173,13 @@ export class DataPlane {
   async #infer(request: InferRequest, startedMs: number): Promise<Answer> {
     const deadlineMs = this.#deadlineOf(request, startedMs)
     const { family, member, answeredBy, because } = this.#resolve(request.model, request.version)
-    const read = readInferBody(request.body, family.reader, this.limits, request.tensors)
+    const { batcher, block, reader } = family.origins[family.origin[member]!]!
+    const read = readInferBody(request.body, reader, this.limits, request.tensors)
     const { id, rows, x, binaryOutput, gaps } = read
     let { outOfRange } = read
     let filled: Filled | undefined
     if (gaps !== undefined) {
-      const found = await this.#fill({ rows, x, gaps }, family, request.model)
+      const found = await this.#fill({ rows, x, gaps }, reader, request.model)
       // A newer generation has another view, perhaps, and the sessions of this one are closed.
       if (!this.#isServing(family)) return this.#infer(request, startedMs)
       filled = found
@@ -185,7 +187,6 @@ export class DataPlane {
     }
     // No await up to here since the family was seen to serve: what is enqueued is of the generation
     // that serves now.
-    const { batcher, block } = family.origins[family.origin[member]!]!
     const values = await batcher.run({
       x,
       rows,
@@ -214,7 +215,7 @@ export class DataPlane {
   /** What a request leaves out, within the rows that may wait for it. */
   async #fill(
     request: Parameters<typeof fillGaps>[0],
-    family: Family,
+    reader: InputReader,
     model: string,
   ): ReturnType<typeof fillGaps> {
     if (this.#fillingRows + request.rows > this.limits.fillingRowsMax) {
@@ -225,7 +226,7 @@ export class DataPlane {
     }
     this.#fillingRows += request.rows
     try {
-      return await fillGaps(request, family.reader, model, () => this.#clock.now().getTime())
+      return await fillGaps(request, reader, model, () => this.#clock.now().getTime())
     } finally {
       this.#fillingRows -= request.rows
     }

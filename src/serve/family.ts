@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import type { FamilyRoutes, Route, Signature } from '../fleet/index.ts'
+import type { Categories } from '../onnx/index.ts'
 import type { Batcher } from './batcher.ts'
 import { type Block, nameHash } from './block.ts'
 import type { FeatureSource } from './feature-source.ts'
@@ -23,6 +24,8 @@ export interface Origin {
   readonly pack: Digest
   readonly batcher: Batcher
   readonly block: Block
+  /** Reads texts by the categories of the graph. */
+  readonly reader: InputReader
 }
 
 /** In `origin`: the member has no route, and `row` is the index of its reason. */
@@ -33,6 +36,7 @@ export interface Family {
   readonly keyLength: number
   readonly generation: number
   readonly purpose: string
+  /** Of what all graphs of the family share: the names of inputs, and what they may be. */
   readonly reader: InputReader
   readonly names: NameTable
   readonly origins: readonly Origin[]
@@ -77,13 +81,20 @@ export async function loadFamily(
     origins.clear()
   }
   try {
+    const reader = inputReader(facts.signature, facts.source)
+    const readers = new Map<Digest, InputReader>()
+    const readerOf = (graph: Digest, categories: Categories): InputReader => {
+      if (Object.keys(categories).length === 0) return reader
+      const own = readers.get(graph) ?? inputReader(facts.signature, facts.source, categories)
+      readers.set(graph, own)
+      return own
+    }
     for (const route of routes.routes) {
       const key = route.graph + route.pack
       if (origins.has(key)) continue
       assert(origins.size < inherits, 'a family points into fewer than 65,535 packs')
-      origins.set(key, { index: origins.size, origin: await hold(route, held) })
+      origins.set(key, { index: origins.size, origin: await hold(route, held, readerOf) })
     }
-    const reader = inputReader(facts.signature, facts.source)
     for (const { origin } of origins.values()) await answersOneRow(origin, reader.count)
     const members = await tabulate(routes, route => origins.get(route.graph + route.pack)!)
     return {
@@ -103,11 +114,16 @@ export async function loadFamily(
   }
 }
 
-async function hold({ graph, pack }: Route, held: Held): Promise<Origin> {
+async function hold(
+  { graph, pack }: Route,
+  held: Held,
+  readerOf: (graph: Digest, categories: Categories) => InputReader,
+): Promise<Origin> {
   const batcher = await held.batchers.acquire(graph)
   try {
     const block = await held.blocks.acquire(pack)
-    const origin = { graph, pack, batcher, block }
+    const reader = readerOf(graph, batcher.shape.categories)
+    const origin = { graph, pack, batcher, block, reader }
     if (block.graph === graph) return origin
     held.blocks.release(pack)
     throw new MusterError(

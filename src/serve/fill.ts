@@ -1,7 +1,7 @@
 import { assert, must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
 import type { FeatureSource, FilledInput, RowValue } from './feature-source.ts'
-import type { InputReader } from './input-reader.ts'
+import { codeOfText, type InputReader } from './input-reader.ts'
 import type { Gaps, ReadRequest } from './validate.ts'
 
 /*
@@ -56,7 +56,7 @@ export async function fillGaps(
   }
 }
 
-/** What was sent counts before what the name says: a caller may ask one model about others' rows. */
+/** What was sent counts before what the name says: one model may be asked about others' rows. */
 function withName(
   sent: Gaps['columns'],
   source: FeatureSource,
@@ -113,7 +113,7 @@ function numbersOf(
   input: number,
 ): Float32Array {
   if (values instanceof Float32Array) return values
-  throw new MusterError('E_INTERNAL', `no codes for ${reader.signature.inputs[input]!.name}`)
+  return Float32Array.from(values, text => codeOfText(reader, input, text))
 }
 
 function absent(name: string, row: number, status: string | undefined): MusterError {

@@ -1,5 +1,6 @@
 import { MusterError } from '../base/errors.ts'
 import type { Signature } from '../fleet/index.ts'
+import { type Categories, codeOf, type Dictionary, dictionaryOf } from '../onnx/index.ts'
 import type { FeatureSource, RowColumn } from './feature-source.ts'
 
 /** A signature made ready for look-ups, once per generation of a family. */
@@ -21,10 +22,21 @@ export interface InputReader {
   readonly rowColumns: ReadonlyMap<string, RowColumn> | undefined
   /** Columns that are an input too: what is sent for the one counts for the other. */
   readonly sharedColumns: ReadonlyMap<string, RowColumn> | undefined
+  /** By input that is a category: the codes of its texts in the graph that answers. */
+  readonly dictionaries: readonly (Dictionary | undefined)[]
 }
 
-export function inputReader(signature: Signature, source?: FeatureSource): InputReader {
+/** `categories`: what the codes of the graph stand for that answers. */
+export function inputReader(
+  signature: Signature,
+  source?: FeatureSource,
+  categories: Categories = {},
+): InputReader {
   const { inputs } = signature
+  const dictionaries = inputs.map(({ name, datatype }) => {
+    const texts = categories[name]
+    return datatype === 'BYTES' && texts ? dictionaryOf(texts) : undefined
+  })
   const count = inputs.length
   const columns = new Map(inputs.map((input, column) => [input.name, column]))
   const byName = (wanted: readonly RowColumn[] | undefined) =>
@@ -33,13 +45,17 @@ export function inputReader(signature: Signature, source?: FeatureSource): Input
     signature,
     count,
     columns,
-    lows: Float32Array.from(inputs, input => input.min ?? Number.NEGATIVE_INFINITY),
+    // The code of an unknown text is below that of every known one.
+    lows: Float32Array.from(inputs, (input, i) =>
+      dictionaries[i] ? 0 : (input.min ?? Number.NEGATIVE_INFINITY),
+    ),
     highs: Float32Array.from(inputs, input => input.max ?? Number.POSITIVE_INFINITY),
     seen: new Uint32Array(count),
     stamp: 0,
     source,
     rowColumns: byName(source?.columns.filter(({ name }) => !columns.has(name))),
     sharedColumns: byName(source?.columns.filter(({ name }) => columns.has(name))),
+    dictionaries,
   }
 }
 
@@ -48,6 +64,12 @@ export function inputReader(signature: Signature, source?: FeatureSource): Input
  * exclusive.
  */
 export const float32Limit = 3.4028235677973366e38
+
+/** What the graph reads in the place of a text; NaN, for missing, where it reads none. */
+export function codeOfText(reader: InputReader, column: number, text: string | null): number {
+  const dictionary = reader.dictionaries[column]
+  return text === null || !dictionary ? Number.NaN : codeOf(dictionary, text)
+}
 
 /** A value that is missing where nothing imputes (NaN and null alike), or beyond float32. */
 export function unusableValue(name: string, index: number, value: number | null): MusterError {

@@ -12,6 +12,7 @@ import type { RowValue } from './feature-source.ts'
 import { float32Limit, type InputReader, unusableValue } from './input-reader.ts'
 import type { ServeLimits } from './limits.ts'
 import { checkRowDatatype, readBinaryRowColumn, readRowColumn, readShared } from './row-columns.ts'
+import { checkText, readTextColumn } from './text-column.ts'
 
 /*
  * The body of an Open Inference Protocol v2 `infer` call, to the columns that a graph reads. By
@@ -125,14 +126,20 @@ function readInputs(
     const name = input.name as string
     if (seen[column] === stamp) throw twice(name)
     seen[column] = stamp
-    checkDatatype(name, input.datatype)
-    rows = sameRows(name, rowsOf(name, input, tensors, limits), rows)
+    const isText = reader.signature.inputs[column]!.datatype === 'BYTES'
+    if (isText) checkText(name, input.datatype)
+    else checkDatatype(name, input.datatype)
+    const texts = isText && isBinary(input) ? readBinaryRowColumn(input, tensors) : undefined
+    rows = sameRows(name, rowsOf(name, input, texts ?? tensors, limits), rows)
     // After the length of the data was seen to be what the shape says, so that no shape alone can
     // ask for memory.
     x ??= new Float32Array(rows * count)
-    const outside = isBinary(input)
-      ? readBinaryColumn(tensors!, input.datatype === 'FP64', rows, { reader, column, x })
-      : readColumn(input.data as readonly unknown[], reader, column, x)
+    const into = { reader, column, x }
+    const outside = isText
+      ? readTextColumn(texts ?? (input.data as readonly unknown[]), into)
+      : isBinary(input)
+        ? readBinaryColumn(tensors!, input.datatype === 'FP64', rows, into)
+        : readColumn(input.data as readonly unknown[], reader, column, x)
     if (!outside) continue
     outOfRange ??= []
     if (outOfRange.length < namesOutOfRangeMax) outOfRange.push(name)
@@ -266,7 +273,7 @@ function checkLength(name: string, data: unknown, rows: number, limits: ServeLim
   if (!Array.isArray(data)) {
     throw new MusterError('E_TENSOR_DATA', `input \`${name}\` has no \`data\` list`, {
       field: name,
-      hint: 'send the values as JSON numbers in `data`',
+      hint: 'send the values in `data`',
     })
   }
   if (data.length === rows) return
