@@ -19,6 +19,8 @@ import type {
   WhyChain,
 } from '../contract/index.ts'
 import type { CatalogueDesk } from './catalogue-desk.ts'
+import type { SnapshotsDesk } from './snapshots-desk.ts'
+import type { SourcesDesk } from './sources-desk.ts'
 
 export type { After }
 
@@ -57,6 +59,8 @@ export interface ControlDesk {
   apply(id: string, digest: string | undefined): Promise<ApplyAnswer>
 
   readonly catalogue: CatalogueDesk
+  readonly sources: SourcesDesk
+  readonly snapshots: SnapshotsDesk
 
   validate(ask: ValidateAsk): Promise<ValidateAnswer>
   doctor(): Promise<DoctorAnswer>

@@ -249,6 +249,12 @@ describe('documents', () => {
       '/api/v1/features/views/{id}',
       '/api/v1/features/diff',
       '/api/v1/impact',
+      '/api/v1/sources',
+      '/api/v1/sources/{name}',
+      '/api/v1/sources/{name}/commits',
+      '/api/v1/sources/{name}/delete',
+      '/api/v1/sources/{name}/compact',
+      '/api/v1/sources/{name}/append',
     ])
     const page = await server.app.inject('/api/docs/')
     expect(page.statusCode).toBe(200)

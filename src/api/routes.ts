@@ -9,8 +9,11 @@ import { catalogueRoutes } from './catalogue.ts'
 import type { ControlDesk } from './desk.ts'
 import { documents, hidden } from './documents.ts'
 import { EventStreams } from './event-stream.ts'
+import { pushRoute } from './push.ts'
 import { fleetReads, modelReads, runReads } from './reads.ts'
 import { answerRefusal, answerUnknownPath } from './refusal.ts'
+import { snapshotRoutes } from './snapshots.ts'
+import { sourceActs, sourceReads } from './sources.ts'
 
 export interface ApiOptions {
   readonly desk: ControlDesk
@@ -44,6 +47,10 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           planRoutes(api, desk)
           validateRoute(api, desk)
           catalogueRoutes(api, desk.catalogue)
+          sourceReads(api, desk.sources)
+          snapshotRoutes(api, desk.snapshots)
+          sourceActs(api, desk.sources)
+          pushRoute(api, desk.sources)
           api.get('/openapi.json', hidden, () => scope.swagger())
         },
         { prefix: '/v1' },

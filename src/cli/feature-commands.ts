@@ -11,6 +11,11 @@ const folder: ArgumentFacts = {
   help: 'the folder of the fleet (default: here)',
   files: true,
 }
+const source: ArgumentFacts = {
+  name: 'source',
+  required: true,
+  help: 'a source: readings',
+}
 const limit: OptionFacts = {
   flags: '--limit <n>',
   help: 'at most so many (default: 40 on a terminal, else all)',
@@ -26,6 +31,71 @@ const data: readonly CommandFacts[] = [
     examples: [{ call: 'muster data list', does: 'every source of the fleet' }],
     asksServer: true,
     load: () => import('./commands/data-list.ts'),
+  },
+  {
+    name: 'data history',
+    group: 'data',
+    summary: 'Show what came into a source, and what became of it, newest first',
+    arguments: [source],
+    options: [limit],
+    examples: [{ call: 'muster data history readings', does: 'appends, deletions, rejections' }],
+    asksServer: true,
+    load: () => import('./commands/data-history.ts'),
+  },
+  {
+    name: 'data append',
+    group: 'data',
+    summary: 'Append a file of rows to a source that takes rows',
+    arguments: [
+      source,
+      { name: 'file', required: true, help: '.parquet, .csv or .jsonl', files: true },
+    ],
+    options: [
+      { flags: '--backfill', help: 'the rows were known when they happened, not from now on' },
+      { flags: '--format <format>', help: 'parquet, csv or jsonl (default: by the ending)' },
+    ],
+    examples: [
+      { call: 'muster data append readings today.csv', does: 'known from now on' },
+      {
+        call: 'muster data append readings 2025.parquet --backfill',
+        does: 'history: features of 2025 may read it',
+      },
+    ],
+    notes: ['All rows are taken, or none. The same file sent again within a week changes nothing.'],
+    asksServer: true,
+    load: () => import('./commands/data-append.ts'),
+  },
+  {
+    name: 'data delete',
+    group: 'data',
+    summary: 'Delete every row of an entity, from the past too; the bytes are removed',
+    arguments: [source],
+    options: [
+      {
+        flags: '--entity <column=value...>',
+        help: 'a row that has all of these values goes; in quotes if there are blanks',
+      },
+    ],
+    examples: [
+      { call: 'muster data delete readings --entity station=70', does: 'one station' },
+      { call: 'muster data delete rides --entity user=8a1f city=oakland', does: 'both must hold' },
+    ],
+    notes: [
+      'Cannot be undone. Models that learned from the rows stay until they are trained again.',
+    ],
+    asksServer: true,
+    load: () => import('./commands/data-delete.ts'),
+  },
+  {
+    name: 'data compact',
+    group: 'data',
+    summary: 'Merge the small files of a source; no value changes',
+    arguments: [source],
+    options: [],
+    examples: [{ call: 'muster data compact readings', does: 'one file a span of time' }],
+    notes: ['Where more than eight small files gather it happens by itself.'],
+    asksServer: true,
+    load: () => import('./commands/data-compact.ts'),
   },
 ]
 

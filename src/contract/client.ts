@@ -13,6 +13,22 @@ import { modelRow, modelView, whyChain } from './models.ts'
 import { applyAnswer, type PlanAsk, planMember, planRow, planView } from './plans.ts'
 import { errorOfProblem } from './problem.ts'
 import { type ControlEvent, controlEvent, runRow, runView } from './runs.ts'
+import {
+  type AppendWords,
+  appendAnswer,
+  commitRow,
+  compactAnswer,
+  type DeleteAsk,
+  deleteAnswer,
+  sourceView,
+} from './sources.ts'
+import {
+  profileView,
+  quarantinePage,
+  type ReleaseAsk,
+  releaseAnswer,
+  snapshotDiffView,
+} from './snapshots.ts'
 import { readEvents } from './sse.ts'
 import { fleetSummary } from './summary.ts'
 import { pageOf } from './words.ts'
@@ -43,6 +59,8 @@ const modelPage = pageOf(modelRow)
 const runPage = pageOf(runRow)
 const planPage = pageOf(planRow)
 const memberPage = pageOf(planMember)
+const sourcePage = pageOf(sourceView)
+const commitPage = pageOf(commitRow)
 
 /**
  * The control API, typed, over fetch. Answers are parsed by the schemas of the contract, so a
@@ -117,8 +135,46 @@ export class ControlClient {
   impact(ask: PageWords & { of: string }) {
     return this.#get(`/impact${queryOf(ask)}`, impactAnswer)
   }
+  profile(source: string, ask: { of?: string } = {}) {
+    return this.#get(`/sources/${encodeURIComponent(source)}/profile${queryOf(ask)}`, profileView)
+  }
+  snapshotDiff(from: string, to: string) {
+    return this.#get(`/snapshots/diff${queryOf({ from, to })}`, snapshotDiffView)
+  }
+  quarantine(source: string, ask: PageWords = {}) {
+    const path = `/sources/${encodeURIComponent(source)}/quarantine${queryOf(ask)}`
+    return this.#get(path, quarantinePage)
+  }
+  release(source: string, ask: ReleaseAsk) {
+    return this.#post(`/sources/${encodeURIComponent(source)}/release`, ask, releaseAnswer)
+  }
   doctor(): Promise<DoctorAnswer> {
     return this.#get('/doctor', doctorAnswer)
+  }
+
+  sources(ask: PageWords = {}) {
+    return this.#get(`/sources${queryOf(ask)}`, sourcePage)
+  }
+  source(name: string) {
+    return this.#get(`/sources/${encodeURIComponent(name)}`, sourceView)
+  }
+  commits(name: string, ask: PageWords = {}) {
+    return this.#get(`/sources/${encodeURIComponent(name)}/commits${queryOf(ask)}`, commitPage)
+  }
+  /** Sends a file of any size; it is read as it is sent. */
+  async append(name: string, file: Blob, words: AppendWords & { readonly key: string }) {
+    const { key, ...query } = words
+    const path = `/api/v1/sources/${encodeURIComponent(name)}/append${queryOf(query)}`
+    const headers = { 'content-type': 'application/octet-stream', 'idempotency-key': key }
+    // However long it takes: the file may be as large as it is.
+    const how = { file, headers, endless: true }
+    return this.#parse(await this.request('POST', path, how), appendAnswer)
+  }
+  deleteEntities(name: string, ask: DeleteAsk) {
+    return this.#post(`/sources/${encodeURIComponent(name)}/delete`, ask, deleteAnswer)
+  }
+  compact(name: string) {
+    return this.#post(`/sources/${encodeURIComponent(name)}/compact`, {}, compactAnswer)
   }
 
   /** Events of a run, or of everything; ends when the server ends the stream, or by the signal. */
@@ -149,7 +205,13 @@ export class ControlClient {
   async request(
     method: 'GET' | 'POST',
     path: string,
-    how: { body?: unknown; headers?: Record<string, string>; endless?: boolean } = {},
+    how: {
+      body?: unknown
+      /** In the place of a body: bytes that are read as they are sent. */
+      file?: Blob
+      headers?: Record<string, string>
+      endless?: boolean
+    } = {},
   ): Promise<Response> {
     const { signal, timeoutMs = 600_000 } = this.#options
     // One signal is passed as it is: what `any` makes may be collected while a stream still listens
@@ -166,6 +228,7 @@ export class ControlClient {
           ...(how.body === undefined ? {} : { 'content-type': 'application/json' }),
           ...how.headers,
         },
+        ...(how.file === undefined ? {} : { body: how.file }),
         ...(how.body === undefined ? {} : { body: JSON.stringify(how.body) }),
       })
     } catch (error) {

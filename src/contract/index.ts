@@ -71,6 +71,14 @@ export {
 } from './plans.ts'
 export { errorOfProblem, type Problem, problem, problemOf } from './problem.ts'
 export {
+  type PushAnswer,
+  type PushFormat,
+  pushAnswer,
+  pushBodyBytesMax,
+  pushQuery,
+  pushTypes,
+} from './push.ts'
+export {
   type ControlEvent,
   controlEvent,
   type RunRow,
@@ -79,6 +87,41 @@ export {
   runView,
   type StepRow,
 } from './runs.ts'
+export {
+  type ColumnProfileView,
+  type ProfileView,
+  profileQuery,
+  profileView,
+  type QuarantinedRowView,
+  type QuarantinePage,
+  quarantinePage,
+  quarantineQuery,
+  type ReleaseAnswer,
+  type ReleaseAsk,
+  releaseAnswer,
+  releaseAsk,
+  type SnapshotDiffView,
+  type SnapshotFacts,
+  snapshotDiffQuery,
+  snapshotDiffView,
+} from './snapshots.ts'
+export {
+  type AppendAnswer,
+  type AppendWords,
+  appendAnswer,
+  appendQuery,
+  type CommitRow,
+  type CompactAnswer,
+  commitRow,
+  compactAnswer,
+  type DeleteAnswer,
+  type DeleteAsk,
+  deleteAnswer,
+  deleteAsk,
+  rowsFormats,
+  type SourceView,
+  sourceView,
+} from './sources.ts'
 export { readEvents, type SentEvent } from './sse.ts'
 export {
   type BlueprintSummary,

@@ -15,6 +15,8 @@ import { modelView } from './model-view.ts'
 import { modelsPage } from './models.ts'
 import { planById, planMembersPage, plansPage, planView } from './plans.ts'
 import { runsPage, runView } from './runs.ts'
+import { snapshotsDesk } from './snapshots.ts'
+import { sourcesDesk } from './sources.ts'
 import { summary } from './summary.ts'
 import { validate } from './validate.ts'
 import { publishedViewOf, viewDiffOf } from './view-versions.ts'
@@ -87,6 +89,8 @@ export function openDesk(parts: DeskParts): ControlDesk {
       viewDiff: (from, to) => viewDiffOf(parts, from, to),
       impact: ask => impact(parts, ask),
     },
+    sources: sourcesDesk(parts),
+    snapshots: snapshotsDesk(parts),
     validate: ask => validate(ask, parts),
     doctor: () => doctor(parts),
     events: ask => events(ask, parts),

@@ -16,6 +16,7 @@ import {
   selectModels,
 } from '../../src/contract/index.ts'
 import { memoryCatalogue } from './memory-catalogue.ts'
+import { memorySources } from './memory-sources.ts'
 
 /*
  * A control desk that holds a small fleet in memory: what tests of `api/` and `cli/` put behind a
@@ -344,6 +345,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
       return { plan: id, state: 'adopted' as const, runs, retired: 0 }
     },
     catalogue: memoryCatalogue(),
+    sources: memorySources(),
     validate: async () => ({ valid: true, documents: 6, problems: [], findings: [] }),
     doctor: async () => ({
       ok: true,

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, openAsBlob } from 'node:fs'
+import { extname, resolve } from 'node:path'
+import { MusterError } from '../../base/errors.ts'
+import { countOf } from '../../base/format.ts'
+import { type AppendWords, rowsFormats } from '../../contract/index.ts'
+import type { Act, Call } from '../command.ts'
+import { connect } from '../connect.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { printable } from '../text.ts'
+import { waiting } from '../waiting.ts'
+
+export const act: Act = async call => {
+  const [name = '', file = ''] = call.args
+  const format = formatOf(call, file)
+  const path = resolve(call.terminal.cwd, file)
+  const known = call.flag('backfill') ? 'then' : 'now'
+  const body = await openAsBlob(path).catch((cause: unknown) => {
+    throw new MusterError('E_USAGE', `${file} cannot be read`, {
+      hint: 'name a file that is here',
+      cause,
+    })
+  })
+  // By content: sent again after a lost answer, it is taken once.
+  const key = `${known}.${await contentDigest(path)}`
+  const sending = connect(call).append(name, body, { format, known, key })
+  const answer = await waiting(call, `${name} takes ${file}`, sending)
+  const { screen } = call
+  if (screen.json) screen.object({ source: name, ...answer })
+  else {
+    const done = answer.again ? 'were appended before; nothing has changed' : 'appended'
+    screen.data(`${countOf(answer.rows, 'row')} ${done}.`)
+    if (!answer.again) screen.say('Next: muster plan')
+  }
+  return exitCodes.done
+}
+
+const endings: Readonly<Record<string, AppendWords['format']>> = {
+  '.parquet': 'parquet',
+  '.pq': 'parquet',
+  '.csv': 'csv',
+  '.jsonl': 'jsonl',
+  '.ndjson': 'jsonl',
+}
+
+function formatOf(call: Call, file: string): AppendWords['format'] {
+  const said = call.text('format') ?? endings[extname(file).toLowerCase()]
+  const format = rowsFormats.find(known => known === said)
+  if (format) return format
+  throw new MusterError('E_USAGE', `\`${printable(said ?? file)}\` is none of the formats`, {
+    field: 'format',
+    hint: `say --format ${rowsFormats.join(', --format ')}`,
+  })
+}
+
+async function contentDigest(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
