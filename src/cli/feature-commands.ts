@@ -97,6 +97,59 @@ const data: readonly CommandFacts[] = [
     asksServer: true,
     load: () => import('./commands/data-compact.ts'),
   },
+  {
+    name: 'data diff',
+    group: 'data',
+    summary: 'Tell what two snapshots of a source do not have in common',
+    arguments: [
+      { name: 'from', required: true, help: 'c-12, flights, flights@2026-11-01, or a digest' },
+      { name: 'to', required: true, help: 'another of the same source' },
+    ],
+    options: [],
+    examples: [
+      { call: 'muster data diff c-11 c-12', does: 'rows, entities, columns' },
+      { call: 'muster data diff flights@2026-11-01 flights', does: 'what came since then' },
+    ],
+    asksServer: true,
+    load: () => import('./commands/data-diff.ts'),
+  },
+  {
+    name: 'data profile',
+    group: 'data',
+    summary: 'Show what the columns of a source hold',
+    arguments: [source],
+    options: [
+      { flags: '--of <snapshot>', help: 'c-12, flights@2026-11-01 (default: the newest accepted)' },
+    ],
+    examples: [
+      { call: 'muster data profile flights', does: 'nulls, range, median, frequent values' },
+    ],
+    asksServer: true,
+    load: () => import('./commands/data-profile.ts'),
+  },
+  {
+    name: 'data quarantine',
+    group: 'data',
+    summary: 'List rows that are set aside, and why; or bring them back',
+    arguments: [source],
+    options: [
+      {
+        flags: '--release <rows>',
+        help: 'bring back: all, expectation=0, or numbers of rows: 17,40',
+      },
+      limit,
+    ],
+    examples: [
+      { call: 'muster data quarantine readings', does: 'the rows themselves' },
+      {
+        call: 'muster data quarantine readings --release 17,40',
+        does: 'these are right after all',
+      },
+    ],
+    notes: ['A row that was released stays so until its file is written again.'],
+    asksServer: true,
+    load: () => import('./commands/data-quarantine.ts'),
+  },
 ]
 
 const features: readonly CommandFacts[] = [

@@ -14,6 +14,13 @@ import { applyAnswer, type PlanAsk, planMember, planRow, planView } from './plan
 import { errorOfProblem } from './problem.ts'
 import { type ControlEvent, controlEvent, runRow, runView } from './runs.ts'
 import {
+  profileView,
+  quarantinePage,
+  type ReleaseAsk,
+  releaseAnswer,
+  snapshotDiffView,
+} from './snapshots.ts'
+import {
   type AppendWords,
   appendAnswer,
   commitRow,
@@ -22,13 +29,6 @@ import {
   deleteAnswer,
   sourceView,
 } from './sources.ts'
-import {
-  profileView,
-  quarantinePage,
-  type ReleaseAsk,
-  releaseAnswer,
-  snapshotDiffView,
-} from './snapshots.ts'
 import { readEvents } from './sse.ts'
 import { fleetSummary } from './summary.ts'
 import { pageOf } from './words.ts'

@@ -32,6 +32,22 @@ export {
 export { nearestModels } from './nearest-models.ts'
 export { type Listener, listen, type Notice } from './notices.ts'
 export {
+  acceptedAfter,
+  advanceGeneration,
+  beginGeneration,
+  currentGenerations,
+  type FeatureCheck,
+  forgetGeneration,
+  leaveGenerations,
+  leftGenerations,
+  listChecks,
+  type OnlineGeneration,
+  recordChecks,
+  switchGeneration,
+  type WaitingRows,
+  waitingAfter,
+} from './online.ts'
+export {
   listPlanMembers,
   listPlans,
   type PlanHead,
@@ -98,7 +114,7 @@ export {
   unfinishedRuns,
 } from './runs.ts'
 export { type RunSeal, type SealedMember, type Sealing, sealRun } from './seal.ts'
-export { latestSnapshot, putSnapshot, readSnapshot } from './snapshots.ts'
+export { latestSnapshot, putSnapshot, readSnapshot, snapshotsLike } from './snapshots.ts'
 export { useAlone } from './sole-use.ts'
 export {
   acceptedAsOf,
@@ -106,12 +122,13 @@ export {
   lastCommit,
   listCommits,
   lockSource,
+  newestCommitOf,
   readCommit,
   recordCommit,
   snapshotLeft,
 } from './source-commits.ts'
 export { type SourceFreshness, sourceFreshness } from './source-freshness.ts'
-export { currentSpec, readSpec, recordSpec, type SpecRevision } from './specs.ts'
+export { currentSpec, newestSpec, readSpec, recordSpec, type SpecRevision } from './specs.ts'
 export type { Sql, Transactions } from './sql.ts'
 export { type Ownership, ownerOf, ownStateFolder } from './state-folder.ts'
 export {

@@ -18,6 +18,15 @@ export async function readSnapshot(sql: Sql, id: Digest): Promise<Snapshot | und
   return row?.body
 }
 
+/** Digests of snapshots that begin with these hex digits: two of them at most. */
+export async function snapshotsLike(sql: Sql, hex: string): Promise<readonly Digest[]> {
+  const rows = await sql.all<{ id: Digest }>(
+    'select id from snapshot where starts_with(id, $1) order by id limit 2',
+    [`sha256:${hex}`],
+  )
+  return rows.map(row => row.id)
+}
+
 export async function latestSnapshot(sql: Sql, source: string): Promise<Snapshot | undefined> {
   const row = await sql.one<{ body: Snapshot }>(
     'select body from snapshot where source = $1 order by taken desc limit 1',

@@ -85,6 +85,17 @@ export async function readCommit(sql: Sql, number: number): Promise<SourceCommit
   return sql.one(`select ${columns} from source_commit where number = $1`, [number])
 }
 
+/** The newest commit of any outcome that is of this snapshot. */
+export async function newestCommitOf(
+  sql: Sql,
+  snapshot: Digest,
+): Promise<SourceCommit | undefined> {
+  return sql.one(
+    `select ${columns} from source_commit where snapshot = $1 order by number desc limit 1`,
+    [snapshot],
+  )
+}
+
 /** Newest first. */
 export async function listCommits(
   sql: Sql,

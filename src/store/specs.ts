@@ -30,6 +30,14 @@ export async function readSpec(sql: Sql, digest: Digest): Promise<SpecRevision |
   )
 }
 
+/** The declaration that came last, adopted or not. */
+export async function newestSpec(sql: Sql): Promise<SpecRevision | undefined> {
+  return sql.one(
+    `select digest, fleet, files, created_at as "createdAt"
+     from spec_revision order by number desc limit 1`,
+  )
+}
+
 /** The declaration of the adopted plan: what the fleet follows. Undefined before the first one. */
 export async function currentSpec(sql: Sql): Promise<SpecRevision | undefined> {
   return sql.one(

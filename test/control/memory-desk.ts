@@ -16,6 +16,7 @@ import {
   selectModels,
 } from '../../src/contract/index.ts'
 import { memoryCatalogue } from './memory-catalogue.ts'
+import { memorySnapshots } from './memory-snapshots.ts'
 import { memorySources } from './memory-sources.ts'
 
 /*
@@ -346,6 +347,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
     },
     catalogue: memoryCatalogue(),
     sources: memorySources(),
+    snapshots: memorySnapshots(),
     validate: async () => ({ valid: true, documents: 6, problems: [], findings: [] }),
     doctor: async () => ({
       ok: true,
