@@ -59,6 +59,7 @@ export const errorCodes = {
   E_SQL_TIMEOUT: { status: 422, title: 'the query ran past its time' },
   E_SQL_MEMORY: { status: 422, title: 'the query ran past its memory' },
   E_SQL_VALUE: { status: 422, title: 'the expression fails on a value of the data' },
+  E_ONLINE: { status: 422, title: 'the group cannot be kept online' },
   E_LEAKAGE: { status: 422, title: 'a feature reads what was not known yet' },
   E_POLICY_COMPLEXITY: { status: 400, title: 'the rule is too large' },
   E_DIGEST_MISMATCH: { status: 500, title: 'stored bytes do not match their digest' },

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api'
 import { MusterError } from '../base/errors.ts'
 import { type LoadedColumn, loadTable } from './loaded-table.ts'
-import { PreparedSelect } from './prepared.ts'
+import { columnOf, PreparedSelect, type ResultColumn } from './prepared.ts'
 import { sqlError } from './sql-error.ts'
 import { literal } from './sql-text.ts'
 
@@ -129,6 +129,26 @@ export class Engine implements AsyncDisposable {
           columns.push(vector.items)
         }
         take(columns, chunk.rowCount)
+      }
+    })
+  }
+
+  /**
+   * Like `stream`, of columns of any type, which may be kept; the next chunk waits for `take`. Nulls
+   * of numbers are not marked.
+   */
+  async streamValues(
+    sql: string,
+    take: (columns: readonly ResultColumn[], rows: number) => Promise<void> | void,
+  ): Promise<void> {
+    await this.#limited(async () => {
+      const result = await (await this.#prepare(sql)).stream()
+      const { columnCount } = result
+      for (;;) {
+        const chunk = await result.fetchChunk()
+        if (!chunk || chunk.rowCount === 0) return
+        const columns = Array.from({ length: columnCount }, (_, at) => columnOf(chunk, at))
+        await take(columns, chunk.rowCount)
       }
     })
   }

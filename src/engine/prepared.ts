@@ -1,4 +1,10 @@
-import { DOUBLE, type DuckDBPreparedStatement, LIST, VARCHAR } from '@duckdb/node-api'
+import {
+  DOUBLE,
+  type DuckDBDataChunk,
+  type DuckDBPreparedStatement,
+  LIST,
+  VARCHAR,
+} from '@duckdb/node-api'
 import type { ChunkColumn } from './engine.ts'
 
 /** One value a row for `$n` of the SQL, as `DOUBLE[]` or `VARCHAR[]`; null is null. */
@@ -38,15 +44,18 @@ export class PreparedSelect {
       for (;;) {
         const chunk = await result.fetchChunk()
         if (!chunk || chunk.rowCount === 0) break
-        for (const [at, pieces] of columns.entries()) {
-          const vector = chunk.getColumnVector(at)
-          const { items } = vector as unknown as { readonly items?: unknown }
-          pieces.push(isNumbers(items) ? items.slice(0, chunk.rowCount) : vector.toArray())
-        }
+        for (const [at, pieces] of columns.entries()) pieces.push(columnOf(chunk, at))
       }
       return columns.map(joined)
     })
   }
+}
+
+/** A column of a chunk, as a copy: DuckDB may use the chunk's memory anew. */
+export function columnOf(chunk: DuckDBDataChunk, at: number): ResultColumn {
+  const vector = chunk.getColumnVector(at)
+  const { items } = vector as unknown as { readonly items?: unknown }
+  return isNumbers(items) ? items.slice(0, chunk.rowCount) : vector.toArray()
 }
 
 function isNumbers(items: unknown): items is ChunkColumn {

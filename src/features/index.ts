@@ -1,6 +1,14 @@
+export { type ArrivedKind, ArrivedRows } from './arrived-rows.ts'
 export { checkFeatures } from './check.ts'
 export type { FeatureProblem } from './check-problems.ts'
 export { type ColumnIndex, columnsNamed, type NamedColumns } from './columns-named.ts'
+export {
+  type CurrentRow,
+  type EntityKind,
+  entityKinds,
+  openCurrent,
+  type Reach,
+} from './current.ts'
 export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
 export { buildLabels, type LabelInput } from './labels.ts'
 export {
@@ -34,8 +42,8 @@ export {
   openVectors,
   type Vector,
   type VectorPlace,
-  type Vectors,
   type VectorStatus,
+  type Vectors,
 } from './vectors.ts'
 export {
   type NumberedRows,
@@ -44,3 +52,4 @@ export {
   openSources,
   openViewRows,
 } from './view-rows.ts'
+export { plainStat } from './window-stats.ts'

@@ -1,0 +1,111 @@
+import { type Digest, digestOfValue } from '../base/digest.ts'
+import { MusterError } from '../base/errors.ts'
+import { type EntityKind, entityKinds } from '../features/index.ts'
+import type { FeatureGroupSpec, LatestFeature, SourceSpec, WindowFeature } from '../spec/index.ts'
+import type { OnlineGeneration } from '../store/index.ts'
+import { type KeepRule, rowsMax } from './kept-rows.ts'
+import { generationPrefix, kindPrefix } from './keys.ts'
+
+/*
+ * Everything that the online store keeps of a group under one declaration. What is read is read by
+ * the definition that it was written by, not by the newest declared.
+ */
+
+export interface Definition {
+  readonly group: FeatureGroupSpec
+  readonly kinds: readonly EntityKind[]
+}
+
+/** Where the value of a feature is found. */
+export interface FeaturePlace {
+  readonly feature: LatestFeature | WindowFeature
+  /** Its place among the kinds. */
+  readonly kind: number
+  /** Its place among the values of a row. */
+  readonly column: number
+}
+
+export interface Kind extends EntityKind {
+  readonly prefix: Buffer
+  readonly rule: KeepRule
+}
+
+export class Generation {
+  readonly record: OnlineGeneration<Definition>
+  readonly prefix: Buffer
+  readonly kinds: readonly Kind[]
+  readonly places: ReadonlyMap<string, FeaturePlace>
+
+  constructor(record: OnlineGeneration<Definition>) {
+    this.record = record
+    this.prefix = generationPrefix(record.fleet, record.group, record.word)
+    this.kinds = record.definition.kinds.map((kind, at) => ({
+      ...kind,
+      prefix: kindPrefix(this.prefix, at),
+      rule: ruleOf(kind),
+    }))
+    this.places = new Map(this.kinds.flatMap(placesOf))
+  }
+
+  get source(): string {
+    return this.record.definition.group.source
+  }
+
+  /** Whether rows may be added as they arrive; else it is built anew. */
+  get streams(): boolean {
+    return this.kinds.every(kind => kind.streams)
+  }
+}
+
+function placesOf(kind: EntityKind, at: number): readonly (readonly [string, FeaturePlace])[] {
+  return [...kind.latest, ...kind.windows].map(feature => {
+    const aggregated = 'stat' in feature
+    const column = kind.columns.findIndex(
+      ({ of, as }) => of === feature.of && (as !== 'value') === aggregated,
+    )
+    return [feature.name, { feature, kind: at, column }]
+  })
+}
+
+export function ruleOf({ latest, windows, versions }: EntityKind): KeepRule {
+  const lengths = windows.map(({ over }) => over)
+  return {
+    versions,
+    newest: latest.length > 0,
+    windowUs: Math.max(0, ...lengths.map(over => (over.kind === 'time' ? over.ms * 1_000 : 0))),
+    windowRows: Math.max(0, ...lengths.map(over => (over.kind === 'rows' ? over.rows : 0))),
+  }
+}
+
+/** Throws E_ONLINE for a window that reaches further back than is kept. */
+export function definitionOf(
+  group: FeatureGroupSpec,
+  source: SourceSpec,
+): { definition: Definition; digest: Digest } {
+  for (const { name, over } of group.features) {
+    if (over.kind === 'time' || over.rows <= rowsMax) continue
+    throw tooMany(group.name, `\`${name}\` is over ${over.rows.toLocaleString('en')} rows`)
+  }
+  const kinds = entityKinds(group, source)
+  const { sql, eventTime, knownAt } = group
+  const { key } = source
+  const rows = { source: group.source, sql, eventTime, knownAt, key, moment: source.eventTime }
+  // By way of JSON, as it is stored: what is undefined is not there.
+  const meaning: unknown = JSON.parse(JSON.stringify({ form: recordForm, rows, kinds }))
+  return { definition: { group, kinds }, digest: digestOfValue(meaning) }
+}
+
+/** Of the bytes of a record: a generation of another form is built anew. */
+const recordForm = 1
+
+export function tooMany(group: string, what: string): MusterError {
+  return new MusterError(
+    'E_ONLINE',
+    `group \`${group}\` cannot be kept online: ${what}, and ${rowsMax.toLocaleString('en')} of one ` +
+      'entity are kept',
+    {
+      field: group,
+      hint: 'shorten the window, make the rows coarser by a SELECT, or set `online: false`',
+    },
+  )
+}

@@ -1,0 +1,96 @@
+import { mkdir } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { open, type RootDatabase } from 'lmdb'
+import { MusterError } from '../base/errors.ts'
+import { type Change, keysAtOnce, type OnlineStore } from './store.ts'
+
+/*
+ * The embedded engine. Values are read where they are mapped into memory, without a copy or a
+ * system call. Transactions are synchronous: a few hundred keys take under a millisecond, and those
+ * of another thread would cost more than they do.
+ */
+
+type Database = RootDatabase<Buffer, Buffer>
+
+export async function openLmdb(folder: string): Promise<OnlineStore> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  try {
+    return new LmdbStore(
+      open<Buffer, Buffer>({ path: folder, keyEncoding: 'binary', encoding: 'binary' }),
+    )
+  } catch (cause) {
+    throw new MusterError('E_STATE_FOLDER', `the online store in ${folder} cannot be opened`, {
+      field: folder,
+      hint: 'it holds nothing that is not made again: remove the folder and start anew',
+      cause,
+    })
+  }
+}
+
+class LmdbStore implements OnlineStore {
+  readonly kind = 'lmdb'
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async read(
+    keys: readonly Buffer[],
+    take: (at: number, bytes: Uint8Array | undefined) => void,
+  ): Promise<void> {
+    for (let at = 0; at < keys.length; at++) take(at, this.#lent(keys[at]!))
+  }
+
+  async update(keys: readonly Buffer[], change: Change): Promise<void> {
+    for (let from = 0; from < keys.length; from += keysAtOnce) {
+      const to = Math.min(from + keysAtOnce, keys.length)
+      this.#database.transactionSync(() => {
+        for (let at = from; at < to; at++) {
+          const key = keys[at]!
+          const bytes = change(at, this.#lent(key))
+          if (bytes !== undefined) this.#database.putSync(key, asBuffer(bytes))
+        }
+      })
+      if (to < keys.length) await setImmediate() // Requests are answered in between.
+    }
+  }
+
+  async keys(prefix: Buffer, limit: number, from = prefix): Promise<readonly Buffer[]> {
+    return [...this.#database.getKeys({ start: from, end: after(prefix), limit })]
+  }
+
+  async remove(prefix: Buffer): Promise<number> {
+    let removed = 0
+    for (;;) {
+      const keys = await this.keys(prefix, keysAtOnce)
+      if (keys.length === 0) return removed
+      this.#database.transactionSync(() => {
+        for (const key of keys) this.#database.removeSync(key)
+      })
+      removed += keys.length
+      await setImmediate()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#database.close()
+  }
+
+  /** The buffer that LMDB lends is longer than the value, and filled anew by the next read. */
+  #lent(key: Buffer): Uint8Array | undefined {
+    const lent = this.#database.getBinaryFast(key)
+    return lent && new Uint8Array(lent.buffer, lent.byteOffset, lent.length)
+  }
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+/** The least key that is greater than all that begin with `prefix`. */
+function after(prefix: Buffer): Buffer {
+  const end = Buffer.from(prefix)
+  end[end.length - 1]! += 1
+  return end
+}

@@ -1,0 +1,87 @@
+import type { KeptRow, KeptRows, KeptValue } from './kept-rows.ts'
+
+/*
+ * The bytes of one entity: little-endian, the revision first, by which Redis sees that somebody
+ * else wrote meanwhile. Layout: revision u32, rows u32, leftUs f64; for each row knownUs, eventUs,
+ * number as f64, then its values: a byte that tells the type, and a f64, or a length u32 and UTF-8.
+ */
+
+const headBytes = 16
+const rowBytes = 24
+const types = { null: 0, number: 1, text: 2 } as const
+
+export function encodeRows({ rows, leftUs }: KeptRows, revision: number): Uint8Array {
+  let length = headBytes
+  for (const { values } of rows) length += rowBytes + values.reduce(sizeAfter, 0)
+  const bytes = Buffer.allocUnsafe(length)
+  bytes.writeUInt32LE(revision >>> 0, 0)
+  bytes.writeUInt32LE(rows.length, 4)
+  bytes.writeDoubleLE(leftUs, 8)
+  let at = headBytes
+  for (const row of rows) {
+    bytes.writeDoubleLE(row.knownUs, at)
+    bytes.writeDoubleLE(row.eventUs, at + 8)
+    bytes.writeDoubleLE(row.number, at + 16)
+    at += rowBytes
+    for (const value of row.values) at = writeValue(bytes, at, value)
+  }
+  return bytes
+}
+
+function sizeAfter(sum: number, value: KeptValue): number {
+  if (value === null) return sum + 1
+  return sum + (typeof value === 'number' ? 9 : 5 + Buffer.byteLength(value))
+}
+
+function writeValue(bytes: Buffer, at: number, value: KeptValue): number {
+  if (value === null) return bytes.writeUInt8(types.null, at)
+  if (typeof value === 'number')
+    return bytes.writeDoubleLE(value, bytes.writeUInt8(types.number, at))
+  const length = bytes.write(value, at + 5)
+  bytes.writeUInt8(types.text, at)
+  bytes.writeUInt32LE(length, at + 1)
+  return at + 5 + length
+}
+
+export function revisionOf(bytes: Uint8Array | undefined): number {
+  return bytes === undefined ? 0 : viewOf(bytes).getUint32(0, true)
+}
+
+/** Copies all it needs: the bytes may be lent. `width` values a row. */
+export function decodeRows(bytes: Uint8Array, width: number): KeptRows {
+  const view = viewOf(bytes)
+  const count = view.getUint32(4, true)
+  const rows = new Array<KeptRow>(count)
+  let at = headBytes
+  for (let row = 0; row < count; row++) {
+    const knownUs = view.getFloat64(at, true)
+    const eventUs = view.getFloat64(at + 8, true)
+    const number = view.getFloat64(at + 16, true)
+    at += rowBytes
+    const values = new Array<KeptValue>(width)
+    for (let v = 0; v < width; v++) {
+      const type = bytes[at]
+      if (type === types.number) {
+        values[v] = view.getFloat64(at + 1, true)
+        at += 9
+      } else if (type === types.null) {
+        values[v] = null
+        at += 1
+      } else {
+        const length = view.getUint32(at + 1, true)
+        values[v] = textOf(bytes, at + 5, length)
+        at += 5 + length
+      }
+    }
+    rows[row] = { knownUs, eventUs, number, values }
+  }
+  return { rows, leftUs: view.getFloat64(8, true) }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
+}
+
+function textOf(bytes: Uint8Array, at: number, length: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString('utf8')
+}

@@ -1,0 +1,184 @@
+import { Redis } from 'iovalkey'
+import { MusterError } from '../base/errors.ts'
+import { type Change, keysAtOnce, type OnlineStore } from './store.ts'
+
+/*
+ * The shared engine: Redis 7 or Valkey, of which only MGET, SCAN, UNLINK and a script are used. A
+ * change is computed here and put by compare-and-set, so that what a row means is said in one place
+ * and in one language, and nothing is locked while it is computed.
+ */
+
+/** A lookup that takes longer would be late for its caller anyway. */
+const commandTimeoutMs = 2_000
+const connectTimeoutMs = 5_000
+/** Others that write the same entity at the same moment are few, and each loss is another's win. */
+const attemptsMax = 20
+const scanCount = 1_000
+/** Of a value: the revision that changes with each write; see `record.ts`. */
+const revisionBytes = 4
+
+/** Sets each key whose first bytes are still the expected ones; gives the places of the others. */
+const setIfStill = `
+local moved = {}
+for i = 1, #KEYS do
+  local now = redis.call('GETRANGE', KEYS[i], 0, ${revisionBytes - 1})
+  if now == ARGV[2 * i - 1] then
+    redis.call('SET', KEYS[i], ARGV[2 * i])
+  else
+    moved[#moved + 1] = i
+  end
+end
+return moved`
+
+interface Scripted {
+  setIfStill(keys: number, ...words: readonly Buffer[]): Promise<readonly number[]>
+}
+
+/** Connects, and answers that it did. Throws E_FEATURES_AWAY, which never tells the password. */
+export async function openRedis(url: string): Promise<OnlineStore> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    commandTimeout: commandTimeoutMs,
+    connectTimeout: connectTimeoutMs,
+    maxRetriesPerRequest: 1,
+    enableAutoPipelining: false,
+    connectionName: 'muster',
+    retryStrategy: times => Math.min(50 * 2 ** times, 2_000),
+  })
+  redis.on('error', () => {}) // Each call that fails tells it; between calls nobody asks.
+  redis.defineCommand('setIfStill', { lua: setIfStill })
+  try {
+    await redis.connect()
+    await redis.ping()
+  } catch (error) {
+    redis.disconnect()
+    throw away(error, url)
+  }
+  return new RedisStore(redis as Redis & Scripted, url)
+}
+
+class RedisStore implements OnlineStore {
+  readonly kind = 'redis'
+  readonly #redis: Redis & Scripted
+  readonly #url: string
+
+  constructor(redis: Redis & Scripted, url: string) {
+    this.#redis = redis
+    this.#url = url
+  }
+
+  async read(
+    keys: readonly Buffer[],
+    take: (at: number, bytes: Uint8Array | undefined) => void,
+  ): Promise<void> {
+    if (keys.length === 0) return
+    const values = await this.#asked(() => this.#redis.mgetBuffer(...keys))
+    for (let at = 0; at < keys.length; at++) take(at, values[at] ?? undefined)
+  }
+
+  async update(keys: readonly Buffer[], change: Change): Promise<void> {
+    for (let from = 0; from < keys.length; from += keysAtOnce) {
+      let places = Array.from(
+        { length: Math.min(keysAtOnce, keys.length - from) },
+        (_, i) => from + i,
+      )
+      for (let tries = 0; places.length > 0; tries++) {
+        if (tries === attemptsMax) throw busy()
+        places = await this.#updateOnce(keys, places, change)
+      }
+    }
+  }
+
+  /** Gives the places that somebody else changed meanwhile. */
+  async #updateOnce(
+    keys: readonly Buffer[],
+    places: readonly number[],
+    change: Change,
+  ): Promise<number[]> {
+    const changed: number[] = []
+    const words: Buffer[] = []
+    await this.read(
+      places.map(at => keys[at]!),
+      (index, before) => {
+        const bytes = change(places[index]!, before)
+        if (bytes === undefined) return
+        changed.push(places[index]!)
+        words.push(Buffer.from(before?.subarray(0, revisionBytes) ?? []), Buffer.from(bytes))
+      },
+    )
+    if (changed.length === 0) return []
+    const names = changed.map(at => keys[at]!)
+    const moved = await this.#asked(() =>
+      this.#redis.setIfStill(changed.length, ...names, ...words),
+    )
+    return moved.map(place => changed[place - 1]!)
+  }
+
+  async keys(prefix: Buffer, limit: number): Promise<readonly Buffer[]> {
+    const found: Buffer[] = []
+    for await (const keys of this.#scan(prefix)) {
+      found.push(...keys)
+      if (found.length >= limit) break
+    }
+    return found.slice(0, limit)
+  }
+
+  async remove(prefix: Buffer): Promise<number> {
+    let removed = 0
+    for await (const keys of this.#scan(prefix)) {
+      if (keys.length > 0) removed += await this.#asked(() => this.#redis.unlink(...keys))
+    }
+    return removed
+  }
+
+  async *#scan(prefix: Buffer): AsyncGenerator<readonly Buffer[]> {
+    const match = Buffer.from(
+      `${prefix.toString('latin1').replace(/[\\*?[\]]/g, '\\$&')}*`,
+      'latin1',
+    )
+    let cursor = '0'
+    do {
+      const [next, keys] = await this.#asked(() =>
+        this.#redis.scanBuffer(cursor, 'MATCH', match as never, 'COUNT', scanCount),
+      )
+      cursor = next.toString()
+      yield keys
+    } while (cursor !== '0')
+  }
+
+  async #asked<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask()
+    } catch (error) {
+      throw away(error, this.#url)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#redis.disconnect()
+  }
+}
+
+/** Host and port are told, name and password are not. */
+function away(cause: unknown, url: string): MusterError {
+  const { hostname, port } = new URL(url)
+  const because = /^(?:NOAUTH|WRONGPASS)/.test(String((cause as Error).message))
+    ? 'refuses the password'
+    : 'does not answer'
+  return new MusterError(
+    'E_FEATURES_AWAY',
+    `the online store at ${hostname}:${port || 6379} ${because}`,
+    {
+      field: 'MUSTER_ONLINE',
+      hint: 'start it or mend MUSTER_ONLINE; without it the embedded store is used',
+      cause,
+    },
+  )
+}
+
+function busy(): MusterError {
+  return new MusterError('E_BUSY', 'too many write one entity of the online store at once', {
+    hint: 'is another Muster writing there?',
+    extra: { retryAfterSeconds: 1 },
+  })
+}
