@@ -61,7 +61,12 @@ export function putValue(value: unknown, blobs: Blobs): Promise<Digest> {
 /** A frame with its labels: `cuts` are the leaves at which a new part begins. */
 export async function putFrame(
   leaves: readonly HandLeaf[],
-  options: { features: readonly string[]; binary?: boolean; cuts?: readonly number[] },
+  options: {
+    features: readonly string[]
+    binary?: boolean
+    cuts?: readonly number[]
+    categories?: FrameManifest['categories']
+  },
   blobs: Blobs,
 ): Promise<{ frame: Digest; labels: Digest }> {
   const bounds = [0, ...(options.cuts ?? []), leaves.length]
@@ -89,6 +94,7 @@ export async function putFrame(
     view: 'now@1',
     key,
     features: options.features,
+    ...(options.categories && { categories: options.categories }),
     rows: rowFrom,
     rowsWithoutKey: 0,
     leafKeys: key.map((_, k) => leaves.map(leaf => leaf.key[k]!)),
