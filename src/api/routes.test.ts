@@ -252,9 +252,14 @@ describe('documents', () => {
       '/api/v1/sources',
       '/api/v1/sources/{name}',
       '/api/v1/sources/{name}/commits',
+      '/api/v1/snapshots/diff',
+      '/api/v1/sources/{name}/profile',
+      '/api/v1/sources/{name}/quarantine',
+      '/api/v1/sources/{name}/release',
       '/api/v1/sources/{name}/delete',
       '/api/v1/sources/{name}/compact',
       '/api/v1/sources/{name}/append',
+      '/api/v1/sources/{name}/rows',
     ])
     const page = await server.app.inject('/api/docs/')
     expect(page.statusCode).toBe(200)

@@ -86,16 +86,17 @@ export function diffRows({ columns }: SnapshotDiffView): {
       cell(p => short(p.max)),
       cell(p => (p.mean === null ? '' : formatNumber(p.mean))),
     ]
-    if (drift === 0 && cells.every(text => !text.includes(arrow))) same.push(printable(name))
+    if (drift === 0 && cells.every(text => !text.includes('->'))) same.push(printable(name))
     else rows.push([printable(name), ...cells, drift === null ? '' : formatNumber(drift)])
   }
   return { rows, same }
 }
 
+/** Between two values; before one that came, behind one that went. */
 const arrow = ' -> '
 
 function moved(before: string, now: string): string {
-  return before === now ? now : `${before}${arrow}${now}`
+  return before === now ? now : `${before}${arrow}${now}`.trim()
 }
 
 const cellMax = 24

@@ -11,13 +11,13 @@ export async function makePlan(
   client: ControlClient,
   given: string | undefined,
 ): Promise<PlanView | undefined> {
+  const asOf = readTime(call.text('asOf'), '--as-of')
   const { path, files, problems } = await readFleetFolder(call, given)
   if (problems.length > 0) {
     showProblems(call, problems, files)
     return undefined
   }
   try {
-    const asOf = readTime(call.text('asOf'), '--as-of')
     const asked = client.plan({
       files: [...files],
       fleetFolder: path,
