@@ -13,7 +13,11 @@ beforeEach(async () => {
 })
 afterEach(() => world[Symbol.asyncDispose]())
 
-const reading = (station: string, at: string, value: number | null = 1) => ({ station, at, value })
+const reading = (station: string, happened: string, value: number | null = 1) => ({
+  station,
+  happened,
+  value,
+})
 
 test('what is pushed is numbered in order of arrival and part of the next snapshot', async () => {
   expect((await keptSnapshot(readings, world.at)).rows).toBe(0)
@@ -109,7 +113,7 @@ test('files of any size are appended in one commit, from each format', async () 
   const parquet = join(world.folder, 'history.parquet')
   await writeParquet(
     parquet,
-    `select 's' || (i % 7) as station, timestamp '2025-01-01' + interval (i) hour as at,
+    `select 's' || (i % 7) as station, timestamp '2025-01-01' + interval (i) hour as happened,
        i::float as value from range(5000) _(i)`,
   )
   const incoming = { path: parquet, format: 'parquet', knownAt: 'event' } as const
@@ -122,7 +126,10 @@ test('files of any size are appended in one commit, from each format', async () 
     again: true,
   })
   const csv = join(world.folder, 'more.csv')
-  await writeFile(csv, 'value,at,station\n1.5,2026-06-01T10:00:00+02:00,"a,""b"\n,2026-06-02,c\n')
+  await writeFile(
+    csv,
+    'value,happened,station\n1.5,2026-06-01T10:00:00+02:00,"a,""b"\n,2026-06-02,c\n',
+  )
   await appendRows(readings, { path: csv, format: 'csv', knownAt: 'arrival' }, world.at)
   const snapshot = await keptSnapshot(readings, world.at)
   expect(snapshot.files.map(file => file.path).slice(0, 2)).toEqual([

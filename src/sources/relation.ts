@@ -1,3 +1,4 @@
+import { MusterError } from '../base/errors.ts'
 import type { Column, Engine, Relation } from '../engine/index.ts'
 import { literal, quoted } from '../engine/index.ts'
 import type { Blobs, Snapshot, SnapshotFile, SourceData } from '../fleet/index.ts'
@@ -26,10 +27,25 @@ export async function pathsOf(
     const digests = snapshot.files.map(file => file.digest)
     if (snapshot.setAside) digests.push(snapshot.setAside.digest)
     for (const digest of digests) {
-      if (!paths.has(digest)) paths.set(digest, await blobs.path(digest))
+      if (paths.has(digest)) continue
+      paths.set(
+        digest,
+        await blobs.path(digest).catch(cause => Promise.reject(goneOf(snapshot, cause))),
+      )
     }
   }
   return paths
+}
+
+/** Files of rows that Muster keeps go when an entity is deleted, and with them what named them. */
+function goneOf(snapshot: Snapshot, cause: unknown): unknown {
+  const missing = cause instanceof MusterError && cause.code === 'E_BLOB_MISSING'
+  if (!missing || snapshot.rowNumbersTo === undefined) return cause
+  const detail = `rows were deleted from \`${snapshot.source}\` since this was made of it`
+  return new MusterError('E_SNAPSHOT_ERASED', detail, {
+    hint: 'make it anew without them: muster plan',
+    cause,
+  })
 }
 
 /**

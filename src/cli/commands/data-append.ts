@@ -15,14 +15,15 @@ export const act: Act = async call => {
   const format = formatOf(call, file)
   const path = resolve(call.terminal.cwd, file)
   const known = call.flag('backfill') ? 'then' : 'now'
-  const body = await openAsBlob(path).catch((cause: unknown) => {
+  const digest = await contentDigest(path).catch((cause: unknown) => {
     throw new MusterError('E_USAGE', `${file} cannot be read`, {
       hint: 'name a file that is here',
       cause,
     })
   })
   // By content: sent again after a lost answer, it is taken once.
-  const key = `${known}.${await contentDigest(path)}`
+  const key = `${known}.${digest}`
+  const body = await openAsBlob(path)
   const sending = connect(call).append(name, body, { format, known, key })
   const answer = await waiting(call, `${name} takes ${file}`, sending)
   const { screen } = call
