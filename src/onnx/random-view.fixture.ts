@@ -1,5 +1,11 @@
 import type { SeededRandom } from '../base/random.ts'
-import { isEncoder, mayBeMissing, type Transform, type ViewFeature } from '../spec/index.ts'
+import {
+  isEncoder,
+  mayBeMissing,
+  misplacedStep,
+  type Transform,
+  type ViewFeature,
+} from '../spec/index.ts'
 import { unusedSlot } from './design.ts'
 import type { Crosses, GraphHead, RowLayout } from './row-layout.ts'
 
@@ -73,6 +79,40 @@ export const encodedCrosses: Crosses = [
   ['wind', 'wind'],
   ['month', 'origin'],
 ]
+
+/** Any steps that may stand together, drawn one after the other. */
+export function drawView(count: number, random: SeededRandom): readonly ViewFeature[] {
+  const pick = <T>(values: readonly T[]): T => values[random.below(values.length)]!
+  return Array.from({ length: count }, (_, f) => {
+    const type = random.below(3) === 0 ? ('category' as const) : undefined
+    const steps: Transform[] = []
+    for (let tries = 0; tries < 6; tries++) {
+      const step = drawStep(pick)
+      if (!misplacedStep(step, steps, type)) steps.push(step)
+    }
+    const isWhole = type === undefined || steps.some(isEncoder)
+    const own = isWhole ? steps : [{ kind: 'onehot', most: 4 } as const]
+    return { ...viewFeature(`f${f}`, ...own), ...(type && { type }) }
+  })
+}
+
+function drawStep(pick: <T>(values: readonly T[]) => T): Transform {
+  const most = pick([1, 4, 9])
+  return pick<Transform>([
+    {
+      kind: 'impute',
+      with: pick(['mean', 'median', 'most_frequent', 3.25] as const),
+      ...(pick([true, false]) && { indicator: true as const }),
+    },
+    pick([standard, { kind: 'minmax' }, { kind: 'robust' }] as const),
+    pick([{ kind: 'cyclic', period: pick([7, 24]) }, { kind: 'log' }] as const),
+    { kind: 'clip', low: pick([-9, 0.1]), high: pick([4.7, 30]) },
+    { kind: 'buckets', count: pick([2, 5]) },
+    { kind: 'onehot', most },
+    { kind: 'ordinal', unknown: pick([-1, 2.5]), most },
+    { kind: 'target', smoothing: pick([0, 12]), most },
+  ])
+}
 
 function aCategory(name: string, ...transform: readonly Transform[]): ViewFeature {
   return { ...viewFeature(name, ...transform), type: 'category' }
