@@ -21,6 +21,8 @@ export interface ValueColumn {
 /** Rows of a group as they arrived; all arrays are of one length. */
 export interface ArrivedEvents {
   readonly count: number
+  /** Where the chunks begin in which they came; within one the order of the files is kept. */
+  readonly chunks: readonly number[]
   readonly rows: Int32Array
   /** NaN for a row without a moment. */
   readonly eventUs: Float64Array
@@ -58,28 +60,42 @@ export async function readEvents(engine: Engine, query: EventQuery): Promise<Arr
     ...values.map(value => value.sql),
   ]
   const joins = [joinEvents(kinds, query.range), ...query.joins].join(' ')
-  const numbers = Array.from({ length: 1 + kinds.length }, () => new Int32Columns())
-  const columns = Array.from({ length: list.length - numbers.length }, () => new Float64Columns())
+  const growing = <Values extends Int32Array | Float64Array>(of: new (n: number) => Values) =>
+    new GrowingColumn(of, rows.rows)
+  const numbers = Array.from({ length: 1 + kinds.length }, () => growing(Int32Array))
+  const columns = Array.from({ length: list.length - numbers.length }, () => growing(Float64Array))
   const all = [...numbers, ...columns]
+  const chunks: number[] = []
   let count = 0
   await engine.stream(
     `select ${list.join(',\n')}\nfrom ${rows.from} ${joins}\nwhere ${spanSql(group, span)}`,
     (chunk, taken) => {
       for (let at = 0; at < all.length; at++) all[at]!.add(chunk[at]!, taken)
+      chunks.push(count)
       count += taken
     },
   )
   const [rowNumbers, ...entities] = numbers.map(column => column.take())
   const [eventUs, ...others] = columns.map(column => column.take())
   const knownUs = atOnce ? eventUs! : others.shift()!
+  for (const column of others) clearInfinite(column)
   if (!atOnce) raiseToEvent(knownUs, eventUs!)
   return {
     count,
+    chunks,
     rows: rowNumbers!,
     eventUs: eventUs!,
     knownUs,
     values: new Map(values.map(({ name }, v) => [name, others[v]!])),
     entities,
+  }
+}
+
+/** To a model infinite numbers are as missing as nulls. */
+function clearInfinite(values: Float64Array): void {
+  // A difference with itself is 0 for finite numbers only.
+  for (let at = 0; at < values.length; at++) {
+    if (values[at]! - values[at]! !== 0) values[at] = Number.NaN
   }
 }
 
@@ -99,62 +115,35 @@ function spanSql(group: FeatureGroupSpec, span: EventQuery['span']): string {
   return [from, to].filter(Boolean).join(' and ') || 'true'
 }
 
-/** A column that grows chunk by chunk, for how many rows match is known only at the end. */
-abstract class Columns<Values extends Int32Array | Float64Array> {
-  protected values: Values
-  protected length = 0
+/** Memory that is not written is not taken, so that the first guess may be large. */
+const rowsAtFirstMax = 1 << 24
 
-  constructor(values: Values) {
-    this.values = values
+/** A column that grows chunk by chunk, for how many rows match is known only at the end. */
+class GrowingColumn<Values extends Int32Array | Float64Array> {
+  readonly #of: new (
+    length: number,
+  ) => Values
+  #values: Values
+  #length = 0
+
+  constructor(of: new (length: number) => Values, rowsMax: number) {
+    this.#of = of
+    this.#values = new of(Math.min(rowsMax, rowsAtFirstMax))
   }
 
-  protected abstract grown(length: number): Values
-  protected abstract copy(chunk: ChunkColumn, rows: number): void
-
   add(chunk: ChunkColumn, rows: number): void {
-    if (this.length + rows > this.values.length) {
-      const before = this.values
-      this.values = this.grown(2 * before.length)
-      this.values.set(before)
+    const needed = this.#length + rows
+    if (needed > this.#values.length) {
+      const before = this.#values
+      this.#values = new this.#of(Math.max(needed, 2 * before.length))
+      this.#values.set(before)
     }
-    this.copy(chunk, rows)
-    this.length += rows
+    this.#values.set(chunk.length === rows ? chunk : chunk.subarray(0, rows), this.#length)
+    this.#length = needed
   }
 
   take(): Values {
-    return this.values.subarray(0, this.length) as Values
-  }
-}
-
-/** Memory that is not written is not taken, so that the first guess may be large. */
-const rowsAtFirst = 1 << 20
-
-class Int32Columns extends Columns<Int32Array> {
-  constructor() {
-    super(new Int32Array(rowsAtFirst))
-  }
-  protected grown(length: number): Int32Array {
-    return new Int32Array(length)
-  }
-  protected copy(chunk: ChunkColumn, rows: number): void {
-    this.values.set(chunk.length === rows ? chunk : chunk.subarray(0, rows), this.length)
-  }
-}
-
-/** Infinite numbers become NaN: to a model they are as missing as nulls. */
-class Float64Columns extends Columns<Float64Array> {
-  constructor() {
-    super(new Float64Array(rowsAtFirst))
-  }
-  protected grown(length: number): Float64Array {
-    return new Float64Array(length)
-  }
-  protected copy(chunk: ChunkColumn, rows: number): void {
-    const { values, length } = this
-    for (let i = 0; i < rows; i++) {
-      const value = chunk[i]!
-      values[length + i] = Number.isFinite(value) ? value : Number.NaN
-    }
+    return this.#values.subarray(0, this.#length) as Values
   }
 }
 

@@ -191,13 +191,10 @@ function spanOf(
   { asOfUs, byAsOf }: Asks,
   wanted: readonly Wanted[],
 ): { fromUs: number; toUs: number } {
-  let least = Number.POSITIVE_INFINITY
-  let most = Number.NEGATIVE_INFINITY
-  for (const row of byAsOf) {
-    const asOf = asOfUs[row]!
-    if (asOf < least) least = asOf
-    if (asOf > most) most = asOf
-  }
+  const first = byAsOf.find(row => !Number.isNaN(asOfUs[row]!))
+  const last = byAsOf.at(-1)
+  const least = first === undefined ? Number.NaN : asOfUs[first]!
+  const most = last === undefined ? Number.NaN : asOfUs[last]!
   const reachMs = Math.max(...wanted.map(({ feature }) => reachOf(group, feature)))
   return { fromUs: least - reachMs * 1_000, toUs: most }
 }

@@ -13,7 +13,8 @@ export interface OrderedEvents extends EntityEvents {
 
 /**
  * Orders what arrived by one kind of entity; entities are in [1, count], and 0 is left aside. Files
- * that Muster writes are sorted, so it is looked first whether there is anything to do.
+ * that Muster writes are sorted, and what DuckDB hands on of them is stretches in order, so these
+ * are looked for first and laid one behind the other; only what has none is sorted.
  */
 export class EventOrder {
   readonly #arrived: ArrivedEvents
@@ -24,81 +25,111 @@ export class EventOrder {
   }
 
   by(entities: Int32Array, count: number): OrderedEvents {
-    const { eventUs, knownUs, rows } = this.#arrived
-    if (isGrouped(entities, knownUs)) {
-      const starts = startsOf(entities, count)
-      const asTheyCame = { starts, knownUs, eventUs, inOrder: same }
-      if (isInOrder(asTheyCame, rows)) return asTheyCame
-    }
-    const present = this.#byTime ?? presentRows(knownUs)
-    const first = grouped(this.#arrived, present, entities, count)
-    if (this.#byTime !== undefined || isInOrder(first, first.inOrder(rows))) return first
-    this.#byTime = inTime(this.#arrived, present)
-    return grouped(this.#arrived, this.#byTime, entities, count)
+    const stretches = inStretches(this.#arrived, entities, count)
+    if (stretches !== undefined) return stretches
+    this.#byTime ??= inTime(this.#arrived)
+    return sorted(this.#arrived, this.#byTime, entities, count)
   }
 }
 
-function same<Values>(values: Values): Values {
-  return values
+/** With fewer rows a stretch than this, sorting is quicker than looking at stretches. */
+const stretchRowsMin = 16
+
+function inStretches(
+  arrived: ArrivedEvents,
+  entities: Int32Array,
+  count: number,
+): OrderedEvents | undefined {
+  const { rows, eventUs, knownUs } = arrived
+  const from = stretchesOf(arrived, entities)
+  if (from === undefined) return undefined
+  const before = (a: number, b: number) =>
+    entities[a]! - entities[b]! ||
+    knownUs[a]! - knownUs[b]! ||
+    eventUs[a]! - eventUs[b]! ||
+    rows[a]! - rows[b]!
+  const order = from.map((_, stretch) => stretch).sort((a, b) => before(from[a]!, from[b]!))
+  const end = (stretch: number) => from[stretch + 1] ?? arrived.count
+  const starts = new Int32Array(count + 2)
+  let isOrdered = true
+  for (let at = 0; at < order.length; at++) {
+    const stretch = order[at]!
+    const entity = entities[from[stretch]!]!
+    starts[entity + 1] = starts[entity + 1]! + end(stretch) - from[stretch]!
+    if (at === 0) continue
+    const last = order[at - 1]!
+    if (last !== stretch - 1) isOrdered = false
+    // Two stretches of one entity that lie in each other are no order.
+    if (before(end(last) - 1, from[stretch]!) > 0) return undefined
+  }
+  for (let g = 0; g <= count; g++) starts[g + 1] = starts[g + 1]! + starts[g]!
+  const inOrder = <Values extends Float64Array | Int32Array>(values: Values): Values => {
+    if (isOrdered) return values
+    const into = new (values.constructor as new (length: number) => Values)(values.length)
+    let at = 0
+    for (const stretch of order) {
+      into.set(values.subarray(from[stretch]!, end(stretch)), at)
+      at += end(stretch) - from[stretch]!
+    }
+    return into
+  }
+  return { starts, inOrder, ...inBothTimes(arrived, inOrder) }
 }
 
-function grouped(
+/**
+ * Where stretches begin: rows of one entity in one chunk, each not before the last. Undefined when
+ * they are short, or when a row is never known.
+ */
+function stretchesOf(
+  { rows, eventUs, knownUs, count, chunks }: ArrivedEvents,
+  entities: Int32Array,
+): Int32Array | undefined {
+  const from = new Int32Array(Math.floor(count / stretchRowsMin) + 16)
+  let found = 0
+  let chunk = 0
+  for (let at = 0; at < count; at++) {
+    const known = knownUs[at]!
+    if (Number.isNaN(known)) return undefined
+    // Between two chunks of one thread there may be one of another.
+    if (at === chunks[chunk]) chunk++
+    else if (entities[at] === entities[at - 1]) {
+      const later = known - knownUs[at - 1]!
+      if (later > 0) continue
+      const happened = eventUs[at]! - eventUs[at - 1]!
+      if (later === 0 && (happened > 0 || (happened === 0 && rows[at]! > rows[at - 1]!))) continue
+    }
+    if (found === from.length) return undefined
+    from[found++] = at
+  }
+  return from.subarray(0, found)
+}
+
+function inBothTimes(
   { eventUs, knownUs }: ArrivedEvents,
-  order: Int32Array,
+  inOrder: OrderedEvents['inOrder'],
+): Pick<OrderedEvents, 'eventUs' | 'knownUs'> {
+  const known = inOrder(knownUs)
+  return { knownUs: known, eventUs: eventUs === knownUs ? known : inOrder(eventUs) }
+}
+
+function sorted(
+  arrived: ArrivedEvents,
+  byTime: Int32Array,
   entities: Int32Array,
   count: number,
 ): OrderedEvents {
-  const { rows, starts } = groupRows(order, entities, count + 1)
+  const { rows, starts } = groupRows(byTime, entities, count + 1)
   const inOrder = <Values extends Float64Array | Int32Array>(values: Values): Values => {
     const into = new (values.constructor as new (length: number) => Values)(rows.length)
     for (let at = 0; at < rows.length; at++) into[at] = values[rows[at]!]!
     return into
   }
-  const knownInOrder = inOrder(knownUs)
-  return {
-    starts,
-    knownUs: knownInOrder,
-    eventUs: eventUs === knownUs ? knownInOrder : inOrder(eventUs),
-    inOrder,
-  }
+  return { starts, inOrder, ...inBothTimes(arrived, inOrder) }
 }
 
-/** Whether entities never fall and no row is without a known-at time. */
-function isGrouped(entities: Int32Array, knownUs: Float64Array): boolean {
-  for (let at = 0; at < entities.length; at++) {
-    if (at > 0 && entities[at]! < entities[at - 1]!) return false
-    if (Number.isNaN(knownUs[at]!)) return false
-  }
-  return true
-}
-
-function startsOf(entities: Int32Array, count: number): Int32Array {
-  const starts = new Int32Array(count + 2)
-  for (let at = 0; at < entities.length; at++) {
-    const next = entities[at]! + 1
-    starts[next] = starts[next]! + 1
-  }
-  for (let g = 0; g <= count; g++) starts[g + 1] = starts[g + 1]! + starts[g]!
-  return starts
-}
-
-function isInOrder(events: Omit<OrderedEvents, 'inOrder'>, rows: Int32Array): boolean {
-  const { starts, knownUs, eventUs } = events
-  for (let entity = 1; entity + 1 < starts.length; entity++) {
-    const end = starts[entity + 1]!
-    for (let at = starts[entity]! + 1; at < end; at++) {
-      const later = knownUs[at]! - knownUs[at - 1]!
-      if (later > 0) continue
-      const happened = eventUs[at]! - eventUs[at - 1]!
-      if (later < 0 || happened < 0 || (happened === 0 && rows[at]! < rows[at - 1]!)) return false
-    }
-  }
-  return true
-}
-
-/** Stable sorts from the last criterion to the first. */
-function inTime({ rows, eventUs, knownUs }: ArrivedEvents, present: Int32Array): Int32Array {
-  const order = present.slice()
+/** Rows that are known at some time, by stable sorts from the last criterion to the first. */
+function inTime({ rows, eventUs, knownUs }: ArrivedEvents): Int32Array {
+  const order = presentRows(knownUs)
   if (!isAscending(rows)) sortByTime(order, Float64Array.from(rows))
   if (eventUs !== knownUs) sortByTime(order, eventUs)
   sortByTime(order, knownUs)

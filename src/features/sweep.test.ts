@@ -90,6 +90,7 @@ async function swept({ events, asks, over, entities }: Case) {
   const ids = Int32Array.from(events, e => e.entity)
   const arrived = {
     count: events.length,
+    chunks: events.length > 0 ? [0, events.length >> 1] : [],
     rows: Int32Array.from(events, e => e.row),
     eventUs: Float64Array.from(events, e => e.eventUs),
     knownUs: Float64Array.from(events, e => Math.max(e.knownUs, e.eventUs)),
