@@ -26,7 +26,14 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** What stands in for a required field that could not be read. */
 const standIns: Readonly<Record<Kind | 'root', Fields>> = {
-  Source: { name: 'unreadable', npm: 'unreadable/unreadable' },
+  Source: {
+    name: 'unreadable',
+    npm: 'unreadable/unreadable',
+    files: 'unreadable',
+    postgres: { connection: 'unreadable', table: 'unreadable' },
+    s3: { connection: 'unreadable', files: 'unreadable' },
+    push: {},
+  },
   FeatureGroup: {
     name: 'unreadable',
     source: 'unreadable',

@@ -1,6 +1,8 @@
 import type { DeclaredKind, FleetReading } from './declared.ts'
 import type { ExpectationCheck, ExpectationSpec } from './fleet-spec.ts'
 import { durationMs } from './groups.ts'
+import type { Complaint } from './problem.ts'
+import { complainOfTwice } from './source-parts.ts'
 
 type Declared = DeclaredKind<'Source'>
 type Expectation = NonNullable<Declared['value']['expect']>[number]
@@ -22,33 +24,89 @@ export function readExpectations(
   const found: ExpectationSpec[] = []
   for (const [index, value] of (declared.value.expect ?? []).entries()) {
     const at = ['expect', index]
-    const checks = checksOf(value)
-    const [check] = checks
-    if (checks.length !== 1 || !check) {
-      reading.complain(declared, at, 'value', {
-        code: 'E_SPEC_VALUE',
-        message: `expectation ${index + 1} of source \`${declared.value.name}\` ${
-          checks.length === 0 ? 'checks nothing' : 'checks more than one thing'
-        }`,
-        cure:
-          checks.length === 0
-            ? 'give column with required, nullsAtMost, min, max, oneOf or driftAtMost; or ' +
-              'unique, holds, rows or freshWithin'
-            : 'write one entry for each check',
-      })
-      continue
+    const [check, ...others] = checksOf(value)
+    const wrong =
+      check === undefined || others.length > 0
+        ? notOne(value, `expectation ${index + 1} of source \`${declared.value.name}\``, others)
+        : wrongIn(value, check, declared.value)
+    if (wrong) {
+      const { field, ...complaint } = wrong
+      const path = field === undefined ? at : [...at, field]
+      // An unknown field was left out: with its right name the entry may check something.
+      const follows = check === undefined && !declared.intact ? { follows: true } : {}
+      reading.complain(declared, path, 'value', { code: 'E_SPEC_VALUE', ...complaint, ...follows })
+    } else if (check) {
+      complainOfTwice(declared, value.unique ?? [], [...at, 'unique'], reading)
+      found.push({ check, onFail: value.onFail, index })
     }
-    if (value.onFail === 'quarantine' && !ofRows.has(check.kind)) {
-      reading.complain(declared, [...at, 'onFail'], 'value', {
-        code: 'E_SPEC_VALUE',
-        message: `\`${check.kind}\` is of the whole source, so no row can be set aside for it`,
-        cure: 'use `reject` or `warn`',
-      })
-      continue
-    }
-    found.push({ check, onFail: value.onFail, index })
   }
   return found
+}
+
+type Wrong = Pick<Complaint, 'message' | 'cure'> & { readonly field?: keyof Expectation }
+
+const ofColumn = ['required', 'nullsAtMost', 'min', 'max', 'oneOf', 'driftAtMost'] as const
+
+function notOne(value: Expectation, which: string, others: readonly ExpectationCheck[]): Wrong {
+  const alone = ofColumn.find(field => value[field] !== undefined)
+  if (value.column === undefined && alone !== undefined) {
+    return {
+      field: alone,
+      message: `${which} has \`${alone}\` of no column`,
+      cure: 'add `column:`, the column that is looked at',
+    }
+  }
+  return others.length > 0
+    ? { message: `${which} checks more than one thing`, cure: 'write one entry for each check' }
+    : {
+        message: `${which} checks nothing`,
+        cure:
+          'give column with required, nullsAtMost, min, max, oneOf or driftAtMost; or ' +
+          'unique, holds, rows or freshWithin',
+      }
+}
+
+/** What one check asks of its own numbers, and of the source. */
+function wrongIn(
+  value: Expectation,
+  check: ExpectationCheck,
+  source: Declared['value'],
+): Wrong | undefined {
+  const { kind } = check
+  if (value.onFail === 'quarantine' && !ofRows.has(kind)) {
+    const message = `\`${kind}\` is of the whole source, so no row can be set aside for it`
+    return { field: 'onFail', message, cure: 'use `reject` or `warn`' }
+  }
+  if (value.column !== undefined && !ofColumn.some(field => value[field] !== undefined)) {
+    const message = `\`${kind}\` looks at no single column`
+    return { field: 'column', message, cure: 'remove `column`' }
+  }
+  if (kind === 'range') return wrongRange(check.min, check.max)
+  if (kind === 'rows') {
+    if (check.min === undefined && check.max === undefined) {
+      return { field: 'rows', message: '`rows` has no bound', cure: 'give min, max or both' }
+    }
+    const wrong = wrongRange(check.min, check.max)
+    return wrong && { ...wrong, field: 'rows' }
+  }
+  if (kind === 'freshWithin' && source.eventTime === undefined) {
+    const message = '`freshWithin` is about the newest event, and the source has no `eventTime`'
+    return { field: 'freshWithin', message, cure: 'add `eventTime:` to the source' }
+  }
+  return undefined
+}
+
+function wrongRange(
+  min: number | string | undefined,
+  max: number | string | undefined,
+): Wrong | undefined {
+  if (min === undefined || max === undefined) return undefined
+  if (typeof min !== typeof max) {
+    const message = '`min` and `max` are a number and a text'
+    return { field: 'max', message, cure: 'write both as numbers, or both in quotes' }
+  }
+  if (min <= max) return undefined
+  return { field: 'max', message: `no value is between ${min} and ${max}`, cure: 'turn them round' }
 }
 
 function checksOf(value: Expectation): readonly ExpectationCheck[] {

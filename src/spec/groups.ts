@@ -9,7 +9,7 @@ import type {
   WindowStat,
 } from './fleet-spec.ts'
 import { arrivalColumn } from './kept.ts'
-import { printable } from './problem.ts'
+import { complainOfTwice } from './source-parts.ts'
 
 /*
  * Windows to features. One feature is one statistic over one window of one entity, and its name
@@ -110,6 +110,7 @@ function readLatest(
   const taken = new Set(value.windows.flatMap(window => expand(window).map(f => f.name)))
   const found: LatestFeature[] = []
   for (const [index, { by, values, ttl }] of value.latest.entries()) {
+    complainOfTwice(declared, by, ['latest', index, 'by'], reading)
     for (const [name, of] of Object.entries(values)) {
       if (taken.has(name)) {
         reading.complain(declared, ['latest', index, 'values', name], 'key', {
@@ -122,7 +123,7 @@ function readLatest(
       found.push({ name, by, of, ttlMs: ttl === undefined ? undefined : durationMs(ttl) })
     }
   }
-  if (taken.size === 0) {
+  if (taken.size === 0 && !declared.damaged.has('windows') && !declared.damaged.has('latest')) {
     reading.complain(declared, [], 'value', {
       code: 'E_SPEC_MISSING_FIELD',
       message: `group \`${value.name}\` has no features`,
@@ -143,15 +144,7 @@ function checkWindow(
   index: number,
   reading: FleetReading,
 ): void {
-  const columns = window.by.map(column => column.toLowerCase())
-  const twice = columns.findIndex((column, i) => columns.indexOf(column) !== i)
-  if (twice >= 0) {
-    reading.complain(declared, ['windows', index, 'by', twice], 'value', {
-      code: 'E_SPEC_KEY',
-      message: `\`${printable(window.by[twice] ?? '')}\` is named twice in \`by\``,
-      cure: 'name each column once',
-    })
-  }
+  complainOfTwice(declared, window.by, ['windows', index, 'by'], reading)
   const needs = window.stats.findIndex(stat => stat !== 'count')
   if (window.of === undefined && needs >= 0) {
     reading.complain(declared, ['windows', index, 'stats', needs], 'value', {

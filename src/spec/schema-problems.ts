@@ -151,6 +151,7 @@ function typeNoun(expected: string): string {
 function wrongType(document: SpecDocument, path: Path, nouns: readonly string[]): Complaint {
   const value = document.get(path)
   const written = document.written(path)
+  if (isAddress(path, value)) return noAddress(subjectOf(document, path))
   const expected = listed(nouns, 'or')
   const found = foundOf(value, written)
   const message = `${subjectOf(document, path)} is ${found}; it must be ${expected}`
@@ -236,7 +237,24 @@ function bounded(subject: string, value: unknown, bound: string): Complaint {
 }
 
 /** Names are where a look-alike character hides, so the first one that is not allowed is named. */
+/** Whether an address stands where a connection is to be named: it may hold a password. */
+function isAddress(path: Path, value: unknown): boolean {
+  const field = path.at(-1)
+  const names = field === 'connection' || field === 'postgres' || field === 's3'
+  return names && typeof value === 'string' && /[:/@]/.test(value)
+}
+
+/** Without the address itself: messages are sent, logged and pasted. */
+function noAddress(subject: string): Complaint {
+  return {
+    code: 'E_SPEC_SOURCE',
+    message: `${subject} is an address; a source names a connection`,
+    cure: 'name one that whoever runs Muster has configured: MUSTER_CONNECTION_<NAME>',
+  }
+}
+
 function badFormat(path: Path, subject: string, value: string, message: string): Complaint {
+  if (isAddress(path, value)) return noAddress(subject)
   const isName = path.at(-1) === 'name' || path.at(-1) === 'fleet'
   const odd = isName ? Array.from(value).find(character => !/[a-z0-9-]/.test(character)) : undefined
   const code = odd?.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')

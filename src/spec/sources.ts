@@ -2,6 +2,7 @@ import type { DeclaredKind, FleetReading } from './declared.ts'
 import { readExpectations } from './expectations.ts'
 import type { SourceLocation, SourceSpec } from './fleet-spec.ts'
 import { type Complaint, printable } from './problem.ts'
+import { checkSourceParts, withoutSecrets } from './source-parts.ts'
 
 /**
  * A source is files in a place that the operator gave, a connection that he configured, or what is
@@ -20,11 +21,12 @@ export function readSource(
     const at = Array.isArray(value.files) ? ['files', index] : ['files']
     if (complaint) reading.complain(declared, at, 'value', complaint)
   }
+  checkSourceParts(declared, reading)
   return {
     name: value.name,
     location: locationOf(value, files),
     format: value.format ?? 'by-ending',
-    eventTime: value.eventTime,
+    eventTime: eventTimeOf(value),
     key: value.key ?? [],
     columns: value.columns ?? {},
     expect: readExpectations(declared, reading),
@@ -32,6 +34,12 @@ export function readSource(
     ...(value.description !== undefined && { description: value.description }),
     place: document.place,
   }
+}
+
+/** Of pushed rows a column, whatever word of SQL its name may be: `at` is one. */
+function eventTimeOf({ push, columns, eventTime }: DeclaredKind<'Source'>['value']) {
+  const isColumn = push !== undefined && Object.hasOwn(columns ?? {}, eventTime ?? '')
+  return isColumn ? `"${eventTime?.replaceAll('"', '""')}"` : eventTime
 }
 
 function locationOf(
@@ -57,7 +65,7 @@ function pathComplaint(
   dataRoots: readonly string[] | 'accepted',
 ): Complaint | undefined {
   const parts = path.split('/')
-  const shown = printable(path)
+  const shown = printable(withoutSecrets(path))
   const wrong = (message: string): Complaint => ({
     code: 'E_SPEC_SOURCE',
     message,

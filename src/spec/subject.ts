@@ -26,6 +26,11 @@ export function whereOf(document: SpecDocument, path: Path): string {
   const [field, step] = path
   if (field === undefined) return title
   if (field === 'features' && typeof step === 'string') return `feature \`${printable(step)}\``
+  if (field === 'labels' && typeof step === 'string') return `label \`${printable(step)}\``
+  if (field === 'latest' && typeof step === 'number') {
+    return `entry ${step + 1} of \`latest\` of ${title}`
+  }
+  if (field === 'expect' && typeof step === 'number') return `expectation ${step + 1} of ${title}`
   if (field === 'windows' && typeof step === 'number') return `window ${step + 1} of ${title}`
   if (field === 'overrides' && typeof step === 'number') {
     const match = document.get(['overrides', step, 'match'])
@@ -41,6 +46,7 @@ export function subjectOf(document: SpecDocument, path: Path): string {
   const last = path.at(-1)
   if (last === undefined) return titleOf(document)
   const above = path.slice(0, -1)
+  if (above[0] === 'expect' && above.length === 1) return whereOf(document, path)
   if (typeof last === 'number') return `item ${last + 1} of ${subjectOf(document, above)}`
   if (above.length === 1 && above[0] === 'gates') {
     return `gate \`${printable(String(last))}\` of ${titleOf(document)}`

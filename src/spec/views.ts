@@ -4,7 +4,7 @@ import type { DeclaredKind, FleetReading } from './declared.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, SourceSpec, ViewFeature } from './fleet-spec.ts'
 import { listed } from './problem.ts'
 import { meaningOfView } from './view-meaning.ts'
-import { readMore } from './view-parts.ts'
+import { checkOn, readMore } from './view-parts.ts'
 import { checkSize, readTransforms } from './view-transforms.ts'
 
 /**
@@ -101,7 +101,6 @@ function readFeatures(
     const transform = readTransforms(declared, name, around.reading)
     const dot = name.indexOf('.')
     const type = given.type === 'category' ? { type: given.type } : {}
-    const on = given.on === undefined ? {} : { on: given.on }
     if (given.from !== undefined && (dot >= 0 || given.sql !== undefined)) {
       around.reading.complain(declared, ['features', name, 'from'], 'key', {
         code: 'E_SPEC_VALUE',
@@ -114,10 +113,18 @@ function readFeatures(
       const [feature] = chosenFeatures(declared, given.from, around, ['features', name, 'from'])
       if (feature === undefined) continue
       const group = given.from.slice(0, given.from.indexOf('.'))
-      found.push({ name, from: { kind: 'group', group, feature, ...on }, ...type, transform })
+      const [from] = lookedUp(declared, name, group, [feature], around)
+      if (from) found.push({ name, from, ...type, transform })
       continue
     }
     if (dot < 0) {
+      if (given.on !== undefined) {
+        around.reading.complain(declared, ['features', name, 'on'], 'key', {
+          code: 'E_SPEC_VALUE',
+          message: `feature \`${name}\` is of the row itself, and \`on\` looks up an entity`,
+          cure: 'remove `on`, or say by `from` which feature of a group it is',
+        })
+      }
       const sql = given.sql ?? `"${name}"`
       found.push({ name, from: { kind: 'row', sql }, ...type, transform })
       continue
@@ -130,13 +137,9 @@ function readFeatures(
       })
     }
     const group = name.slice(0, dot)
-    for (const feature of chosenFeatures(declared, name, around)) {
-      found.push({
-        name: `${group}.${feature}`,
-        from: { kind: 'group', group, feature, ...on },
-        ...type,
-        transform,
-      })
+    const chosen = chosenFeatures(declared, name, around)
+    for (const from of lookedUp(declared, name, group, chosen, around)) {
+      found.push({ name: `${group}.${from.feature}`, from, ...type, transform })
     }
   }
   if (found.length > featuresMax) {
@@ -147,6 +150,31 @@ function readFeatures(
     })
   }
   return found
+}
+
+/** Features of a group, each with what its entity is looked up by: of `on` what it is `by`. */
+function lookedUp(
+  declared: DeclaredKind<'FeatureView'>,
+  entry: string,
+  group: string,
+  features: readonly string[],
+  { groups, reading }: Surroundings,
+): readonly Extract<ViewFeature['from'], { kind: 'group' }>[] {
+  const given = declared.value.features[entry]?.on
+  const all = [...(groups.get(group)?.features ?? []), ...(groups.get(group)?.latest ?? [])]
+  const byOf = new Map(all.map(({ name, by }) => [name, by]))
+  const by = [...new Set(features.flatMap(feature => byOf.get(feature) ?? []))]
+  if (given !== undefined && features.length > 0) {
+    const of = `feature \`${entry}\``
+    checkOn(declared, { on: given, by, at: ['features', entry], of }, reading)
+  }
+  return features.map(feature => {
+    const own = Object.entries(given ?? {}).filter(([column]) =>
+      byOf.get(feature)?.includes(column),
+    )
+    const on = own.length > 0 ? { on: Object.fromEntries(own) } : {}
+    return { kind: 'group', group, feature, ...on }
+  })
 }
 
 /**

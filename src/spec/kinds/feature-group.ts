@@ -17,7 +17,7 @@ const window = z.strictObject({
   of: sql.optional().describe('The value that is aggregated. Not needed for count alone.'),
   as: z
     .string()
-    .regex(/^[a-z][a-z0-9_]{0,40}$/)
+    .regex(/^[a-z][a-z0-9_]{0,40}$/, { error: 'a word is a letter, then a-z, 0-9 and _' })
     .optional()
     .describe('A word in the feature names that tells two windows over the same entity apart.'),
   stats: z.array(z.enum(windowStats)).min(1),
@@ -28,10 +28,12 @@ const window = z.strictObject({
     .describe('How far back, counted in the time at which rows became known.'),
 })
 
+const featureWord = 'the name of a feature is a letter, then a-z, 0-9 and _'
+
 const latest = z.strictObject({
   by: z.array(column).min(1).max(8).describe('Entity columns.'),
   values: z
-    .record(z.string().regex(/^[a-z][a-z0-9_]{0,60}$/), sql)
+    .record(z.string().regex(/^[a-z][a-z0-9_]{0,60}$/, { error: featureWord }), sql)
     .refine(v => Object.keys(v).length > 0, { error: 'name at least one value' })
     .describe('Features by name: expressions over the newest row of the entity.'),
   ttl: duration

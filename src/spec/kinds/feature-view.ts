@@ -12,7 +12,9 @@ const feature = z.strictObject({
   sql: sql.optional().describe('An expression over the row. Not for features of a group.'),
   from: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9-]*\.[a-z][a-z0-9_]*$/)
+    .regex(/^[a-z0-9][a-z0-9-]*\.[a-z][a-z0-9_]*$/, {
+      error: 'one feature of a group is its name, a dot and the feature: docks.free',
+    })
     .optional()
     .describe('A feature of a group under another name: docks.free.'),
   on: z
@@ -38,7 +40,9 @@ const label = z.strictObject({
   horizon: duration.describe('How far after the event: rows in (event, event + horizon].'),
 })
 
-const featureName = z.string().regex(/^[a-z][a-z0-9_-]*(?:\.(?:\*|[a-z][a-z0-9_]*))?$/)
+const featureName = z.string().regex(/^[a-z][a-z0-9_-]*(?:\.(?:\*|[a-z][a-z0-9_]*))?$/, {
+  error: 'the name of a feature is a letter, then a-z, 0-9 and _; of a group: docks.free, docks.*',
+})
 
 /** What a family of models reads: features as of the event. A change is a new version. */
 export const featureView = z.strictObject({
@@ -74,7 +78,12 @@ export const featureView = z.strictObject({
         'features made of them.',
     ),
   labels: z
-    .record(z.string().regex(/^[a-z][a-z0-9_]*$/), label)
+    .record(
+      z.string().regex(/^[a-z][a-z0-9_]*$/, {
+        error: 'the name of a label is a letter, then a-z, 0-9 and _',
+      }),
+      label,
+    )
     .optional()
     .describe('What happens after the event, for blueprints to predict by this name.'),
   crosses: z
