@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { planeFleet } from './plane-fleet.ts'
 import { type SpecProblem, specProblemCodes } from './problem.ts'
 import { readFleet } from './read-fleet.ts'
 import { renderProblems } from './render-problems.ts'
@@ -62,43 +63,47 @@ test('text made of what YAML is made of', () => {
   fc.assert(fc.property(text, holds), { numRuns: 400 })
 })
 
-test('a valid fleet, mutated', () => {
-  const mutation = fc.record({
-    at: fc.nat(sampleFleet.length),
-    remove: fc.nat(30),
-    insert: fc.oneof(fc.constantFrom(...tokens), fc.string({ maxLength: 10 })),
-  })
-  const mutated = fc
-    .array(mutation, { minLength: 1, maxLength: 4 })
-    .map(list =>
-      list.reduce(
-        (text, { at, remove, insert }) => text.slice(0, at) + insert + text.slice(at + remove),
-        sampleFleet,
-      ),
-    )
-  fc.assert(fc.property(mutated, holds), { numRuns: 400 })
-})
+const fleets = { design: sampleFleet, plane: planeFleet }
 
-test('a valid fleet, with a line taken out, doubled or moved', () => {
-  const lines = sampleFleet.split('\n')
-  const shuffled = fc
-    .tuple(fc.nat(lines.length - 1), fc.nat(lines.length - 1), fc.boolean())
-    .map(([from, to, keep]) => {
-      const rest = keep ? lines : lines.toSpliced(from, 1)
-      return rest.toSpliced(to, 0, lines[from] ?? '').join('\n')
+describe.each(Object.entries(fleets))('a valid fleet, %s,', (_, fleet) => {
+  test('mutated', () => {
+    const mutation = fc.record({
+      at: fc.nat(fleet.length),
+      remove: fc.nat(30),
+      insert: fc.oneof(fc.constantFrom(...tokens), fc.string({ maxLength: 10 })),
     })
-  fc.assert(fc.property(shuffled, holds), { numRuns: 300 })
-})
-
-test('a valid fleet, with a value that is something else', () => {
-  const value = fc.oneof(
-    fc.constantFrom('null', '[]', '{}', 'true', '-1', '1.5', '""', '[[1]]', '{ a: 1 }', '1e3'),
-    fc.string({ maxLength: 8 }).map(text => JSON.stringify(text)),
-  )
-  const places = [...sampleFleet.matchAll(/^(?: {2})?[\w.*]+:/gm)].map(m => m.index + m[0].length)
-  const changed = fc.tuple(fc.constantFrom(...places), value).map(([at, text]) => {
-    const end = sampleFleet.indexOf('\n', at)
-    return `${sampleFleet.slice(0, at)} ${text}${sampleFleet.slice(end)}`
+    const mutated = fc
+      .array(mutation, { minLength: 1, maxLength: 4 })
+      .map(list =>
+        list.reduce(
+          (text, { at, remove, insert }) => text.slice(0, at) + insert + text.slice(at + remove),
+          fleet,
+        ),
+      )
+    fc.assert(fc.property(mutated, holds), { numRuns: 250 })
   })
-  fc.assert(fc.property(changed, holds), { numRuns: 400 })
+
+  test('with a line taken out, doubled or moved', () => {
+    const lines = fleet.split('\n')
+    const shuffled = fc
+      .tuple(fc.nat(lines.length - 1), fc.nat(lines.length - 1), fc.boolean())
+      .map(([from, to, keep]) => {
+        const rest = keep ? lines : lines.toSpliced(from, 1)
+        return rest.toSpliced(to, 0, lines[from] ?? '').join('\n')
+      })
+    fc.assert(fc.property(shuffled, holds), { numRuns: 200 })
+  })
+
+  test('with a value that is something else', () => {
+    const value = fc.oneof(
+      fc.constantFrom('null', '[]', '{}', 'true', '-1', '1.5', '""', '[[1]]', '{ a: 1 }', '1e3'),
+      fc.string({ maxLength: 8 }).map(text => JSON.stringify(text)),
+    )
+    const places = [...fleet.matchAll(/^(?: {2})?[\w.*]+:/gm)].map(m => m.index + m[0].length)
+    const changed = fc.tuple(fc.constantFrom(...places), value).map(([at, text]) => {
+      const end = fleet.indexOf('\n', at)
+      return `${fleet.slice(0, at)} ${text}${fleet.slice(end)}`
+    })
+    fc.assert(fc.property(changed, holds), { numRuns: 250 })
+  })
 })
