@@ -7,7 +7,7 @@ import type { AcceptedRows } from '../intake/index.ts'
 import { digestOfPath, keptShape, keptSnapshotOf } from '../sources/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
 import { type Sql, waitingAfter } from '../store/index.ts'
-import type { Generation } from './generation.ts'
+import type { Generation, Kind } from './generation.ts'
 import { putRows } from './put-rows.ts'
 import type { OnlineStore } from './store.ts'
 
@@ -37,7 +37,7 @@ export class Arrivals implements AsyncDisposable {
     this.#at = at
   }
 
-  /** Puts a batch into generations of its source; gives its rows. One batch after the other. */
+  /** Puts a batch into generations of its source. One batch after the other. */
   put(batch: AcceptedRows, generations: readonly Generation[]): Promise<void> {
     const next = this.#last.then(() => this.#put(batch, generations))
     this.#last = next.catch(() => undefined)
@@ -45,34 +45,34 @@ export class Arrivals implements AsyncDisposable {
   }
 
   async #put(batch: AcceptedRows, generations: readonly Generation[]): Promise<void> {
-    const streaming = generations.filter(generation => generation.streams)
-    if (streaming.length === 0) return
+    const kinds = generations.flatMap(generation =>
+      generation.kinds.filter(kind => kind.streams).map(kind => ({ generation, kind })),
+    )
+    if (kinds.length === 0) return
     const { path } = fileOf(batch)
-    const reader = await this.#readerFor(batch, streaming, path)
+    const reader = await this.#readerFor(batch, kinds, path)
     const found = await reader.read(path)
-    let next = 0
-    for (const generation of streaming) {
-      for (const kind of generation.kinds) {
-        const about = { nowUs: this.#at.nowUs(), whole: false }
-        await putRows(this.#at.store, generation, kind, found[next++]!, about)
-      }
+    for (const [at, { generation, kind }] of kinds.entries()) {
+      const about = { nowUs: this.#at.nowUs(), whole: false }
+      await putRows(this.#at.store, generation, kind, found[at]!, about)
     }
   }
 
   async #readerFor(
     { source, snapshot }: AcceptedRows,
-    generations: readonly Generation[],
+    streaming: readonly { readonly generation: Generation; readonly kind: Kind }[],
     path: string,
   ): Promise<ArrivedRows> {
-    const numbers = generations.map(({ record }) => record.number)
+    const numbers = streaming.map(({ generation }) => generation.record.number)
     const opened = JSON.stringify([snapshot.columns, source.key, numbers])
     const before = this.#readers.get(source.name)
     if (before?.opened === opened) return before.rows
     this.#readers.delete(source.name)
     await before?.rows[Symbol.asyncDispose]()
-    const kinds = generations.flatMap(({ kinds, record }) =>
-      kinds.map(kind => ({ group: record.definition.group, kind })),
-    )
+    const kinds = streaming.map(({ generation, kind }) => {
+      const { group } = generation.record.definition
+      return { group, kind }
+    })
     const { scratch } = this.#at.blobs
     const rows = await ArrivedRows.open({ spec: source, snapshot }, path, kinds, scratch)
     this.#readers.set(source.name, { rows, opened })

@@ -1,9 +1,9 @@
-import type { LookupAnswer, LookupAsk, LookupStatus } from './lookup.ts'
+import type { LookupAnswer, LookupAsk, VectorStatus } from '../features/index.ts'
 
 /* Totals since the start, in plain fields: who shows them reads them when asked. */
 
 export interface GroupCounts {
-  readonly statuses: Record<LookupStatus, number>
+  readonly statuses: Record<VectorStatus, number>
   /** Upper bounds `stalenessBoundsS`, and one more for what is older. */
   readonly staleness: number[]
 }
@@ -22,7 +22,7 @@ export interface OnlineCounts {
   readonly groups: Map<string, GroupCounts>
   looked(
     asks: readonly LookupAsk[],
-    answers: readonly LookupAnswer[],
+    answers: readonly (readonly LookupAnswer[])[],
     about: { readonly nowMs: number; readonly tookMs: number; kept(group: string): boolean },
   ): void
   applied(rows: number): void
@@ -41,7 +41,7 @@ export function noCounts(): OnlineCounts {
       this.latencySumS += tookMs / 1_000
       count(this.latency, latencyBoundsS, tookMs / 1_000)
       for (const [at, ask] of asks.entries()) {
-        this.rows += ask.rows
+        this.rows += ask.entities[0]?.length ?? 0
         if (!kept(ask.group)) continue // A name that anybody sends is no label.
         const group = groupOf(this.groups, ask.group)
         for (const { statuses } of answers[at]!) {

@@ -51,7 +51,7 @@ export class Generation {
     return this.record.definition.group.source
   }
 
-  /** Whether rows may be added as they arrive; else it is built anew. */
+  /** Whether all its rows may be added as they arrive; else it is built anew for each commit. */
   get streams(): boolean {
     return this.kinds.every(kind => kind.streams)
   }

@@ -1,4 +1,3 @@
-export type { LookupAnswer, LookupAsk, LookupColumn, LookupStatus } from './lookup.ts'
 export { type FollowOptions, type Materialised, OnlineFeatures } from './online-features.ts'
 export { openOnlineStore } from './open-store.ts'
 export type { OnlineStore } from './store.ts'

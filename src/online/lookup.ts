@@ -1,4 +1,9 @@
-import { plainStat } from '../features/index.ts'
+import {
+  type LookupAnswer,
+  type LookupAsk,
+  plainStat,
+  type VectorStatus,
+} from '../features/index.ts'
 import type { LatestFeature, WindowFeature } from '../spec/index.ts'
 import type { FeaturePlace, Generation, Kind } from './generation.ts'
 import { countingRows, type KeptRow, type KeptRows, type KeptValue, newestOf } from './kept-rows.ts'
@@ -11,52 +16,33 @@ import type { OnlineStore } from './store.ts'
  * moment of the call from the rows that are kept.
  */
 
-/** As Feast tells them. */
-export type LookupStatus = 'PRESENT' | 'NULL_VALUE' | 'NOT_FOUND' | 'OUTSIDE_MAX_AGE'
-
-export interface LookupAsk {
-  readonly group: string
-  readonly features: readonly string[]
-  /** By entity column: a value for each of `rows` rows. Numbers are the entity of their text. */
-  readonly entities: Readonly<
-    Record<string, readonly (string | number | bigint | boolean | null)[]>
-  >
-  readonly rows: number
-}
-
-/** One feature of every row that asked. */
-export interface LookupColumn {
-  readonly feature: string
-  /** Null where it is not PRESENT. */
+interface Column extends LookupAnswer {
   readonly values: KeptValue[]
-  readonly statuses: LookupStatus[]
-  /** When the row that says it happened, or the newest of the window; NaN where there is none. */
-  readonly eventMs: Float64Array
+  readonly statuses: VectorStatus[]
 }
-
-export type LookupAnswer = readonly LookupColumn[]
 
 /** A kind of entity of one ask: the rows of its keys, and the features that they give. */
 interface Read {
   readonly kind: Kind
-  readonly wanted: readonly { readonly place: FeaturePlace; readonly into: LookupColumn }[]
+  readonly wanted: readonly { readonly place: FeaturePlace; readonly into: Column }[]
   /** By row that asks: its place among the keys; -1 for one with a null. */
   readonly keyAt: Int32Array
   /** Its keys end before this place. */
   readonly keysTo: number
 }
 
-/** In the order of the asks. What is of no generation is NOT_FOUND. */
+/** By ask, by feature. What stands in no generation is NOT_FOUND. */
 export async function lookupOnline(
   asks: readonly LookupAsk[],
   nowMs: number,
   store: OnlineStore,
   current: (group: string) => Generation | undefined,
-): Promise<readonly LookupAnswer[]> {
+): Promise<readonly (readonly LookupAnswer[])[]> {
   const keys: Buffer[] = []
   const reads: Read[] = []
   const answers = asks.map(ask => {
-    const columns = ask.features.map(feature => emptyColumn(feature, ask.rows))
+    const rows = ask.entities[0]?.length ?? 0
+    const columns = ask.features.map(() => emptyColumn(rows))
     const generation = current(ask.group)
     if (generation !== undefined) reads.push(...readsOf(ask, columns, generation, keys))
     return columns
@@ -71,36 +57,35 @@ export async function lookupOnline(
   return answers
 }
 
-function emptyColumn(feature: string, rows: number): LookupColumn {
+function emptyColumn(rows: number): Column {
   return {
-    feature,
     values: new Array<KeptValue>(rows).fill(null),
-    statuses: new Array<LookupStatus>(rows).fill('NOT_FOUND'),
+    statuses: new Array<VectorStatus>(rows).fill('NOT_FOUND'),
     eventMs: new Float64Array(rows).fill(Number.NaN),
   }
 }
 
 function readsOf(
-  ask: LookupAsk,
-  columns: readonly LookupColumn[],
+  { features, by, entities }: LookupAsk,
+  columns: readonly Column[],
   generation: Generation,
   keys: Buffer[],
 ): readonly Read[] {
-  const wanted = columns.flatMap(into => {
-    const place = generation.places.get(into.feature)
+  const wanted = columns.flatMap((into, at) => {
+    const place = generation.places.get(features[at]!)
     return place === undefined ? [] : [{ place, into }]
   })
-  return [...Map.groupBy(wanted, ({ place }) => place.kind)].map(([at, features]) => {
+  return [...Map.groupBy(wanted, ({ place }) => place.kind)].map(([at, ofKind]) => {
     const kind = generation.kinds[at]!
-    const keyAt = new Int32Array(ask.rows).fill(-1)
-    const values = kind.by.map(column => ask.entities[column])
-    for (let row = 0; row < ask.rows; row++) {
-      const entity = values.map(list => list?.[row] ?? null)
-      if (entity.includes(null)) continue
+    const lists = kind.by.map(column => entities[by.indexOf(column)])
+    const keyAt = new Int32Array(entities[0]?.length ?? 0).fill(-1)
+    for (let row = 0; row < keyAt.length; row++) {
+      const entity = lists.map(list => list?.[row] ?? null)
+      if (!entity.every(value => value !== null)) continue
       keyAt[row] = keys.length
-      keys.push(entityKey(kind.prefix, entity.map(String)))
+      keys.push(entityKey(kind.prefix, entity))
     }
-    return { kind, wanted: features, keyAt, keysTo: keys.length }
+    return { kind, wanted: ofKind, keyAt, keysTo: keys.length }
   })
 }
 
@@ -112,9 +97,11 @@ function answer(read: Read, found: readonly (KeptRows | undefined)[], nowUs: num
     const newest = newestOf(counting)
     for (const { place, into } of wanted) {
       const { feature, column } = place
-      if (newest !== undefined) into.eventMs[row] = newest.eventUs / 1_000
       if ('stat' in feature) fillWindow(feature, column, counting, kept, nowUs, into, row)
       else fillLatest(feature, column, newest, nowUs, into, row)
+      if (newest !== undefined && into.statuses[row] === 'PRESENT') {
+        into.eventMs[row] = newest.eventUs / 1_000
+      }
     }
   }
 }
@@ -124,7 +111,7 @@ function fillLatest(
   column: number,
   newest: KeptRow | undefined,
   nowUs: number,
-  into: LookupColumn,
+  into: Column,
   row: number,
 ): void {
   if (newest === undefined) return
@@ -138,8 +125,8 @@ function fillLatest(
 }
 
 /**
- * A window without rows has a count, as it has offline: that nothing happened is known. One that
- * reaches back over rows that were left out for want of room is not known.
+ * A window without rows has a count and a sum, as it has offline: that nothing happened is known.
+ * One that reaches back over rows that were left out for want of room is not known.
  */
 function fillWindow(
   { stat, over }: WindowFeature,
@@ -147,7 +134,7 @@ function fillWindow(
   counting: readonly KeptRow[],
   kept: KeptRows | undefined,
   nowUs: number,
-  into: LookupColumn,
+  into: Column,
   row: number,
 ): void {
   const fromUs = over.kind === 'time' ? nowUs - over.ms * 1_000 : Number.NEGATIVE_INFINITY

@@ -1,6 +1,7 @@
 import { must } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
+import type { LookupAnswer, LookupAsk, OnlineLookup } from '../features/index.ts'
 import type { Blobs } from '../fleet/index.ts'
 import type { AcceptedRows } from '../intake/index.ts'
 import type { FeatureGroupSpec, FleetSpec, SourceSpec } from '../spec/index.ts'
@@ -21,7 +22,7 @@ import { noCounts, type OnlineCounts } from './counts.ts'
 import { type Definition, definitionOf, Generation } from './generation.ts'
 import { generationPrefix, markerKey } from './keys.ts'
 import { followCommits, type LoadAt, loadSnapshot } from './load.ts'
-import { type LookupAnswer, type LookupAsk, lookupOnline } from './lookup.ts'
+import { lookupOnline } from './lookup.ts'
 import type { OnlineStore } from './store.ts'
 
 /*
@@ -65,7 +66,7 @@ const sweepAfterMs = 5_000
 /** Of a source that goes on changing in other ways than by more rows; the next look tries again. */
 const buildsMax = 3
 
-export class OnlineFeatures implements AsyncDisposable {
+export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   readonly #parts: OnlineParts
   readonly #arrivals: Arrivals
   readonly #current = new Map<string, Generation>()
@@ -93,7 +94,10 @@ export class OnlineFeatures implements AsyncDisposable {
   }
 
   /** Features of entities as of now, in one batch. Throws E_FEATURES_AWAY. */
-  async lookup(asks: readonly LookupAsk[], nowMs: number): Promise<readonly LookupAnswer[]> {
+  async lookup(
+    asks: readonly LookupAsk[],
+    nowMs: number,
+  ): Promise<readonly (readonly LookupAnswer[])[]> {
     const began = this.#parts.clock.monotonicMs()
     const answers = await lookupOnline(asks, nowMs, this.#parts.store, group =>
       this.#current.get(group),
