@@ -241,13 +241,17 @@ const use: readonly CommandFacts[] = [
     options: [
       {
         flags: '--input <feature=value...>',
-        help: 'a feature; those that may be missing can be left out',
+        help: 'a feature or a column; what Muster has, or may be missing, can be left out',
       },
     ],
     examples: [
       {
         call: 'muster predict route-late.ATL.LGA --input hour=17 weekday=5 distance=762',
         does: 'one answer',
+      },
+      {
+        call: 'muster predict demand.70 --input at=2026-11-01T08:00:00Z',
+        does: 'what is left out is computed from what is given, or looked up online',
       },
       {
         call: 'echo \'{"hour": 17, "weekday": 5}\' | muster predict route-late.ATL.LGA --json',

@@ -93,8 +93,8 @@ describe('refusals are one line and a hint (RELIABILITY C86)', () => {
     [['plan', 'plain.txt'], 'muster: plain.txt is not a folder\n'],
     [['apply', 'nowhere'], 'muster: nowhere is neither a plan nor a file\n'],
     [['apply', 'plain.txt'], 'muster: plain.txt is not a plan: it is not JSON\n'],
-    [['predict', 'a', '--input', 'x'], 'muster: `x` is not of the form feature=number\n'],
-    [['predict', 'a'], 'muster: there are no inputs\n'],
+    [['predict', 'a', '--input', 'x'], 'muster: `x` is not of the form feature=value\n'],
+    [['predict', 'a', '--input', 'x=1', 'x=2'], 'muster: `x` is given twice\n'],
     [['completion', 'tcsh'], 'muster: there is no completion for `tcsh`\n'],
     [['init', 'plain.txt'], 'muster: plain.txt is a file, not a folder\n'],
     [['lst\u001b[31m\nforged'], 'muster: unknown command `lst<U+001B>[31m<U+000A>forged`\n'],
@@ -113,6 +113,7 @@ describe('refusals are one line and a hint (RELIABILITY C86)', () => {
     'why a',
     'show a',
     'predict a --input x=1',
+    'predict a',
     'export a b.onnx',
   ])('no server: %s', async line => {
     const { code, err } = await say([...line.split(' '), '--server', away], { cwd: folder })

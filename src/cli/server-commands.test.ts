@@ -27,6 +27,41 @@ function speakV2(app: FastifyInstance): void {
     shape: [-1, 1],
     parameters: { may_be_missing: missing },
   })
+  app.get('/v2/models/demand.70', () => ({
+    name: 'demand.70',
+    inputs: [
+      { name: 'hour', datatype: 'FP32', shape: [-1, 1], parameters: { optional: true } },
+      { name: 'state', datatype: 'BYTES', shape: [-1, 1], parameters: { optional: true } },
+      {
+        name: 'at',
+        datatype: 'BYTES',
+        shape: [-1, 1],
+        parameters: { optional: true, column: 'TIMESTAMP' },
+      },
+      {
+        name: 'member',
+        datatype: 'BOOL',
+        shape: [-1, 1],
+        parameters: { optional: true, column: 'BOOLEAN' },
+      },
+    ],
+    outputs: [{ name: 'prediction', datatype: 'FP32', shape: [-1, 1] }],
+  }))
+  app.post('/v2/models/demand.70/infer', request => {
+    const { inputs } = request.body as { inputs: object[] }
+    const filled = { features_computed: 1, features_looked_up: 3, oldest_feature_ms: 12_000 }
+    return {
+      model_name: 'demand.70',
+      model_version: '1',
+      parameters: {
+        receipt: '01JD',
+        answered_by: 'demand.70',
+        because: JSON.stringify(inputs),
+        ...filled,
+      },
+      outputs: [{ name: 'prediction', shape: [1, 1], datatype: 'FP32', data: [4] }],
+    }
+  })
   app.get('/v2/models/:name', () => ({
     name: 'route-late.ATL.XNA',
     inputs: [input('hour', false), input('departures.origin_mean_1h', true)],
@@ -131,6 +166,27 @@ describe('one model', () => {
       .map(line => JSON.parse(line))
     expect(lines.map(l => l.probability)).toEqual([0.17, 0.18])
     expect(lines[0]).toMatchObject({ v: 1, answeredBy: 'route-late.ATL', receipt: '01JD' })
+  })
+
+  test('predict needs nothing but the name where the rest is looked up', async () => {
+    const { code, out, err } = await ask('predict demand.70')
+    expect([code, out]).toEqual([0, '4\n'])
+    expect(err).toBe(
+      'demand.70 v1 answered · receipt 01JD\nbecause []\n' +
+        '3 features looked up, the oldest about 12 s old; 1 feature computed\n',
+    )
+    const line = 'predict demand.70 --input at=2026-11-01T08:00:00Z member=true hour=8'
+    const { because } = JSON.parse((await ask(`${line} --json`)).out)
+    expect(JSON.parse(because)).toEqual([
+      { name: 'hour', shape: [1, 1], datatype: 'FP32', data: [8] },
+      { name: 'at', shape: [1, 1], datatype: 'BYTES', data: ['2026-11-01T08:00:00Z'] },
+      { name: 'member', shape: [1, 1], datatype: 'BOOL', data: [true] },
+    ])
+    const some = await ask('predict demand.70', { stdin: '[{"at": "x", "hour": 1}, {"hour": 2}]' })
+    expect(some.err).toContain('"data":["x",null]')
+    expect((await ask('predict demand.70 --input member=1')).err).toContain('not true or false')
+    const lacking = await ask('predict demand.70', { stdin: '[{"state": "up"}, {}]' })
+    expect(lacking.err).toContain('the model needs state')
   })
 
   test('predict names the feature at fault', async () => {

@@ -24,6 +24,8 @@ export interface Terminal {
   readonly stdout: TextSink
   readonly stderr: TextSink
   readonly stdin: AsyncIterable<Uint8Array | string>
+  /** Then nothing is read unless somebody types it. */
+  readonly stdinIsTTY?: boolean
   /** Whether standard output, and standard error, are a terminal. */
   readonly stdoutIsTTY: boolean
   readonly stderrIsTTY: boolean

@@ -20,6 +20,7 @@ const terminal: Terminal = {
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: process.stdin,
+  stdinIsTTY: process.stdin.isTTY ?? false,
   stdoutIsTTY: process.stdout.isTTY ?? false,
   stderrIsTTY: process.stderr.isTTY ?? false,
   columns: process.stdout.columns ?? 100,

@@ -1,23 +1,17 @@
 import { z } from 'zod'
 import { MusterError } from '../../base/errors.ts'
-import { formatNumber } from '../../base/format.ts'
-import { nearest } from '../../base/nearest.ts'
+import { aboutDuration, countOf, formatNumber } from '../../base/format.ts'
 import type { ControlClient } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { inputFacts, type Row, readPairs, tensors } from '../predict-inputs.ts'
 import { printable } from '../text.ts'
 
-/* A prediction over the Open Inference Protocol v2: one tensor a feature, one row an object. */
+/* A prediction over the Open Inference Protocol v2. */
 
 const metadata = z.object({
-  inputs: z.array(
-    z.object({
-      name: z.string(),
-      datatype: z.string(),
-      parameters: z.object({ may_be_missing: z.boolean().optional() }).optional(),
-    }),
-  ),
+  inputs: z.array(inputFacts),
   outputs: z.array(
     z.object({
       name: z.string(),
@@ -34,11 +28,12 @@ const answer = z.object({
     receipt: z.string(),
     answered_by: z.string(),
     because: z.string().optional(),
+    features_computed: z.number().optional(),
+    features_looked_up: z.number().optional(),
+    oldest_feature_ms: z.number().optional(),
   }),
   outputs: z.array(z.object({ name: z.string(), data: z.array(z.number()) })).min(1),
 })
-
-type Row = Readonly<Record<string, number | null>>
 
 export const act: Act = async call => {
   const name = call.args[0] ?? ''
@@ -47,7 +42,7 @@ export const act: Act = async call => {
   const client = connect(call)
   const path = `/v2/models/${encodeURIComponent(name)}`
   const facts = await ask(client, 'GET', path, metadata)
-  const body = { inputs: tensors(facts, rows) }
+  const body = { inputs: tensors(facts.inputs, rows) }
   const said = await ask(client, 'POST', `${path}/infer`, answer, body)
   show(call, said, facts)
   return exitCodes.done
@@ -68,34 +63,15 @@ async function ask<T extends z.ZodType>(
   })
 }
 
-function readPairs(pairs: readonly string[]): Row {
-  const row: Record<string, number | null> = {}
-  for (const pair of pairs) {
-    const [, feature, text] = /^([^=]+)=(.*)$/s.exec(pair) ?? []
-    const number = text === undefined || text.trim() === '' ? Number.NaN : Number(text)
-    if (feature === undefined || !Number.isFinite(number)) {
-      throw new MusterError('E_USAGE', `\`${pair}\` is not of the form feature=number`, {
-        field: '--input',
-        hint: 'write --input hour=17 weekday=5',
-      })
-    }
-    if (Object.hasOwn(row, feature)) {
-      throw new MusterError('E_USAGE', `feature \`${feature}\` is given twice`, {
-        field: '--input',
-      })
-    }
-    row[feature] = number
-  }
-  return row
-}
-
 /** Standard input that is longer is no handful of rows; the protocol takes 4,096 rows a call. */
 const stdinMaxBytes = 16_000_000
-const rowForm = z.record(z.string(), z.number().nullable())
+const rowForm = z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()]))
 const rowsForm = z.union([rowForm.transform(row => [row]), z.array(rowForm).min(1)])
 
+/** Of nothing, one row of which the name says all: what a view looks up needs no more. */
 async function readRows(call: Call): Promise<Row[]> {
-  const hint = 'give --input feature=number ..., or a JSON object of features on standard input'
+  const hint = 'give --input feature=value ..., or a JSON object of features on standard input'
+  if (call.terminal.stdinIsTTY) return [{ values: {}, typed: false }]
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of call.terminal.stdin) {
@@ -104,7 +80,7 @@ async function readRows(call: Call): Promise<Row[]> {
     if (bytes > stdinMaxBytes) throw new MusterError('E_TOO_LARGE', 'too many rows', { hint })
   }
   const text = Buffer.concat(chunks).toString('utf8').trim()
-  if (text === '') throw new MusterError('E_USAGE', 'there are no inputs', { hint })
+  if (text === '') return [{ values: {}, typed: false }]
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -112,45 +88,14 @@ async function readRows(call: Call): Promise<Row[]> {
     throw new MusterError('E_USAGE', 'standard input is not JSON', { hint })
   }
   const read = rowsForm.safeParse(value)
-  if (read.success) return read.data
-  throw new MusterError('E_USAGE', 'standard input is not an object of feature: number', { hint })
-}
-
-/**
- * Features that may be missing are sent as null when they are left out; others are asked for by
- * name.
- */
-function tensors(facts: Metadata, rows: readonly Row[]): object[] {
-  const known = new Set(facts.inputs.map(input => input.name))
-  for (const feature of rows.flatMap(row => Object.keys(row))) {
-    if (known.has(feature)) continue
-    const near = nearest(feature, known, 1)[0]
-    throw new MusterError('E_TENSOR_UNKNOWN', `the model has no feature \`${feature}\``, {
-      field: feature,
-      hint: near ? `use \`${near}\`` : `features: ${[...known].join(', ')}`,
-    })
-  }
-  const optional = (input: Metadata['inputs'][number]): boolean =>
-    input.parameters?.may_be_missing === true
-  const missing = facts.inputs.filter(
-    input => !optional(input) && rows.some(row => !Object.hasOwn(row, input.name)),
-  )
-  if (missing.length > 0) {
-    const names = missing.map(input => input.name)
-    throw new MusterError('E_TENSOR_MISSING', `the model needs ${names.join(', ')}`, {
-      hint: `add --input ${names.map(name => `${name}=...`).join(' ')}`,
-    })
-  }
-  return facts.inputs.map(input => ({
-    name: input.name,
-    shape: [rows.length, 1],
-    datatype: input.datatype,
-    data: rows.map(row => row[input.name] ?? null),
-  }))
+  if (read.success) return read.data.map(values => ({ values, typed: false }))
+  throw new MusterError('E_USAGE', 'standard input is not an object of feature: value', { hint })
 }
 
 function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): void {
   const { receipt, answered_by: answeredBy, because } = said.parameters
+  const { features_looked_up: featuresLookedUp, oldest_feature_ms: oldestFeatureMs } =
+    said.parameters
   const output = said.outputs[0]
   const unit = facts.outputs[0]?.parameters?.unit
   const version = said.model_version
@@ -163,6 +108,8 @@ function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): 
         because,
         receipt,
         unit,
+        featuresLookedUp,
+        oldestFeatureMs,
         [output?.name ?? 'value']: value,
       })
     }
@@ -175,4 +122,18 @@ function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): 
   const by = answeredBy === said.model_name ? '' : ` for ${said.model_name}`
   screen.say(`${answeredBy}${version ? ` v${version}` : ''} answered${by} · receipt ${receipt}`)
   if (because) screen.say(`because ${printable(because)}`)
+  const from = featuresFrom(said.parameters)
+  if (from) screen.say(from)
+}
+
+/** `5 features looked up, the oldest 12 seconds old; 2 computed`. */
+function featuresFrom(said: z.infer<typeof answer>['parameters']): string {
+  const { features_computed: computed = 0, features_looked_up: lookedUp = 0 } = said
+  const { oldest_feature_ms: oldestMs } = said
+  const age = oldestMs === undefined ? '' : `, the oldest ${aboutDuration(oldestMs / 1_000)} old`
+  const parts = [
+    lookedUp > 0 ? `${countOf(lookedUp, 'feature')} looked up${age}` : '',
+    computed > 0 ? `${countOf(computed, 'feature')} computed` : '',
+  ]
+  return parts.filter(Boolean).join('; ')
 }
