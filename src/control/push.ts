@@ -4,7 +4,7 @@ import type { Delivery } from '../api/index.ts'
 import { MusterError } from '../base/errors.ts'
 import type { PushAnswer } from '../contract/index.ts'
 import { type PushAt, pushBytesMax, pushRows, pushRowsMax } from '../intake/index.ts'
-import { type RowsFile, writeArrowRows } from '../sources/index.ts'
+import { ArrowReader, type RowsFile } from '../sources/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
 
 /** Bodies, and what DuckDB makes of them, are in the memory of the process that serves. */
@@ -13,6 +13,7 @@ const underWayMax = { deliveries: 16, bytes: 2 * pushBytesMax }
 /** Takes deliveries in, a few at a time. */
 export class PushDesk {
   readonly #at: PushAt
+  readonly #arrow = new ArrowReader()
   #deliveries = 0
   #bytes = 0
 
@@ -20,7 +21,7 @@ export class PushDesk {
     this.#at = at
   }
 
-  /** Throws what `pushRows` and `writeArrowRows` throw, and E_BUSY. */
+  /** Throws what `pushRows` and `ArrowReader` throw, and E_BUSY. */
   async push(source: SourceSpec, delivery: Delivery): Promise<PushAnswer> {
     const { bytes, known, idempotencyKey } = delivery
     const fits = this.#bytes + bytes.length <= underWayMax.bytes
@@ -34,12 +35,11 @@ export class PushDesk {
     this.#bytes += bytes.length
     const folder = await mkdtemp(join(this.#at.blobs.scratch, 'push-'))
     try {
-      await using file = await fileOf(delivery, folder)
+      const file = await this.#fileOf(delivery, folder)
       const pushed = await pushRows(
         source,
         {
-          path: file.path,
-          format: file.format,
+          ...file,
           knownAt: known === 'then' ? 'event' : 'arrival',
           ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         },
@@ -52,16 +52,14 @@ export class PushDesk {
       await rm(folder, { recursive: true, force: true })
     }
   }
-}
 
-async function fileOf(
-  { bytes, format }: Delivery,
-  folder: string,
-): Promise<RowsFile & AsyncDisposable> {
-  if (format === 'arrow') {
-    return { ...(await writeArrowRows(bytes, folder, pushRowsMax)), format: 'parquet' }
+  async #fileOf({ bytes, format }: Delivery, folder: string): Promise<RowsFile> {
+    const path = join(folder, 'rows')
+    if (format === 'arrow') {
+      await this.#arrow.write({ bytes, path, rowsMax: pushRowsMax })
+      return { path, format: 'parquet' }
+    }
+    await writeFile(path, bytes)
+    return { path, format }
   }
-  const path = join(folder, 'rows.jsonl')
-  await writeFile(path, bytes)
-  return { path, format, [Symbol.asyncDispose]: async () => {} }
 }

@@ -1,4 +1,4 @@
-export { writeArrowRows } from './arrow-rows.ts'
+export { ArrowReader } from './arrow-reader.ts'
 export { type Connection, Connections, readConnections } from './connections.ts'
 export { stabilityIndex } from './drift.ts'
 export { type Checked, checkExpectations, expectationDigest, freshness } from './expectations.ts'

@@ -98,7 +98,7 @@ async function readJson(
 ): Promise<RawRows> {
   const table = await store(writer, `json from read_ndjson_objects([${literal(path)}])`).catch(
     async error => {
-      throw (await brokenLine(path)) ?? error
+      throw (await brokenLine(path)) ?? noJson('this is not JSON', error)
     },
   )
   const place = quoted(placeColumn)
@@ -131,13 +131,17 @@ async function brokenLine(path: string): Promise<MusterError | undefined> {
     try {
       if (line.trim() !== '') JSON.parse(line)
     } catch (cause) {
-      return new MusterError('E_DATA_CORRUPT', `line ${number} is not JSON`, {
-        hint: 'send one JSON object a line, in UTF-8',
-        cause,
-      })
+      return noJson(`line ${number} is not JSON`, cause)
     }
   }
   return undefined
+}
+
+function noJson(detail: string, cause: unknown): MusterError {
+  return new MusterError('E_DATA_CORRUPT', detail, {
+    hint: 'send one JSON object a line, in UTF-8',
+    cause,
+  })
 }
 
 async function readCsv(

@@ -1,59 +1,46 @@
-import { setImmediate as otherWork } from 'node:timers/promises'
-import {
-  type Data,
-  DataType,
-  DateUnit,
-  type Field,
-  RecordBatchReader,
-  TimeUnit,
-} from 'apache-arrow'
+import { DataType, type Field, RecordBatchReader, TimeUnit, type Vector } from 'apache-arrow'
 import { MusterError } from '../base/errors.ts'
-import { type WrittenRows, writeTextRows } from './text-rows.ts'
+import type { Column } from '../engine/index.ts'
+import type { TextRow } from './text-rows.ts'
 
-/*
- * Rows as an Arrow IPC stream, as pandas and polars write it, on their way into a Parquet file.
- * What comes is of strangers: every length in it is a claim.
- */
+/* An Arrow IPC stream as texts. What comes is of strangers: every length in it is a claim. */
 
 /**
  * Of texts that a body of megabytes may stand for: one long word of a dictionary, repeated, would
  * fill the memory.
  */
-const textsBytesMax = 256 * 1_048_576
-/** Rows that are read before other work of the process has its turn. */
-const rowsAtOnce = 2_000
+const textsBytesMax = 128 * 1_048_576
+
+export interface ArrowTexts {
+  /** Each of the type that holds every value of the Arrow type. */
+  readonly columns: readonly Column[]
+  readonly rows: readonly TextRow[]
+}
 
 /**
  * Throws E_DATA_CORRUPT for what is no such stream, E_DATA_SCHEMA for a type that is not read,
- * E_TOO_LARGE above `rowsMax` rows.
+ * E_TOO_LARGE above `rowsMax` rows. A damaged stream may claim so much that this does not end, or
+ * takes all memory: see `ArrowReader`.
  */
-export async function writeArrowRows(
-  bytes: Uint8Array,
-  scratch: string,
-  rowsMax: number,
-): Promise<WrittenRows> {
+export function readArrow(bytes: Uint8Array, rowsMax: number): ArrowTexts {
   const reader = opened(bytes)
   const fields: readonly Field[] = reader.schema.fields
   const columns = fields.map(({ name, type }) => ({ name, type: duckType(name, type) }))
-  return writeTextRows(columns, scratch, [], async add => {
-    let rows = 0
-    let textBytes = 0
-    for (;;) {
-      const batch = orCorrupt(() => reader.next())
-      if (batch.done) return
-      const { numRows } = batch.value
-      rows += numRows
-      if (rows > rowsMax) throw tooLarge(`more than ${rowsMax} rows`)
-      const read = fields.map((_, at) => orCorrupt(() => textsOf(batch.value.getChildAt(at)!)))
-      for (let index = 0; index < numRows; index++) {
-        const row = orCorrupt(() => read.map(text => text(index)))
-        for (const value of row) textBytes += value?.length ?? 0
-        if (textBytes > textsBytesMax) throw tooLarge(`more than ${textsBytesMax} bytes of text`)
-        add(row)
-        if (index % rowsAtOnce === rowsAtOnce - 1) await otherWork()
-      }
+  const rows: TextRow[] = []
+  let textBytes = 0
+  for (;;) {
+    const batch = orCorrupt(() => reader.next())
+    if (batch.done) return { columns, rows }
+    const { numRows } = batch.value
+    if (rows.length + numRows > rowsMax) throw tooLarge(`more than ${rowsMax} rows`)
+    const read = fields.map((_, at) => orCorrupt(() => textsOf(batch.value.getChildAt(at)!)))
+    for (let index = 0; index < numRows; index++) {
+      const row = orCorrupt(() => read.map(text => text(index)))
+      for (const value of row) textBytes += value?.length ?? 0
+      if (textBytes > textsBytesMax) throw tooLarge(`more than ${textsBytesMax} bytes of text`)
+      rows.push(row)
     }
-  })
+  }
 }
 
 function opened(bytes: Uint8Array) {
@@ -68,12 +55,15 @@ function orCorrupt<T>(read: () => T): T {
   try {
     return read()
   } catch (cause) {
-    if (cause instanceof MusterError) throw cause
-    throw new MusterError('E_DATA_CORRUPT', 'this is not an Arrow IPC stream that can be read', {
-      hint: 'write it with pyarrow.ipc.new_stream, without compression',
-      cause,
-    })
+    throw cause instanceof MusterError ? cause : noArrow(cause)
   }
+}
+
+export function noArrow(cause: unknown): MusterError {
+  return new MusterError('E_DATA_CORRUPT', 'this is not an Arrow IPC stream that can be read', {
+    hint: 'write it with pyarrow.ipc.new_stream, without compression',
+    cause,
+  })
 }
 
 function tooLarge(what: string): MusterError {
