@@ -111,7 +111,6 @@ async function checkFeaturesOf(
       if (group.missing.has(column) || entities.has(asked)) continue
       entities.set(asked, on === undefined ? [name] : [name, 'on', column])
     }
-    checkOn(check, at('features', name), from.on, group)
   }
   for (const [sql, path] of entities) {
     await check.try(at('features', ...path), () => readExpression(engine, relation, sql))
@@ -138,22 +137,6 @@ function checkGroupFeature(
     check.refuseType({ ...number, at, ...(cure && { cure }) }, latest.of, found)
   }
   return window?.by ?? latest?.by ?? []
-}
-
-/** Of `group.*` each feature takes the entity columns that it has, so any of the group's will do. */
-function checkOn(
-  check: Check,
-  at: DeclaredAt,
-  on: Readonly<Record<string, string>> | undefined,
-  { spec }: CheckedGroup,
-): void {
-  const by = new Set([...spec.features, ...spec.latest].flatMap(feature => feature.by))
-  for (const column of Object.keys(on ?? {})) {
-    if (by.has(column)) continue
-    const detail = `\`${column}\` is no entity column of group ${spec.name}`
-    const place = { ...at, path: [...at.path, 'on', column] }
-    check.say(place, 'E_DATA_SCHEMA', detail, `use ${[...by].join(', ')}`)
-  }
 }
 
 /** Gives the labels that bind, with whether they are true/false. */

@@ -86,20 +86,9 @@ async function openGrid(
   grid: NonNullable<FeatureViewSpec['grid']>,
   { relation, spec }: OpenSource,
 ): Promise<NumberedRows> {
-  const { eventTime } = spec
-  if (eventTime === undefined) {
-    throw new MusterError('E_DATA_SCHEMA', `a grid needs the event time of source ${spec.name}`, {
-      hint: `add \`eventTime:\` to source ${spec.name}`,
-    })
-  }
+  const eventTime = must(spec.eventTime, 'the source of a grid has an event time')
   await readExpression(engine, relation, eventTime)
-  for (const column of grid.by) {
-    await readExpression(engine, relation, quoted(column))
-    if (column.toLowerCase() !== gridTime) continue
-    throw new MusterError('E_DATA_SCHEMA', `the grid has its moments in a column \`${gridTime}\``, {
-      hint: 'rename the column in the source',
-    })
-  }
+  for (const column of grid.by) await readExpression(engine, relation, quoted(column))
   const by = grid.by.map(quoted)
   const step = grid.everyMs * 1_000
   const present = by.map(column => `${column} is not null`)
