@@ -60,7 +60,9 @@ function drawValue(feature: ViewFeature, isAsked: boolean, random: SeededRandom)
     const ends = [3.4028234663852886e38, -3.4028234663852886e38, 1e-30, -0, 0, -1e9]
     return ends[random.below(ends.length)]!
   }
-  return Math.fround(random.normal() * 8)
+  // Whole ones often fall on the very edge of a bucket.
+  const size = random.normal() * 8
+  return random.below(2) === 0 ? Math.round(size) : Math.fround(size)
 }
 
 function drawLeaves(features: readonly ViewFeature[], binary: boolean, random: SeededRandom) {
