@@ -23,40 +23,42 @@ export interface ArrowTexts {
  * takes all memory: see `ArrowReader`.
  */
 export function readArrow(bytes: Uint8Array, rowsMax: number): ArrowTexts {
-  const reader = opened(bytes)
+  try {
+    return decoded(bytes, rowsMax)
+  } catch (cause) {
+    throw cause instanceof MusterError ? cause : noArrow(cause)
+  }
+}
+
+function decoded(bytes: Uint8Array, rowsMax: number): ArrowTexts {
+  const reader = RecordBatchReader.from(bytes).open()
   const fields: readonly Field[] = reader.schema.fields
+  checkNames(fields.map(field => field.name))
   const columns = fields.map(({ name, type }) => ({ name, type: duckType(name, type) }))
   const rows: TextRow[] = []
   let textBytes = 0
-  for (;;) {
-    const batch = orCorrupt(() => reader.next())
-    if (batch.done) return { columns, rows }
-    const { numRows } = batch.value
+  for (const batch of reader) {
+    const { numRows } = batch
     if (rows.length + numRows > rowsMax) throw tooLarge(`more than ${rowsMax} rows`)
-    const read = fields.map((_, at) => orCorrupt(() => textsOf(batch.value.getChildAt(at)!)))
+    const read = fields.map((_, at) => textsOf(batch.getChildAt(at)!))
     for (let index = 0; index < numRows; index++) {
-      const row = orCorrupt(() => read.map(text => text(index)))
+      const row = read.map(text => text(index))
       for (const value of row) textBytes += value?.length ?? 0
       if (textBytes > textsBytesMax) throw tooLarge(`more than ${textsBytesMax} bytes of text`)
       rows.push(row)
     }
   }
+  return { columns, rows }
 }
 
-function opened(bytes: Uint8Array) {
-  return orCorrupt(() => {
-    const reader = RecordBatchReader.from(bytes).open()
-    if (!reader.schema) throw new Error('it has no schema')
-    return reader
+/** Names that SQL can spell, and that DuckDB, which knows no case, tells apart. */
+function checkNames(names: readonly (string | null)[]): void {
+  const usable = names.every(name => name && !name.includes('\0'))
+  const distinct = new Set(names.map(name => name?.toLowerCase())).size === names.length
+  if (usable && distinct && names.length > 0) return
+  throw new MusterError('E_DATA_SCHEMA', 'the stream has no columns with names that differ', {
+    hint: 'send the columns that the source declares',
   })
-}
-
-function orCorrupt<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (cause) {
-    throw cause instanceof MusterError ? cause : noArrow(cause)
-  }
 }
 
 export function noArrow(cause: unknown): MusterError {
