@@ -135,7 +135,7 @@ const data: readonly CommandFacts[] = [
     options: [
       {
         flags: '--release <rows>',
-        help: 'bring back: all, expectation=0, or numbers of rows: 17,40',
+        help: 'bring back: all, expectation=1, or numbers of rows: 17,40',
       },
       limit,
     ],

@@ -49,13 +49,13 @@ test('data quarantine lists rows with what they fail, and brings them back', asy
   const said = await muster('data quarantine readings', onTerminal)
   expect(said.out).toBe(`\
 row  fails  file          row in it  station  value
-  3  0 1    readings.csv          3  hall     -40
- 17  0      readings.csv         17           900.5
+  3  1 2    readings.csv          3  hall     -40
+ 17  1      readings.csv         17           900.5
 `)
-  expect(said.err).toContain('expectation 0: value between 0 and 100: 2 of 50 rows; the first')
+  expect(said.err).toContain('expectation 1: value between 0 and 100: 2 of 50 rows; the first')
   expect(said.err).toContain('2 rows set aside by c-12.')
   const page = await muster('data quarantine readings --limit 1')
-  expect(page.out).toBe('3\t0 1\treadings.csv\t3\thall\t-40\n')
+  expect(page.out).toBe('3\t1 2\treadings.csv\t3\thall\t-40\n')
   expect(page.err).toContain('2 rows set aside by c-12, 1 shown (--limit).')
   const released = await muster('data quarantine readings --release 3,5')
   expect(released.err).toBe('1 row released: c-13, accepted. Next: muster plan\n')
@@ -65,7 +65,7 @@ row  fails  file          row in it  station  value
   )
   const wrong = await muster('data quarantine readings --release some')
   expect(wrong).toMatchObject({ code: 2, out: '' })
-  expect(wrong.err).toContain('write all, expectation=0, or numbers of rows: 17,40')
+  expect(wrong.err).toContain('write all, expectation=1, or numbers of rows: 17,40')
 })
 
 test('--as-of is a past time in UTC, and of no plan that is there already', async () => {

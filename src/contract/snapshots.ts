@@ -88,7 +88,7 @@ const quarantinedRow = z.object({
   row: count.describe('Its number, by which it is released.'),
   file: z.string().nullable().describe('Where it stands; null for rows that Muster keeps.'),
   rowInFile: count.nullable().describe('From 0.'),
-  expectations: z.array(count).describe('Numbers of the expectations that it fails, from 0.'),
+  expectations: z.array(count).describe('Numbers of the expectations that it fails, from 1.'),
   values: z.array(z.string().nullable()).describe('As text, in the order of `columns`.'),
 })
 export type QuarantinedRowView = z.infer<typeof quarantinedRow>
@@ -96,13 +96,13 @@ export const quarantinePage = pageOf(quarantinedRow).extend({
   commit: z.string().nullable().describe('The commit that set them aside.'),
   rows: count.describe('Rows in quarantine, on all pages.'),
   columns: z.array(z.string()),
-  findings: z.array(finding.extend({ index: count })),
+  findings: z.array(finding.extend({ number: count.describe('In `expect`, from 1.') })),
 })
 export type QuarantinePage = z.infer<typeof quarantinePage>
 
 export const releaseAsk = z.union([
   z.strictObject({ all: z.literal(true) }),
-  z.strictObject({ expectation: count.describe('Its number in `expect`, from 0.') }),
+  z.strictObject({ expectation: z.int().min(1).describe('Its number in `expect`, from 1.') }),
   z.strictObject({ rows: z.array(count).min(1).max(100_000) }),
 ])
 export type ReleaseAsk = z.infer<typeof releaseAsk>

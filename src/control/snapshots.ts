@@ -124,7 +124,7 @@ async function quarantine(
     rows: found.rows,
     columns: [...found.columns],
     findings: found.findings.map(({ index, expected, onFail, holds, count, because }) => ({
-      index,
+      number: index + 1,
       expected,
       onFail,
       holds,
@@ -135,7 +135,7 @@ async function quarantine(
       row,
       file: place?.file ?? null,
       rowInFile: place?.row ?? null,
-      expectations: [...expectations],
+      expectations: expectations.map(index => index + 1),
       values: [...values],
     })),
   }
@@ -143,6 +143,8 @@ async function quarantine(
 
 async function release(name: string, ask: ReleaseAsk, parts: DeskParts): Promise<ReleaseAnswer> {
   const source = await knownSource(name, parts)
-  const { rows, commit, outcome } = await releaseRows(source, ask, parts)
+  // People count expectations from 1, as messages about declarations do.
+  const asked = 'expectation' in ask ? { expectation: ask.expectation - 1 } : ask
+  const { rows, commit, outcome } = await releaseRows(source, asked, parts)
   return { rows, commit: `c-${commit}`, outcome }
 }

@@ -175,10 +175,14 @@ async function askedRows(
     const index = 'expectation' in ask ? ask.expectation : -1
     const finding = findings.find(f => f.index === index && f.onFail === 'quarantine')
     if (finding) return finding.rows === undefined ? [] : rowNumbersIn(finding.rows, blobs)
-    const some = findings.filter(f => f.onFail === 'quarantine').map(f => f.index)
-    throw new MusterError('E_NOT_FOUND', `expectation ${index} of ${source} sets no rows aside`, {
-      hint: some.length > 0 ? `those that do: ${some.join(', ')}` : 'none does',
-    })
+    const some = findings.filter(f => f.onFail === 'quarantine').map(f => f.index + 1)
+    throw new MusterError(
+      'E_NOT_FOUND',
+      `expectation ${index + 1} of ${source} sets no rows aside`,
+      {
+        hint: some.length > 0 ? `those that do: ${some.join(', ')}` : 'none does',
+      },
+    )
   }
 }
 

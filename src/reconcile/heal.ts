@@ -131,7 +131,8 @@ async function lostInput(
   for (const { spec, snapshot } of readsSources
     ? [...work.frame.sources, ...work.label.sources]
     : []) {
-    for (const { digest, path } of snapshot.files) {
+    const aside = snapshot.setAside && { ...snapshot.setAside, path: 'rows in quarantine' }
+    for (const { digest, path } of [...snapshot.files, ...(aside ? [aside] : [])]) {
       if (await blobs.has(digest)) continue
       const because = `the stored data of the source ${spec.name} (${path}) is damaged`
       return { state: 'beyond', because, hint }

@@ -54,12 +54,12 @@ const station: ColumnProfileView = {
 }
 
 const rows = [
-  { row: 3, expectations: [0, 1], values: ['hall', '-40'] },
-  { row: 17, expectations: [0], values: [null, '900.5'] },
+  { row: 3, expectations: [1, 2], values: ['hall', '-40'] },
+  { row: 17, expectations: [1], values: [null, '900.5'] },
 ].map(row => ({ ...row, file: 'readings.csv', rowInFile: row.row }))
 
 const finding = {
-  index: 0,
+  number: 1,
   expected: 'value between 0 and 100',
   onFail: 'quarantine' as const,
   holds: false,

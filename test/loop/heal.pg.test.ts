@@ -127,7 +127,7 @@ test('damaged source data is told, and the next plan stores it again', async () 
   const { plan } = await world.follow(fleetYaml())
   const bytes = [...(await bytesOf(world))]
   const read = await world.store.one<{ source: Digest; members: Digest }>(
-    `select work->'label'->'source'->'snapshot'->'files'->0->>'digest' as "source",
+    `select work->'label'->'sources'->0->'snapshot'->'files'->0->>'digest' as "source",
        work->'family'->>'members' as "members" from run`,
   )
   for (const digest of [...bytes, read!.source, read!.members]) await flip(world, digest)

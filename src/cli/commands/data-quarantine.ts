@@ -38,8 +38,8 @@ async function list(call: Call): Promise<number> {
 }
 
 function sayFindings({ screen }: Call, { findings }: QuarantinePage): void {
-  for (const { index, expected, because } of findings) {
-    screen.say(printable(`expectation ${index}: ${expected}: ${because}`))
+  for (const { number, expected, because } of findings) {
+    screen.say(printable(`expectation ${number}: ${expected}: ${because}`))
   }
 }
 
@@ -72,7 +72,7 @@ function askOf(words: string): ReleaseAsk {
   if (/^\d{1,10}(?:,\d{1,10})*$/.test(words)) return { rows: words.split(',').map(Number) }
   throw new MusterError('E_USAGE', `\`${printable(words)}\` says no rows`, {
     field: '--release',
-    hint: 'write all, expectation=0, or numbers of rows: 17,40',
+    hint: 'write all, expectation=1, or numbers of rows: 17,40',
   })
 }
 
