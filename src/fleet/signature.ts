@@ -4,8 +4,7 @@ export interface Signature {
     readonly name: string
     /** BYTES: a text in UTF-8, of a category. */
     readonly datatype: 'FP32' | 'BYTES'
-    /** Whether a missing value (NaN, null) may be sent; the graph then does with it what it did in
-     * training. */
+    /** Whether a missing value (NaN, null) may be sent: it is imputed, or none that is known. */
     readonly mayBeMissing: boolean
     /**
      * The least and the largest value among the training rows of the whole family, not of one

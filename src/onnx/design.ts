@@ -5,8 +5,8 @@ import type { FeatureSlots, RowLayout } from './row-layout.ts'
 /*
  * The fit's own reading of the transforms, in float64. The graph does the same in float32 with the
  * same constants, rounded to float32 here too; so what the two differ in is rounding alone, and
- * parity is checked against this file. NaN goes through every step but those that fill it (`impute`)
- * or that compare: a missing value is none of the values that an encoder knows, and in no bucket.
+ * parity is checked against this file. NaN goes through every step but `impute` and those that
+ * compare: a missing value is none of the values that an encoder knows, and in no bucket.
  */
 
 /**

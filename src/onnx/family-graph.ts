@@ -21,8 +21,8 @@ export interface GraphMore {
 
 /**
  * The one graph of a family, whose weights are an input: `x` [n, features] float32, NaN is missing
- * and a category is its code; `parameters` [m, width] float32, a row for every row of `x` or one for
- * all; output `y` [n, 1]. Equal arguments give equal bytes.
+ * and a category is its code; `parameters` [m, width] float32, a row for every row of `x` or one
+ * for all; output `y` [n, 1]. Equal arguments give equal bytes.
  *
  * The answer for a row does not depend on n, m, its place in the batch or the other rows, to the
  * last bit.

@@ -58,7 +58,7 @@ export class GraphWriter {
     this.#outputs.push(valueInfo(name, shape, FLOAT))
   }
 
-  /** Numbers in the place of texts: `codes[i]` for `texts[i]`, `others` for all that is not named. */
+  /** Numbers in the place of texts: `codes[i]` for `texts[i]`, `others` for all others. */
   encode(input: string, { texts, codes, others }: TextCodes, output: string): string {
     // In base64, because protobufjs passes over an empty array of bytes.
     const utf8 = texts.map(text => Buffer.from(text, 'utf8').toString('base64'))

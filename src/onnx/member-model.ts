@@ -15,8 +15,8 @@ export interface ModelAbout {
 }
 
 /**
- * One member as an ONNX file that needs nothing else: an input [n, 1] for each feature, named as the
- * feature, float32 with NaN for missing, or string for a category, where an empty text is missing;
+ * One member as an ONNX file that needs nothing else: an input [n, 1] for each feature, named as
+ * it is, float32 with NaN for missing, or string for a category, where an empty text is missing;
  * output `prediction` or `probability` [n, 1]. Its answers are those of the family's graph with the
  * same row, to the last bit.
  *

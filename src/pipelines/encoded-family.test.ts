@@ -192,7 +192,7 @@ test('a champion with other categories is judged by what its own graph knows', a
   }
 })
 
-test('members fitted for themselves have their own statistics and the family’s categories', async () => {
+test('a member of its own has its own statistics and the categories of the family', async () => {
   await using blobs = await someBlobs()
   const { outputs } = await walk({ fitPer: 'member' }, blobs)
   const layout = rowLayout(features, { kind: 'linear', output: 'identity' }, crosses)

@@ -147,7 +147,7 @@ describe('encodings of the label', () => {
     return (own.reduce((a, b) => a + b, 0) + 2 * prior) / (own.length + 2)
   }
 
-  test('callers get the smoothed mean of all training rows, and the prior where it is unknown', () => {
+  test('callers get the smoothed mean of all training rows; unknown ones the prior', () => {
     const all = x.map((_, r) => r)
     const { served } = fitOn(y)
     const columns = designOf(features, layout, served, [1, 2, 3, 4, 9, missing]).flat()

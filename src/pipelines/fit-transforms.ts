@@ -58,7 +58,8 @@ export function hasTarget(features: readonly Pick<ViewFeature, 'transform'>[]): 
 
 /**
  * `parent`: the row that a member leans on. What an encoder knows is then the parent's, so that a
- * column means the same to both; and so is every statistic of which the member's rows hold no value.
+ * column means the same to both; and so is every statistic of which the member's rows hold no
+ * value.
  */
 export function fitTransforms(
   features: readonly ViewFeature[],
@@ -156,7 +157,7 @@ class TransformFit implements FittedTransforms {
     if (kind === 'minmax') return { center: least, spread: range, size }
     const center = quantileOfSorted(sorted, 0.5)
     const quartiles = quantileOfSorted(sorted, 0.75) - quantileOfSorted(sorted, 0.25)
-    // Where half of the values are one, the others still count: as they are, as scikit-learn has it.
+    // Where half of the values are one, the others count as they are, as in scikit-learn.
     const isNarrow = quartiles <= constantShare * size && range > constantShare * size
     return { center, spread: isNarrow ? 1 : quartiles, size: isNarrow ? 0 : size }
   }

@@ -38,8 +38,8 @@ export function rowsOfGroup(
 }
 
 /**
- * Visits rows [from, to) of parts: those of each fold of each leaf alone with `byFold`; else at once,
- * and then fold and leaf are the first.
+ * Visits rows [from, to) of parts: those of each fold of each leaf alone with `byFold`; else at
+ * once, and then fold and leaf are the first.
  */
 export function eachRun(
   ranges: readonly LeafRange[],

@@ -37,7 +37,7 @@ export function trainingCategories(
   return found
 }
 
-/** By feature of the frame: its codes to those of `categories`; undefined where they are numbers. */
+/** By feature of the frame: its codes to those of a graph; undefined where it is a number. */
 type CodeTables = readonly (Float32Array | undefined)[]
 
 export function codeTables(frame: FrameTexts, categories: Categories): CodeTables {

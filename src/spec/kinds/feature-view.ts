@@ -3,7 +3,7 @@ import { column, duration, name, sql } from '../words.ts'
 import { windowStats } from './feature-group.ts'
 
 /**
- * `standard`, `impute(mean)`, `impute(0)`, `cyclic(24)`, `clip(-5, 5)`, `log`, `identity`. See
+ * `standard`, `impute(mean, indicator)`, `onehot(20)`, `target(20)`, `clip(-5, 5)`, `identity`. See
  * `spec/transform.ts`.
  */
 export const transformText = z.string().min(1).max(100).meta({ musterType: 'transform' })
