@@ -25,14 +25,21 @@ export type ArrowAnswer =
     }
   | undefined
 
-/** A body of 32 MB is decoded in two or three seconds. */
-const timeLimitMs = 15_000
-/** The texts of the largest delivery, and as much again. */
-const heapMb = 512
+export interface ThreadLimits {
+  /** A body of 32 MB is decoded in two or three seconds. */
+  readonly timeMs: number
+  /** The texts of the largest delivery, and as much again. */
+  readonly heapMb: number
+}
 
 export class ArrowReader {
+  readonly #limits: ThreadLimits
   #thread: Worker | undefined
   #last: Promise<void> = Promise.resolve()
+
+  constructor(limits: ThreadLimits = { timeMs: 15_000, heapMb: 512 }) {
+    this.#limits = limits
+  }
 
   /**
    * One after the other. Throws E_DATA_CORRUPT for what is no such stream, E_DATA_SCHEMA for a type
@@ -45,9 +52,9 @@ export class ArrowReader {
   }
 
   async #write(ask: ArrowAsk): Promise<void> {
-    const thread = this.#thread ?? startThread()
+    const thread = this.#thread ?? startThread(this.#limits)
     this.#thread = thread
-    const answer = await answerOf(thread, ask).catch(async cause => {
+    const answer = await answerOf(thread, ask, this.#limits).catch(async cause => {
       this.#thread = undefined
       await thread.terminate()
       throw noArrow(cause)
@@ -61,7 +68,7 @@ export class ArrowReader {
   }
 }
 
-function startThread(): Worker {
+function startThread({ heapMb }: ThreadLimits): Worker {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const thread = new Worker(new URL(`./arrow-thread.${extension}`, import.meta.url), {
     resourceLimits: { maxOldGenerationSizeMb: heapMb },
@@ -71,9 +78,13 @@ function startThread(): Worker {
   return thread
 }
 
-async function answerOf(thread: Worker, ask: ArrowAsk): Promise<ArrowAnswer> {
+async function answerOf(
+  thread: Worker,
+  ask: ArrowAsk,
+  { timeMs }: ThreadLimits,
+): Promise<ArrowAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<ArrowAnswer>()
-  const timer = setTimeout(() => reject(new Error('it takes too long')), timeLimitMs)
+  const timer = setTimeout(() => reject(new Error('it takes too long')), timeMs)
   thread.once('message', resolve).once('error', reject)
   thread.postMessage(ask)
   try {
