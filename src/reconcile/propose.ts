@@ -149,7 +149,9 @@ async function listMembers(
     const source = must(spec.sources.get(view.rows), 'the source was checked')
     const snapshot = snapshots.get(source.name)
     if (snapshot === undefined || missingSources(view, spec, snapshots).length > 0) continue
-    const same = JSON.stringify([blueprint.key, blueprint.members, view.where, snapshot.id])
+    const { where, grid, eventTime } = view
+    const rows = [snapshot.id, where, grid, eventTime]
+    const same = JSON.stringify([blueprint.key, blueprint.members, rows])
     const data = { spec: source, snapshot }
     const list =
       listed.get(same) ??
