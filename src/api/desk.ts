@@ -19,6 +19,7 @@ import type {
   WhyChain,
 } from '../contract/index.ts'
 import type { CatalogueDesk } from './catalogue-desk.ts'
+import type { OnlineDesk } from './online-desk.ts'
 import type { SnapshotsDesk } from './snapshots-desk.ts'
 import type { SourcesDesk } from './sources-desk.ts'
 
@@ -59,6 +60,7 @@ export interface ControlDesk {
   apply(id: string, digest: string | undefined): Promise<ApplyAnswer>
 
   readonly catalogue: CatalogueDesk
+  readonly online: OnlineDesk
   readonly sources: SourcesDesk
   readonly snapshots: SnapshotsDesk
 

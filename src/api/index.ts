@@ -1,5 +1,6 @@
 export type { CatalogueDesk } from './catalogue-desk.ts'
 export type { ControlDesk } from './desk.ts'
+export type { OnlineDesk } from './online-desk.ts'
 export type { Delivery } from './push.ts'
 export { type ApiOptions, apiRoutes } from './routes.ts'
 export type { SnapshotsDesk } from './snapshots-desk.ts'

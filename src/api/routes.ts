@@ -9,6 +9,7 @@ import { catalogueRoutes } from './catalogue.ts'
 import type { ControlDesk } from './desk.ts'
 import { documents, hidden } from './documents.ts'
 import { EventStreams } from './event-stream.ts'
+import { onlineRoutes } from './online.ts'
 import { pushRoute } from './push.ts'
 import { fleetReads, modelReads, runReads } from './reads.ts'
 import { answerRefusal, answerUnknownPath } from './refusal.ts'
@@ -47,6 +48,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           planRoutes(api, desk)
           validateRoute(api, desk)
           catalogueRoutes(api, desk.catalogue)
+          onlineRoutes(api, desk.online)
           sourceReads(api, desk.sources)
           snapshotRoutes(api, desk.snapshots)
           sourceActs(api, desk.sources)

@@ -10,6 +10,7 @@ import {
 import { type DoctorAnswer, doctorAnswer, type ValidateAsk, validateAnswer } from './checks.ts'
 import type { SortWord } from './lists.ts'
 import { modelRow, modelView, whyChain } from './models.ts'
+import { type MaterialiseAsk, materialiseAnswer, type VerifyAsk, verifyAnswer } from './online.ts'
 import { applyAnswer, type PlanAsk, planMember, planRow, planView } from './plans.ts'
 import { errorOfProblem } from './problem.ts'
 import { type ControlEvent, controlEvent, runRow, runView } from './runs.ts'
@@ -160,6 +161,12 @@ export class ControlClient {
   }
   commits(name: string, ask: PageWords = {}) {
     return this.#get(`/sources/${encodeURIComponent(name)}/commits${queryOf(ask)}`, commitPage)
+  }
+  materialise(ask: MaterialiseAsk) {
+    return this.#post('/features/materialise', ask, materialiseAnswer)
+  }
+  verifyFeatures(ask: VerifyAsk) {
+    return this.#post('/features/verify', ask, verifyAnswer)
   }
   /** Sends a file of any size; it is read as it is sent. */
   async append(name: string, file: Blob, words: AppendWords & { readonly key: string }) {

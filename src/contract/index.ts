@@ -56,6 +56,19 @@ export {
   whyChain,
 } from './models.ts'
 export {
+  type FeatureCheckRow,
+  featureCheck,
+  type MaterialiseAnswer,
+  type MaterialiseAsk,
+  type MaterialisedRow,
+  materialiseAnswer,
+  materialiseAsk,
+  type VerifyAnswer,
+  type VerifyAsk,
+  verifyAnswer,
+  verifyAsk,
+} from './online.ts'
+export {
   type ApplyAnswer,
   applyAnswer,
   applyAsk,

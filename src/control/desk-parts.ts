@@ -1,9 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import type { Blobs } from '../fleet/index.ts'
+import type { PushAt } from '../intake/index.ts'
 import type { BlobFolder } from '../registry/index.ts'
 import type { Connections } from '../sources/index.ts'
 import type { Store } from '../store/index.ts'
 import type { CurrentFleet } from './current-fleet.ts'
+import type { OnlineParts } from './online.ts'
 
 /** What the desk answers from; `main/` makes it. */
 export interface DeskParts {
@@ -17,6 +19,10 @@ export interface DeskParts {
   readonly dataRoots?: readonly string[]
   /** What sources name: MUSTER_CONNECTION_<NAME>. */
   readonly connections: Connections
+  /** The online store of this server; without one nothing can be said of it. */
+  readonly online?: OnlineParts
+  /** Hands on rows that were pushed, as soon as they are durable. */
+  readonly pushed?: NonNullable<PushAt['pushed']>
   readonly startedAt: Date
   /** Version of the package. */
   readonly version: string

@@ -4,7 +4,7 @@ import { MusterError } from '../base/errors.ts'
 import type { ModelName, PlanId, RunId } from '../base/ids.ts'
 import type { ApplyAnswer, PlanAsk, PlanView } from '../contract/index.ts'
 import { apply, propose } from '../reconcile/index.ts'
-import { readPlanHead, readRun, type Sql, targetPlan } from '../store/index.ts'
+import { currentSpec, readPlanHead, readRun, type Sql, targetPlan } from '../store/index.ts'
 import { cataloguePageOf } from './catalogue.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { doctor } from './doctor.ts'
@@ -13,6 +13,7 @@ import { exportModel } from './export.ts'
 import { impact } from './impact.ts'
 import { modelView } from './model-view.ts'
 import { modelsPage } from './models.ts'
+import { onlineDesk } from './online.ts'
 import { planById, planMembersPage, plansPage, planView } from './plans.ts'
 import { runsPage, runView } from './runs.ts'
 import { snapshotsDesk } from './snapshots.ts'
@@ -47,16 +48,19 @@ async function applyPlan(
   parts: DeskParts,
 ): Promise<ApplyAnswer> {
   const before = await targetPlan(parts.store)
+  const declared = (await currentSpec(parts.store))?.digest
   const runs = await apply(id as PlanId, digest, parts)
   parts.wake()
   if (before === id && (await areFinished(parts.store, runs))) {
     return { plan: id, state: 'nothing-to-do', runs: [], retired: 0 }
   }
   // What retires is done when the plan is adopted; only what trains waits as runs.
-  const retired = (await readPlanHead(parts.store, id as PlanId))?.totals.retire ?? 0
+  const head = await readPlanHead(parts.store, id as PlanId)
+  const retired = head?.totals.retire ?? 0
+  const changes = runs.length > 0 || retired > 0 || head?.base.spec !== declared
   return {
     plan: id,
-    state: runs.length > 0 || retired > 0 ? 'adopted' : 'nothing-to-do',
+    state: changes ? 'adopted' : 'nothing-to-do',
     runs: runs.map(({ id, blueprint, members }) => ({ id, blueprint, members })),
     retired,
   }
@@ -89,6 +93,7 @@ export function openDesk(parts: DeskParts): ControlDesk {
       viewDiff: (from, to) => viewDiffOf(parts, from, to),
       impact: ask => impact(parts, ask),
     },
+    online: onlineDesk(parts),
     sources: sourcesDesk(parts),
     snapshots: snapshotsDesk(parts),
     validate: ask => validate(ask, parts),

@@ -23,9 +23,12 @@ export function sourcesDesk(parts: DeskParts): SourcesDesk {
     source: async name => sourceView(await declaredSource(parts, name), store),
     commits: (name, ask) => commitsPage(parts, name, ask),
     push: async (name, delivery) => pushing.push(await declaredSource(parts, name), delivery),
-    append: async (name, file) => append(await declaredSource(parts, name), file, parts),
+    append: async (name, file) =>
+      append(await declaredSource(parts, name), file, parts).finally(() => parts.wake()),
     deleteEntities: async (name, { entities }) =>
-      deleteEntities(await declaredSource(parts, name), entities, parts),
+      deleteEntities(await declaredSource(parts, name), entities, parts).finally(() =>
+        parts.wake(),
+      ),
     compact: async name => compactSource(await declaredSource(parts, name), parts),
   }
 }

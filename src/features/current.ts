@@ -103,12 +103,13 @@ export async function openCurrent(
   await read(group.eventTime)
   await read(group.knownAt)
   for (const column of kind.by) await read(quoted(column))
-  const values: string[] = []
+  const values: KeptSql[] = []
   for (const { of, as } of kind.columns) {
     const { type } = await read(of)
     const isText = as === 'value' && !isNumber(type) && !isBoolean(type)
     const counted = as === 'count' ? `case when ${embedded(of)} is null then null else 1 end` : of
-    values.push(isText ? `cast(${embedded(of)} as varchar)` : numberOf(counted, 'double'))
+    const sql = isText ? `cast(${embedded(of)} as varchar)` : numberOf(counted, 'double')
+    values.push({ sql, isText })
   }
   const versions = versionsOf(group, source.spec)
   if (versions !== undefined) {
@@ -118,7 +119,14 @@ export async function openCurrent(
   return new CurrentRows(engine, group, source.spec, rows, kind, values)
 }
 
+interface KeptSql {
+  readonly sql: string
+  readonly isText: boolean
+}
+
 export class CurrentRows {
+  /** By column of the kind: whether its values are texts. */
+  readonly texts: readonly boolean[]
   readonly #engine: Engine
   readonly #group: FeatureGroupSpec
   readonly #source: SourceSpec
@@ -132,14 +140,15 @@ export class CurrentRows {
     source: SourceSpec,
     rows: GroupRows,
     kind: EntityKind,
-    values: readonly string[],
+    values: readonly KeptSql[],
   ) {
     this.#engine = engine
     this.#group = group
     this.#source = source
     this.#rows = rows
     this.#kind = kind
-    this.#values = values
+    this.#values = values.map(value => value.sql)
+    this.texts = values.map(value => value.isText)
   }
 
   /** Every row that has an entity and both times, in no order. */
@@ -177,6 +186,18 @@ export class CurrentRows {
        where ${counts.join(' or ')} order by ${by}`,
       take,
     )
+  }
+
+  /** Up to so many entities of all rows, by a seeded draw. */
+  async sample(count: number, seed: number): Promise<readonly (readonly string[])[]> {
+    const by = this.#kind.by.map((_, b) => `e${b}`)
+    const rows = await this.#engine.rows<Record<string, string>>(
+      `select ${by.join(', ')} from (
+         select distinct ${by.join(', ')} from (${this.#timed('')}) where ${this.#named()}
+         order by all
+       ) using sample reservoir(${count} rows) repeatable (${seed})`,
+    )
+    return rows.map(row => by.map(name => must(row[name], 'an entity has its values')))
   }
 
   #outputs(): string {

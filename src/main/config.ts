@@ -19,6 +19,10 @@ export interface Config {
   /** An external PostgreSQL; undefined: the embedded one. */
   readonly databaseUrl: string | undefined
   readonly workers: number
+  /** A Redis or Valkey for online features: MUSTER_ONLINE. Undefined: the embedded store. */
+  readonly onlineUrl?: string | undefined
+  /** Between two comparisons of online and offline values; 0 or undefined: none. */
+  readonly verifyMinutes?: number
 }
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
@@ -35,6 +39,16 @@ function wholeNumber(name: string, text: string, least: number, most: number): n
     })
   }
   return value
+}
+
+/** The value may hold a password, and is never told. */
+function readOnlineUrl(text: string | undefined): string | undefined {
+  if (!text) return undefined
+  if (/^rediss?:$/.test(URL.parse(text)?.protocol ?? '')) return text
+  throw new MusterError('E_USAGE', 'MUSTER_ONLINE is not the URL of a Redis or Valkey', {
+    field: 'MUSTER_ONLINE',
+    hint: 'set redis://host:6379 or rediss://host:6379, or leave it out for the embedded store',
+  })
 }
 
 /**
@@ -62,6 +76,13 @@ export function readConfig(
     host,
     port: options.port ?? wholeNumber('MUSTER_PORT', env.MUSTER_PORT || '7077', 0, 65_535),
     databaseUrl: env.DATABASE_URL || undefined,
+    onlineUrl: readOnlineUrl(env.MUSTER_ONLINE),
+    verifyMinutes: wholeNumber(
+      'MUSTER_VERIFY_MINUTES',
+      env.MUSTER_VERIFY_MINUTES || '60',
+      0,
+      10_080,
+    ),
     workers: wholeNumber(
       'MUSTER_WORKERS',
       env.MUSTER_WORKERS || String(Math.max(1, Math.min(options.cores, 8))),

@@ -31,6 +31,7 @@ import {
 import type { Config } from './config.ts'
 import { familySource } from './feature-source.ts'
 import { openLog } from './log.ts'
+import { openOnline } from './online.ts'
 import { packageVersion } from './package-version.ts'
 import { RouteFollower } from './route-follower.ts'
 import { Wake } from './wake.ts'
@@ -86,7 +87,14 @@ export async function startServer(config: Config): Promise<Server> {
   const wake = new Wake()
   stack.use(await listen(databaseUrl, () => wake.tell()))
   const environment = servedEnvironment
-  const vectors = { onDemand: stack.use(await openOnDemand()), online: undefined }
+  const connections = config.connections ?? readConnections({})
+  const { fleetFolder, dataRoots = [] } = config
+  const clock = systemClock
+  const fleet = new CurrentFleet(store)
+  const intake = { store, blobs, clock, fleetFolder, dataRoots, connections }
+  const { registry } = metrics
+  const online = stack.use(await openOnline({ config, store, blobs, fleet, intake, registry, log }))
+  const vectors = { onDemand: stack.use(await openOnDemand()), online: online.features }
   const follower = new RouteFollower({
     store,
     blobs,
@@ -99,6 +107,7 @@ export async function startServer(config: Config): Promise<Server> {
   const loop = new Loop({ store, blobs, queue, code: codeVersion(), beforeDone })
   stack.use(keepLooking(wake, log, 'loop', () => loop.activate()))
   stack.use(keepLooking(wake, log, 'routes', () => follower.follow()))
+  stack.use(keepLooking(wake, log, 'online', () => online.look()))
   stack.use(new Workers(config.workers, { databaseUrl, home: config.home }, log))
 
   const app = createStrictApp({ bodyBytesMax, logger: log })
@@ -106,13 +115,10 @@ export async function startServer(config: Config): Promise<Server> {
   metricsRoute(app, metrics)
   await apiRoutes(app, {
     desk: openDesk({
-      store,
-      blobs,
-      clock: systemClock,
-      fleet: new CurrentFleet(store),
-      fleetFolder: config.fleetFolder,
-      dataRoots: config.dataRoots ?? [],
-      connections: config.connections ?? readConnections({}),
+      ...intake,
+      fleet,
+      online,
+      pushed: rows => online.features.apply(rows),
       startedAt: systemClock.now(),
       version: packageVersion,
       wake: () => wake.tell(),

@@ -1,3 +1,5 @@
+export { registerOnlineMetrics } from './metrics.ts'
 export { type FollowOptions, type Materialised, OnlineFeatures } from './online-features.ts'
-export { openOnlineStore } from './open-store.ts'
+export { type OnlineWhere, openOnlineStore } from './open-store.ts'
 export type { OnlineStore } from './store.ts'
+export { type FeatureFinding, type VerifyAsk, type VerifyPlace, verifyOnline } from './verify.ts'

@@ -16,6 +16,7 @@ import {
   selectModels,
 } from '../../src/contract/index.ts'
 import { memoryCatalogue } from './memory-catalogue.ts'
+import { memoryOnline } from './memory-online.ts'
 import { memorySnapshots } from './memory-snapshots.ts'
 import { memorySources } from './memory-sources.ts'
 
@@ -141,6 +142,7 @@ export function somePlan(): PlanView {
     state: 'proposed',
     createdAt: madeAt,
     totals: { declared: 6_794, serving: 0, train: 3_397, retire: 0, unchanged: 3_397 },
+    newDeclaration: true,
     environments: [{ name: 'prod', generation: 41 }],
     blueprints: ['route-delay', 'route-late'],
     groups: [
@@ -346,6 +348,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
       return { plan: id, state: 'adopted' as const, runs, retired: 0 }
     },
     catalogue: memoryCatalogue(),
+    online: memoryOnline(),
     sources: memorySources(),
     snapshots: memorySnapshots(),
     validate: async () => ({ valid: true, documents: 6, problems: [], findings: [] }),

@@ -1,0 +1,114 @@
+import { randomInt } from 'node:crypto'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { systemClock } from '../base/clock.ts'
+import { SeededRandom } from '../base/random.ts'
+import type { CurrentFleet, OnlineParts } from '../control/index.ts'
+import type { Blobs } from '../fleet/index.ts'
+import type { IntakeAt } from '../intake/index.ts'
+import {
+  OnlineFeatures,
+  openOnlineStore,
+  registerOnlineMetrics,
+  verifyOnline,
+} from '../online/index.ts'
+import { type Store, unfinishedRuns } from '../store/index.ts'
+import type { Config } from './config.ts'
+
+/** Runs that train go first, but the store waits no longer for them than this. */
+const lookAtLeastEveryMs = 60_000
+/** Entities of each kind that the schedule compares. */
+const scheduledSample = 100
+
+export interface OnlineRole extends OnlineParts, AsyncDisposable {
+  /** Brings the store to what is declared and recorded; while runs train, only now and then. */
+  look(): Promise<void>
+}
+
+export interface OnlineRoleParts {
+  readonly config: Config
+  readonly store: Store
+  readonly blobs: Blobs
+  readonly fleet: CurrentFleet
+  readonly intake: IntakeAt
+  readonly registry: Registry
+  readonly log: Logger
+}
+
+/** Opens the online store, and compares it with the snapshots on schedule. E_FEATURES_AWAY. */
+export async function openOnline(parts: OnlineRoleParts): Promise<OnlineRole> {
+  const { config, log } = parts
+  await using stack = new AsyncDisposableStack()
+  const where = config.onlineUrl
+    ? { url: config.onlineUrl }
+    : { folder: join(config.home, 'online') }
+  const store = stack.use(await openOnlineStore(where))
+  const features = stack.use(
+    await OnlineFeatures.open({
+      store,
+      records: parts.store,
+      blobs: parts.blobs,
+      clock: systemClock,
+      log: line => log.warn(line),
+    }),
+  )
+  registerOnlineMetrics(features.counts, parts.registry)
+  const chance = () => new SeededRandom(randomInt(2 ** 31))
+  let lookedAtMs = systemClock.monotonicMs()
+  stack.use(
+    every(
+      config.verifyMinutes ?? 0,
+      async () => {
+        const spec = await parts.fleet.spec()
+        if (spec === undefined || features.groups().length === 0) return
+        const ask = { sample: scheduledSample, chance: chance() }
+        const found = await verifyOnline(spec, ask, {
+          online: features,
+          store,
+          intake: parts.intake,
+        })
+        const odd = found.findings.filter(one => one.equal < one.compared)
+        for (const one of odd)
+          log.warn({ check: found.number, ...one }, 'online and offline differ')
+      },
+      log,
+    ),
+  )
+  const open = stack.move()
+  return {
+    features,
+    store,
+    chance,
+    async look() {
+      const waitedMs = systemClock.monotonicMs() - lookedAtMs
+      if (waitedMs < lookAtLeastEveryMs && (await unfinishedRuns(parts.store)).length > 0) return
+      const spec = await parts.fleet.spec()
+      if (spec !== undefined) await features.follow(spec)
+      lookedAtMs = systemClock.monotonicMs()
+    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
+
+/** One after the other, never two at once; 0 minutes: never. */
+function every(minutes: number, work: () => Promise<void>, log: Logger): AsyncDisposable {
+  let running: Promise<void> = Promise.resolve()
+  let busy = false
+  const timer = setInterval(() => {
+    if (busy || minutes === 0) return
+    busy = true
+    running = work()
+      .catch(error => log.error({ err: error }, 'online: could not be compared'))
+      .finally(() => {
+        busy = false
+      })
+  }, Math.max(1, minutes) * 60_000)
+  timer.unref()
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
