@@ -1,4 +1,5 @@
 export { type ArrivedKind, ArrivedRows } from './arrived-rows.ts'
+export { type ArrowColumn, arrowStream } from './arrow-stream.ts'
 export { checkFeatures } from './check.ts'
 export type { FeatureProblem } from './check-problems.ts'
 export { type ColumnIndex, columnsNamed, type NamedColumns } from './columns-named.ts'
@@ -10,6 +11,7 @@ export {
   type Reach,
 } from './current.ts'
 export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
+export { eventTimeColumn, type FrameJob, frameStream } from './frame-stream.ts'
 export { buildLabels, type LabelInput } from './labels.ts'
 export {
   type AskedValue,

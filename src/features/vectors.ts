@@ -47,8 +47,8 @@ export interface OnlineLookup {
 export interface Vector {
   /** NaN, or null of a category, where it is missing. */
   readonly values: Float32Array | readonly (string | null)[]
-  /** Undefined for what was computed. */
-  readonly looked?: Pick<LookupAnswer, 'statuses' | 'eventMs'>
+  /** As the store has it; undefined for what was computed. */
+  readonly looked?: LookupAnswer
 }
 
 export interface VectorPlace {
@@ -166,8 +166,8 @@ function textsOf(column: Column, values: readonly RowValue[]): readonly (string 
 }
 
 function vectorOf(answer: LookupAnswer, feature: VectorFeature): Vector {
-  const { values, statuses, eventMs } = answer
-  const looked = { statuses, eventMs }
+  const { values } = answer
+  const looked = answer
   if (feature.category) {
     return { values: values.map(value => (value === null ? null : String(value))), looked }
   }

@@ -68,7 +68,9 @@ export async function familySource(
 async function fill(vectors: Vectors, ask: Parameters<FeatureSource['fill']>[0], nowMs: number) {
   const { columns, rows, inputs } = ask
   const found = await vectors.read({ features: inputs, columns, rows, nowMs })
-  return found.map(({ values, looked }) => ({ values, ...looked }))
+  return found.map(({ values, looked }) =>
+    looked ? { values, statuses: looked.statuses, eventMs: looked.eventMs } : { values },
+  )
 }
 
 /** An input of the graph has its name already, unless it is that very column. */

@@ -1,0 +1,133 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Table, tableFromIPC } from 'apache-arrow'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { aGroup, aSource, aView, aWindow, writeParquet } from '../engine/small-data.fixture.ts'
+import type { Blobs, SourceData } from '../fleet/index.ts'
+import { openBlobs } from '../registry/index.ts'
+import { readConnections, takeSnapshot } from '../sources/index.ts'
+import { buildFrame, type FrameJob, frameStream, readManifest, readPart } from './index.ts'
+
+let folder: string
+let blobs: Blobs
+let data: SourceData
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'muster-frames-'))
+  blobs = await openBlobs(join(folder, 'blobs'))
+  await writeParquet(
+    join(folder, 'trips.parquet'),
+    `select ['A', 'B'][1 + i % 2] as origin, ['p', 'q', 'r'][1 + i % 3] as place, i as miles,
+            timestamp '2001-01-01' + to_hours(i) as happened, i % 10 as value,
+            happened + to_minutes(10) as known, case when i % 7 > 0 then 'k' || (i % 4) end as kind
+     from range(900) t(i)`,
+  )
+  const spec = aSource('trips.parquet')
+  const connections = readConnections({})
+  data = { spec, snapshot: await takeSnapshot(spec, { fleetFolder: folder, blobs, connections }) }
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const past = aGroup([aWindow(['origin'], 'mean', { kind: 'time', ms: 7_200_000 })])
+const plain = aView({ hour: 'hour(happened)', far: 'nullif(miles, 5)' }, past)
+const kind = { name: 'kind', from: { kind: 'row', sql: 'kind' }, type: 'category' } as const
+const view = { ...plain, features: [...plain.features, { ...kind, transform: [] }] }
+const ofView = {
+  of: 'view' as const,
+  key: ['origin', 'place'],
+  label: undefined,
+  span: undefined,
+  limit: undefined,
+}
+
+const job = (rows: FrameJob['rows'], rowsMax = 1_000_000): FrameJob => ({
+  view,
+  groups: [past],
+  sources: [data],
+  rows,
+  rowsMax,
+})
+
+async function read(asked: FrameJob): Promise<Table> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of await frameStream(asked, blobs)) chunks.push(chunk)
+  return tableFromIPC(Buffer.concat(chunks))
+}
+
+test('the rows of a view are those that training reads, and nothing is left behind', async () => {
+  const stored = () => readdirSync(join(folder, 'blobs'), { recursive: true }).length
+  const before = stored()
+  const table = await read(job({ ...ofView, label: 'value * 2' }))
+  expect(stored()).toBe(before)
+  const names = ['origin', 'place', 'event_time', 'label']
+  const features = view.features.map(({ name }) => name)
+  expect(table.schema.fields.map(({ name }) => name)).toEqual([...names, ...features])
+  const frame = await buildFrame(
+    { kind: 'frame', view, groups: [past], sources: [data], key: ofView.key },
+    { blobs, progress: () => {} },
+  )
+  const manifest = await readManifest(frame, blobs)
+  const part = await readPart(manifest, 0, blobs)
+  expect(table.numRows).toBe(900)
+  for (const row of [0, 1, 449, 899]) {
+    const got = table.get(row)!.toJSON()
+    expect(got.event_time).toBe(part.eventMs[row])
+    for (const [f, name] of features.entries()) {
+      const raw = part.features[f]![row]!
+      const texts = manifest.categories?.[name]
+      expect([name, got[name]]).toEqual([name, Number.isNaN(raw) ? null : (texts?.[raw] ?? raw)])
+    }
+    const hours = (Number(got.event_time) - Date.UTC(2001, 0, 1)) / 3_600_000
+    expect(got.label).toBe((hours % 10) * 2)
+    expect([got.origin, got.place]).toEqual(['AB'[hours % 2], 'pqr'[hours % 3]])
+  }
+})
+
+test('a span and a limit; windows still read what was before the span', async () => {
+  const from = Date.UTC(2001, 0, 11)
+  const span = { fromMs: from, toMs: from + 86_400_000 }
+  const table = await read(job({ ...ofView, span }))
+  expect(table.numRows).toBe(24)
+  const first = table.toArray().find(row => Number(row.event_time) === from)
+  expect(first?.toJSON()).toMatchObject({ 'past.origin_value_mean_7200000ms': 8 })
+  const some = await read(job({ ...ofView, limit: 7 }))
+  expect(some.numRows).toBe(7)
+  const none = await read(job({ ...ofView, span: { fromMs: 0, toMs: 1 } }))
+  expect([none.numRows, none.schema.fields.length]).toEqual([0, 7])
+})
+
+test('too many rows are refused before anything is built', async () => {
+  await expect(frameStream(job(ofView, 899), blobs)).rejects.toMatchObject({
+    code: 'E_TOO_LARGE',
+    message: 'now@1 has 900 rows; a frame has at most 899',
+    hint: expect.stringContaining('span'),
+  })
+  const limited = await read(job({ ...ofView, limit: 5_000 }, 899))
+  expect(limited.numRows).toBe(899)
+})
+
+test('rows of the caller are joined as of their time', async () => {
+  const at = Date.UTC(2001, 0, 11)
+  const columns = {
+    origin: ['A', 'B', 'C'],
+    happened: ['2001-01-11T00:00:00Z', '2001-01-11T00:00:00Z', null],
+    miles: [5, 6.5, 7],
+    kind: ['k1', null, 'k9'],
+  }
+  const view = { ...plain, features: plain.features.filter(({ name }) => name !== 'hour') }
+  const rows = { of: 'caller' as const, columns, eventMs: [at, at + 3_600_000, Number.NaN] }
+  const table = await read({ ...job(rows), view })
+  expect(table.toArray().map(row => row.toJSON())).toEqual([
+    {
+      origin: 'A',
+      happened: '2001-01-11T00:00:00Z',
+      miles: 5,
+      kind: 'k1',
+      event_time: at,
+      far: null,
+      'past.origin_value_mean_7200000ms': 8,
+    },
+    expect.objectContaining({ origin: 'B', kind: null, 'past.origin_value_mean_7200000ms': 9 }),
+    expect.objectContaining({ event_time: null, 'past.origin_value_mean_7200000ms': null }),
+  ])
+})
