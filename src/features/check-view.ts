@@ -161,14 +161,13 @@ async function checkLabels(
     }
     let bound = true
     for (const [index, column] of label.by.entries()) {
-      const there = await check.try(path('by', index), () =>
-        readExpression(engine, source.relation, quoted(column)),
-      )
       const on = label.on[column]
-      const asked = await check.try(on === undefined ? path('by', index) : path('on', column), () =>
-        readExpression(engine, relation, on ?? quoted(column)),
-      )
-      bound &&= there !== undefined && asked !== undefined
+      const asked = on === undefined ? path('by', index) : path('on', column)
+      const reads = async () => {
+        await readExpression(engine, source.relation, quoted(column))
+        return readExpression(engine, relation, on ?? quoted(column))
+      }
+      bound = (await check.try(asked, reads)) !== undefined && bound
     }
     if (bound) found.set(label.name, { binary, label })
   }

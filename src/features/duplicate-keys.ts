@@ -6,7 +6,12 @@ import {
   quoted,
   readExpression,
 } from '../engine/index.ts'
-import type { DeclaredAt, FeatureGroupSpec, LatestFeature } from '../spec/index.ts'
+import {
+  arrivalColumn,
+  type DeclaredAt,
+  type FeatureGroupSpec,
+  type LatestFeature,
+} from '../spec/index.ts'
 import { type Check, within } from './check-problems.ts'
 import type { Versions } from './corrections.ts'
 import type { GroupRows } from './group-rows.ts'
@@ -33,7 +38,9 @@ export async function checkVersions(
     if (found === undefined) return
   }
   const keys = versions.key.map(quoted)
-  const content = rows.relation.columns.map(column => quoted(column.name))
+  // Sent again a row says the same, whenever it arrived.
+  const columns = rows.relation.columns.filter(column => column.name !== arrivalColumn)
+  const content = columns.map(column => quoted(column.name))
   const named = { keys, content, moments: [versions.eventTime, knownOf(group)] }
   await checkTied(check, engine, rows, { at, named, what: 'key' })
 }
