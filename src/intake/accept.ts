@@ -83,6 +83,33 @@ async function checkKeys(writer: Writer, shape: KeptShape): Promise<void> {
   )
 }
 
+/**
+ * The same between history that comes in and history in `files`: both were known when they
+ * happened. Rows of equal content are no matter.
+ */
+export async function checkLoaded(
+  writer: Writer,
+  shape: KeptShape,
+  files: readonly string[],
+): Promise<void> {
+  const name = [...shape.key, shape.eventTime].map(quoted)
+  const content = (of: string) => `row(${shape.columns.map(c => `${of}.${quoted(c.name)}`)})`
+  const place = quoted(placeColumn)
+  const [row] = await writer.rows<{ place: bigint }>(
+    `select a.${place} as place
+     from ${accepted} a join read_parquet([${files.map(literal)}]) k using (${name.join(', ')})
+     where k.${quoted(arrivalColumn)} is null and ${content('a')} is distinct from ${content('k')}
+     order by place limit 1`,
+  )
+  if (!row) return
+  throw new MusterError(
+    'E_DUPLICATE_KEY',
+    `row ${row.place} differs from a row that was loaded before, ` +
+      `of one ${shape.key.join(', ')} and one ${shape.eventTime}`,
+    { hint: 'send it as a correction, known from now on: without --backfill' },
+  )
+}
+
 /** Makes a view of the accepted rows as they stand in files. `knownAt` null: when they happened. */
 export async function numberRows(
   writer: Writer,

@@ -1,10 +1,9 @@
-import { openWriter } from '../engine/index.ts'
 import { digestOfPath, type KeptShape, keptShape } from '../sources/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
 import { type PushedBatch, putBatch, type Sql } from '../store/index.ts'
 import type { IntakeAt } from './at.ts'
 import { appended, grown, writeRows } from './grow.ts'
-import { checkPushed, earlier, type IncomingRows, numbered } from './incoming.ts'
+import { checkPushed, earlier, type IncomingRows, numbered, openIncoming } from './incoming.ts'
 import { commitGrowth, readTip, storeFiles, untilStill } from './tip.ts'
 
 /** What an append left. */
@@ -52,13 +51,12 @@ export async function appendFile(
   at: IntakeAt,
   once: AppendOnce,
 ): Promise<number> {
-  const { scratch } = at.blobs
-  await using writer = await openWriter({ allowedPaths: [incoming.path], scratch, threads: 1 })
+  await using opened = await openIncoming(source, shape, incoming, at)
   const digest = await digestOfPath(incoming.path)
-  const found = await numbered(writer, shape, incoming, digest, at)
+  const found = await numbered(opened, shape, incoming, digest, at)
   if (found === undefined) return 0
   return await untilStill(source, async () => {
-    const rows = await writeRows(writer, found.view, shape)
+    const rows = await writeRows(opened.writer, found.view, shape)
     await storeFiles(source, rows.written, at)
     const outcome = await untilStill(source, async () => {
       const tip = await readTip(source, shape, at.store)

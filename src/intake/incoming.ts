@@ -1,11 +1,13 @@
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
-import type { Writer } from '../engine/index.ts'
-import type { KeptShape, RowsFile } from '../sources/index.ts'
+import { openWriter, type Writer } from '../engine/index.ts'
+import { type KeptShape, pathsOf, type RowsFile } from '../sources/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
 import { batchByKey, type PushedBatch, reserveRows, type Sql } from '../store/index.ts'
-import { acceptRows, numberRows } from './accept.ts'
+import { acceptRows, checkLoaded, numberRows } from './accept.ts'
 import type { IntakeAt } from './at.ts'
+import { flushPushed } from './flush.ts'
+import { readTip } from './tip.ts'
 
 /** Rows on their way in: a file that is not Muster's yet, usually in `blobs.scratch`. */
 export interface IncomingRows extends RowsFile {
@@ -42,12 +44,43 @@ export async function earlier(
   })
 }
 
+/** A writer that may read the rows and what they have to agree with. */
+export interface Opened extends AsyncDisposable {
+  readonly writer: Writer
+  /** Files of rows that were known when they happened, as those that come in will be. */
+  readonly loaded: readonly string[]
+}
+
+export async function openIncoming(
+  source: SourceSpec,
+  shape: KeptShape,
+  incoming: IncomingRows,
+  at: IntakeAt,
+): Promise<Opened> {
+  const isHistory = incoming.knownAt === 'event' && shape.key.length > 0
+  const loaded = isHistory ? await keptFiles(source, shape, at) : []
+  const allowedPaths = [incoming.path, ...loaded]
+  const writer = await openWriter({ allowedPaths, scratch: at.blobs.scratch, threads: 1 })
+  return { writer, loaded, [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose]() }
+}
+
+async function keptFiles(
+  source: SourceSpec,
+  shape: KeptShape,
+  at: IntakeAt,
+): Promise<readonly string[]> {
+  if ('push' in source.location) await flushPushed(source, shape, at)
+  const { snapshot } = await readTip(source, shape, at.store)
+  const paths = await pathsOf([snapshot], at.blobs)
+  return snapshot.files.map(file => paths.get(file.digest)!)
+}
+
 /**
  * Checks the rows and gives them their numbers; `view` shows them as they stand in files. Undefined
  * when there are none.
  */
 export async function numbered(
-  writer: Writer,
+  { writer, loaded }: Opened,
   shape: KeptShape,
   incoming: IncomingRows,
   digest: Digest,
@@ -56,6 +89,7 @@ export async function numbered(
   const now = clock.now()
   const rows = await acceptRows(writer, incoming, shape, now)
   if (rows === 0) return undefined
+  if (loaded.length > 0) await checkLoaded(writer, shape, loaded)
   const reserved = await reserveRows(store, shape.source, rows, now)
   if (reserved.rowFrom + rows > rowNumbersMax) {
     throw new MusterError('E_TOO_LARGE', `\`${shape.source}\` has ${reserved.rowFrom} rows`, {

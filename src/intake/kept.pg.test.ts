@@ -26,7 +26,8 @@ test('what is pushed is numbered in order of arrival and part of the next snapsh
     reading('70', '2026-06-02T10:00:00Z', 2.5),
     reading('12', '2026-05-31T23:00:00-02:00'),
   ])
-  await push(world, [reading('70', '2026-06-01', null)], { knownAt: 'event' })
+  const unkeyed = { ...readings, key: [] }
+  await push(world, [reading('70', '2026-06-01', null)], { knownAt: 'event', source: unkeyed })
   const snapshot = await keptSnapshot(readings, world.at)
   expect(await rowsOf(snapshot, world.blobs)).toEqual([
     '0 | 70 | 2026-06-02 10:00:00 | 2.5 | 2026-06-15 12:00:01',
@@ -145,6 +146,20 @@ test('files of any size are appended in one commit, from each format', async () 
     { kind: 'append', rows: 2, late: 0 },
     { kind: 'append', rows: 5000, late: 0 },
   ])
+})
+
+test('history that is loaded twice agrees with itself; what differs is a correction', async () => {
+  const rows = [reading('70', '2026-06-01', 1), reading('71', '2026-06-01', 2)]
+  await push(world, rows, { knownAt: 'event' })
+  await push(world, [rows[1]!], { knownAt: 'event' })
+  const other = [reading('72', '2026-06-01'), reading('71', '2026-06-01', 3)]
+  await expect(push(world, other, { knownAt: 'event' })).rejects.toMatchObject({
+    code: 'E_DUPLICATE_KEY',
+    message: 'row 2 differs from a row that was loaded before, of one station and one happened',
+  })
+  await push(world, other)
+  await push(world, [reading('72', '2026-06-01', 9)], { knownAt: 'event' })
+  expect((await keptSnapshot(readings, world.at)).rows).toBe(6)
 })
 
 test('a span of time with many small files is compacted by itself', async () => {

@@ -1,13 +1,12 @@
 import { readFile, stat } from 'node:fs/promises'
 import { MusterError } from '../base/errors.ts'
-import { openWriter } from '../engine/index.ts'
 import type { Snapshot } from '../fleet/index.ts'
 import { digestOfPath, type KeptShape, keptShape, keptSnapshotOf } from '../sources/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
 import { backlogOf, type PushedBatch, putBatch, type Sql } from '../store/index.ts'
 import type { IntakeAt } from './at.ts'
 import { flushPushed } from './flush.ts'
-import { checkPushed, earlier, type IncomingRows, numbered } from './incoming.ts'
+import { checkPushed, earlier, type IncomingRows, numbered, openIncoming } from './incoming.ts'
 
 /*
  * A stream of small deliveries. Each is durable when it is answered: in PostgreSQL, whose log is
@@ -63,14 +62,13 @@ export async function pushRows(
   const before = await earlier(at.store, source, rows, digest)
   if (before) return { batch: before.number, rows: before.rows, again: true }
   await checkBacklog(source, at.store)
-  const { scratch } = at.blobs
-  const shape = await keptShape(source, scratch)
-  await using writer = await openWriter({ allowedPaths: [rows.path], scratch, threads: 1 })
-  const found = await numbered(writer, shape, rows, digest, at)
+  const shape = await keptShape(source, at.blobs.scratch)
+  await using opened = await openIncoming(source, shape, rows, at)
+  const found = await numbered(opened, shape, rows, digest, at)
   if (found === undefined) return { batch: null, rows: 0, again: false }
   const { batch, view } = found
   if (batch.rows > pushRowsMax) throw tooLarge(`${batch.rows} rows; ${pushRowsMax} is the most`)
-  const path = await writer.parquet(`select * from ${view}`, 'batch.parquet')
+  const path = await opened.writer.parquet(`select * from ${view}`, 'batch.parquet')
   if (!(await putBatch(at.store, batch, await readFile(path)))) {
     // The same delivery came twice at once, and the other was faster.
     const other = (await earlier(at.store, source, rows, digest))!
