@@ -122,7 +122,7 @@ test('a plan may be asked for on past data, and not on what will be', async () =
   ).rejects.toMatchObject({ code: 'E_QUERY' })
 })
 
-test('validate tells what the data fails, at the line that expects it, and records nothing', async () => {
+test('validate tells what the data fails, at the line that expects it', async () => {
   const text = expecting(
     '{ column: units, max: 50, onFail: warn }',
     '{ column: units, nullsAtMost: 0 }',

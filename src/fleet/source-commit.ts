@@ -23,7 +23,7 @@ export interface Finding {
   readonly count: number
   /** What was seen, with numbers: `12 of 4,000 rows; the first is 250 in row 17`. */
   readonly because: string
-  /** Of a quarantine: the rows it sets aside, a Parquet file of one INTEGER column, their number. */
+  /** Of a quarantine: the rows that it sets aside; a Parquet file of their numbers, INTEGER. */
   readonly rows?: Digest
 }
 

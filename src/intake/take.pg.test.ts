@@ -96,7 +96,9 @@ test('what is rejected is recorded, and what was accepted before stays', async (
     commit: { outcome: 'rejected' },
     findings: [{ holds: false, count: 2, because: '2 of 4 rows; the first is 300 in row 2' }],
     held: {
-      because: `c-${held.commit?.number} was rejected: value between 0 and 100 (2 of 4 rows; the first is 300 in row 2)`,
+      because:
+        `c-${held.commit?.number} was rejected: value between 0 and 100 ` +
+        '(2 of 4 rows; the first is 300 in row 2)',
     },
   })
   expect(await take(source)).toEqual(held)
@@ -138,7 +140,7 @@ test('what was fresh grows stale by time alone, and is held until it is fresh ag
   expect((await take(source)).held).toBeUndefined()
 })
 
-test('drift is measured against what was accepted last, not against what was rejected', async () => {
+test('drift is measured against what was accepted last, not what was rejected', async () => {
   const drift: ExpectationCheck = { kind: 'driftAtMost', column: 'value', index: 0.2 }
   const source = expecting([drift, 'reject'])
   const values = (offset: number) => Array.from({ length: 400 }, (_, i) => (i % 97) + offset)
@@ -180,7 +182,7 @@ test('a check of declarations records nothing', async () => {
   expect(await history(source)).toEqual([])
 })
 
-test('rows in quarantine are listed, released, and stay so while they are the same rows', async () => {
+test('rows in quarantine are listed and released, while they are the same rows', async () => {
   write([1, 300, 2, -5])
   write([400, 3], 'b.csv')
   const positive: ExpectationCheck = { kind: 'holds', sql: 'value > 0' }

@@ -57,7 +57,7 @@ export async function takeSources(
   return taken
 }
 
-/** Looks and judges as `takeSources` does, and records nothing: what a check of declarations asks. */
+/** Looks and judges like `takeSources`, and records nothing: what a check of declarations asks. */
 export async function checkSources(
   sources: readonly SourceSpec[],
   at: IntakeAt,

@@ -263,7 +263,7 @@ function columnIn(profile: SnapshotProfile, name: string): ColumnProfile | undef
   return profile.columns.find(c => c.name.toLowerCase() === name.toLowerCase())
 }
 
-/** Whether the newest event is recent enough: the one check whose answer changes with time alone. */
+/** Whether the newest event is recent enough: the one answer that changes with time alone. */
 export function freshness(
   { ms }: Extract<ExpectationCheck, { kind: 'freshWithin' }>,
   newestMs: number | null,
