@@ -12,7 +12,7 @@ import { answerersOf, knownModel } from './models.ts'
  * answers.
  */
 export async function exportModel(
-  { store, blobs }: DeskParts,
+  { store, blobs }: Pick<DeskParts, 'store' | 'blobs'>,
   name: string,
 ): Promise<{ bytes: Uint8Array; version: number; versionDigest: string }> {
   const record = await knownModel(store, name)
