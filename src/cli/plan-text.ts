@@ -90,6 +90,11 @@ export function planLines(plan: PlanView): string[] {
   return [planHeadline(plan), '', ...shown, '', ...data, ...notes]
 }
 
+/** Whether adopting the plan changes anything: a declaration may change and touch no model. */
 export function hasChanges(plan: PlanView): boolean {
+  return movesModels(plan) || plan.newDeclaration
+}
+
+export function movesModels(plan: Pick<PlanView, 'totals'>): boolean {
   return plan.totals.train > 0 || plan.totals.retire > 0
 }

@@ -227,7 +227,15 @@ describe('plan', () => {
     await startFleet()
     expect((await ask('plan --exit-code')).code).toBe(5)
     const { totals } = somePlan()
-    server.state.plan = { ...somePlan(), totals: { ...totals, train: 0 }, groups: [] }
+    const still = { ...somePlan(), totals: { ...totals, train: 0 }, groups: [] }
+    server.state.plan = still
+    const declared = await ask('plan --exit-code')
+    expect([declared.code, declared.err]).toEqual([
+      5,
+      'The declaration has changed, and no model with it.\n' +
+        'Nothing has changed yet. To do exactly this: muster apply p-81\n',
+    ])
+    server.state.plan = { ...still, newDeclaration: false }
     const { code, err } = await ask('plan --exit-code')
     expect([code, err]).toEqual([0, 'Nothing to do: the fleet is as declared.\n'])
   })

@@ -63,6 +63,11 @@ export const planRow = z.object({
 export type PlanRow = z.infer<typeof planRow>
 
 export const planView = planRow.extend({
+  newDeclaration: z
+    .boolean()
+    .describe(
+      'Whether the fleet follows another declaration, or none, before this plan is adopted.',
+    ),
   environments: z.array(z.object({ name: z.string(), generation: count })),
   blueprints: z.array(z.string()),
   groups: z.array(planGroup),

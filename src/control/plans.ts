@@ -4,6 +4,7 @@ import type { PageAsk, PlanMember, PlanRow, PlanView } from '../contract/index.t
 import { planSummary } from '../plan/index.ts'
 import { type FleetSpec, readFleet } from '../spec/index.ts'
 import {
+  currentSpec,
   listPlanMembers,
   listPlans,
   type PlanHead,
@@ -67,6 +68,7 @@ export async function planView(
   }
   return {
     ...planRow(plan),
+    newDeclaration: (await currentSpec(sql))?.digest !== plan.base.spec,
     environments: Object.entries(plan.base.generations).map(([name, generation]) => ({
       name,
       generation,

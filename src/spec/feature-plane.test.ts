@@ -33,7 +33,7 @@ test('every field is read', async () => {
     views: [...views.values()],
   }
   const text = JSON.stringify(told, (key, value) => (key === 'digest' ? 'sha256:...' : value), 2)
-  await expect(`${text}\n`).toMatchFileSnapshot(join(golden, 'plane.json'))
+  await expect(`${text}\n`).toMatchFileSnapshot(join(golden, 'plane.txt'))
 })
 
 type Mistake = readonly [from: string, to: string]

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
@@ -30,6 +30,9 @@ const scripts = readdirSync(here).filter(file => file.endsWith('.cmds'))
 test.each(scripts)('%s prints what it printed', { timeout: 120_000 }, async file => {
   const database = await freshDatabase(inject('postgresUrl'))
   const folder = await mkdtemp(join(tmpdir(), 'muster-script-'))
+  // What a script finds in its folder when it begins.
+  const given = join(here, file.replace(/\.cmds$/, ''))
+  if (existsSync(given)) await cp(given, folder, { recursive: true })
   try {
     await using server = await startServer({
       home: join(folder, '.muster'),

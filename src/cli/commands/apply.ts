@@ -46,7 +46,7 @@ export const act: Act = async call => {
 function adoptedWords({ runs, retired }: ApplyAnswer): string {
   const words = runs.length > 0 ? [countOf(runs.length, 'run')] : []
   if (retired > 0) words.push(`${countOf(retired, 'model')} retired`)
-  return words.join(', ')
+  return words.length > 0 ? words.join(', ') : 'the declaration; no model changes'
 }
 
 async function isFolder(call: Call, given: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { makePlan, membersOf } from '../make-plan.ts'
 import { planDocument } from '../plan-file.ts'
-import { hasChanges, planLines } from '../plan-text.ts'
+import { hasChanges, movesModels, planLines } from '../plan-text.ts'
 import { printable } from '../text.ts'
 
 export const act: Act = async call => {
@@ -40,6 +40,7 @@ function sayNext({ screen }: Call, plan: PlanView, out: string | undefined): voi
     screen.say('Nothing to do: the fleet is as declared.')
     return
   }
+  if (!movesModels(plan)) screen.say('The declaration has changed, and no model with it.')
   screen.say(`Nothing has changed yet. To do exactly this: muster apply ${out ?? plan.id}`)
 }
 
