@@ -3,11 +3,11 @@ import { systemClock } from '../src/base/clock.ts'
 import type { SeededRandom } from '../src/base/random.ts'
 import type { Snapshot } from '../src/fleet/index.ts'
 import { keptSnapshot } from '../src/intake/index.ts'
-import { readings, rowsOf } from '../src/intake/intake-world.fixture.ts'
 import { openBlobs } from '../src/registry/index.ts'
 import { Connections } from '../src/sources/index.ts'
 import { lastAcceptedCommit, openStore, snapshotLeft } from '../src/store/index.ts'
 import { startChild } from './child.ts'
+import { readings, rowsOf } from './intake-world.ts'
 
 /*
  * A process that takes rows in is killed again and again, and after each kill what it left is held

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { linesOf, openWorld, push, readings, rowsOf, type World } from '../../test/intake-world.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { lastAcceptedCommit, type Sql, snapshotLeft, type Transactions } from '../store/index.ts'
 import { appendRows, compactSource, deleteEntities, keptSnapshot, type PushAt } from './index.ts'
-import { linesOf, openWorld, push, readings, rowsOf, type World } from './intake-world.fixture.ts'
 
 /*
- * Each act is ended before and after each of its effects, one effect further at a time, until it
- * comes through: what a reader sees is what was before the act or what is after it, and the act said
+ * Each act is ended before and after each of its effects, one further at a time, until it comes
+ * through: what a reader sees is what was before the act or what is after it, and the act said
  * again ends as if nothing had happened. A killed process does the same (kill.pg.test.ts); here no
  * step is left to chance. That an effect itself is whole or absent is PostgreSQL's and the blob
  * folder's own, and tested there.

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { openWorld, push, readings, rowsOf, type World } from '../../test/intake-world.ts'
 import { literal, openEngine } from '../engine/index.ts'
 import { acceptedAsOf, lastCommit, listCommits, snapshotLeft } from '../store/index.ts'
 import { compactSource, deleteEntities, keptSnapshot } from './index.ts'
-import { openWorld, push, readings, rowsOf, type World } from './intake-world.fixture.ts'
 
 let world: World
 
@@ -96,7 +96,7 @@ test('a deletion that finds nobody changes nothing', async () => {
   expect(await lastCommit(world.store, 'readings')).toEqual(before)
 })
 
-test('all columns that are named must be equal; values are read by the type of theirs', async () => {
+test('all columns that are named must be equal, each as a value of its type', async () => {
   await grow()
   const by = (entity: Record<string, string | number>) => deleteEntities(source, [entity], world.at)
   expect(await by({ station: '71', value: '700.0' })).toMatchObject({ rows: 1 })

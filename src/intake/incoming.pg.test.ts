@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { openWorld, push, readings, rowsOf, type World } from '../../test/intake-world.ts'
 import { writeParquet } from '../engine/small-data.fixture.ts'
 import type { SourceSpec } from '../spec/index.ts'
 import { appendRows, keptSnapshot } from './index.ts'
-import { openWorld, push, readings, rowsOf, type World } from './intake-world.fixture.ts'
 
 let world: World
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { openWorld, push, readings, rowsOf, type World } from '../../test/intake-world.ts'
 import type { SourceSpec } from '../spec/index.ts'
 import { listCommits } from '../store/index.ts'
 import { compactSource, quarantinedRows, releaseRows, takeSources } from './index.ts'
-import { openWorld, push, readings, rowsOf, type World } from './intake-world.fixture.ts'
 
 /* What is expected of rows that Muster keeps itself: they come in, and are judged with the rest. */
 

@@ -6,7 +6,7 @@ import { IntakeKills } from '../../test/intake-kills.ts'
 import { freshDatabase } from '../../test/postgres.ts'
 import { SeededRandom } from '../base/random.ts'
 
-test('killed at random moments: what was acknowledged is there once, and nothing in part', async () => {
+test('killed at random: what was acknowledged is there once, and nothing in part', async () => {
   const database = await freshDatabase(inject('postgresUrl'))
   const folder = await mkdtemp(join(tmpdir(), 'muster-kills-'))
   try {

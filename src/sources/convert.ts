@@ -1,4 +1,5 @@
 import { isNumber, isTime, literal } from '../engine/index.ts'
+import { castText } from './text-cast.ts'
 
 /*
  * Values that arrive, as the declared type of their column: exactly, or not at all. What SQL's own
@@ -28,11 +29,7 @@ function isInteger(type: string): boolean {
 /** Of a text, as CSV and JSON have them. */
 export function fromText(text: string, type: string): Conversion {
   if (type === 'VARCHAR') return { value: text, bad: 'false' }
-  // By way of the type with a zone: the other one drops the offset of what it reads.
-  const zoned = isTime(type) && type !== 'DATE'
-  const value = zoned
-    ? `try_cast(try_cast(${text} as timestamptz) as ${type})`
-    : `try_cast(${text} as ${type})`
+  const value = castText(text, type, 'try_cast')
   const spelling = spellingOf(type)
   const misspelt =
     spelling === undefined ? '' : ` or not regexp_full_match(${text}, ${literal(spelling)})`

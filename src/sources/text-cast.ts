@@ -3,7 +3,7 @@
  * the one without drops an offset from UTC and does not count it.
  */
 export function castText(text: string, type: string, cast: 'cast' | 'try_cast' = 'cast'): string {
-  return type === 'TIMESTAMP'
-    ? `${cast}(${cast}(${text} as timestamptz) as timestamp)`
+  return /^TIMESTAMP(?:_|$)/.test(type)
+    ? `${cast}(${cast}(${text} as timestamptz) as ${type})`
     : `${cast}(${text} as ${type})`
 }

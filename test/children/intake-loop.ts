@@ -2,10 +2,10 @@ import { writeSync } from 'node:fs'
 import { systemClock } from '../../src/base/clock.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { compactSource, deleteEntities, keptSnapshot, pushRows } from '../../src/intake/index.ts'
-import { linesOf, readings } from '../../src/intake/intake-world.fixture.ts'
 import { openBlobs } from '../../src/registry/index.ts'
 import { Connections } from '../../src/sources/index.ts'
 import { openStore } from '../../src/store/index.ts'
+import { linesOf, readings } from '../intake-world.ts'
 
 /*
  * A process that pushes, flushes, compacts and deletes without an end, to be killed:

@@ -4,7 +4,7 @@ import { aGroup, aView, aWindow } from '../../src/engine/small-data.fixture.ts'
 import { buildFrame, readManifest, readPart } from '../../src/features/index.ts'
 import type { Snapshot } from '../../src/fleet/index.ts'
 import { compactSource, keptSnapshot } from '../../src/intake/index.ts'
-import { openWorld, push, readings } from '../../src/intake/intake-world.fixture.ts'
+import { openWorld, push, readings } from '../intake-world.ts'
 
 /*
  * Merging files must not be seen in anything that is computed: rows keep their numbers, and the
