@@ -2,6 +2,7 @@ import { access, constants, statfs } from 'node:fs/promises'
 import { shortDigest } from '../base/digest.ts'
 import { formatCount, formatNumber } from '../base/format.ts'
 import { type DoctorAnswer, freeBytesMin } from '../contract/index.ts'
+import { probeConnection } from '../sources/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { failedRuns } from './failed-runs.ts'
 
@@ -73,9 +74,15 @@ async function runs(parts: DeskParts): Promise<Check> {
   }
 }
 
+async function connection(name: string, { connections }: DeskParts): Promise<Check> {
+  return { name: `connection ${name}`, ...(await probeConnection(name, connections)) }
+}
+
 /** What can be wrong on the side of the server, each with its cure. */
 export async function doctor(parts: DeskParts): Promise<DoctorAnswer> {
   const checks = [await database(parts), await state(parts), await disk(parts), await bytes(parts)]
   if (checks[0]!.ok) checks.push(await runs(parts))
+  const { names } = parts.connections
+  checks.push(...(await Promise.all(names.map(name => connection(name, parts)))))
   return { ok: checks.every(check => check.ok), checks }
 }

@@ -48,7 +48,7 @@ test('what is missing is told with the names that there are, and with no secret'
   ]).toMatchInlineSnapshot(`
     [
       "E_SOURCE: there is no connection \`warehouse\`; name one of \`lake\`, \`open\`, \`warehouse-eu\`, or start Muster with MUSTER_CONNECTION_WAREHOUSE",
-      "E_SOURCE: the connection \`lake\` is s3, not postgres; name a postgres connection, or set MUSTER_CONNECTION_LAKE to postgres://...",
+      "E_SOURCE: the connection \`lake\` is s3, not postgres; name one of postgres://..., or set MUSTER_CONNECTION_LAKE to that",
       "E_SOURCE: there is no connection \`lake\`; start Muster with MUSTER_CONNECTION_LAKE=postgres://... or s3://...",
     ]
   `)

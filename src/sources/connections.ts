@@ -58,7 +58,7 @@ export class Connections {
     const found = this.get(name)
     if (found.kind === kind) return found as Extract<Connection, { readonly kind: Kind }>
     throw new MusterError('E_SOURCE', `the connection \`${name}\` is ${found.kind}, not ${kind}`, {
-      hint: `name a ${kind} connection, or set ${variableOf(name)} to ${kind}://...`,
+      hint: `name one of ${kind}://..., or set ${variableOf(name)} to that`,
     })
   }
 }

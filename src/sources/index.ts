@@ -14,6 +14,7 @@ export {
   writePartitions,
 } from './partitions.ts'
 export { type RowsBeyond, readBeyond } from './postgres-cursor.ts'
+export { type Probe, probeConnection } from './probe.ts'
 export { ownColumns, profileOf, quantileLevels } from './profile.ts'
 export { placeColumn, type RowsFile, type RowsFormat, readRows } from './read-rows.ts'
 export { defineSource, pathsOf, rowNumber } from './relation.ts'

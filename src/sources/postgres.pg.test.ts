@@ -9,7 +9,7 @@ import { aSource } from '../engine/small-data.fixture.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import type { PostgresLocation, SourceSpec } from '../spec/index.ts'
-import { readBeyond, readConnections, takeSnapshot } from './index.ts'
+import { probeConnection, readBeyond, readConnections, takeSnapshot } from './index.ts'
 
 let database: TestDatabase
 let client: pg.Client
@@ -257,8 +257,35 @@ test('a connection that fails is told without its address and its password', asy
     [
       "E_SOURCE at postgres.connection: the connection \`away\`: it does not answer (ECONNREFUSED); see that its server is up, and that MUSTER_CONNECTION_AWAY is right",
       "E_SOURCE at postgres.connection: the connection \`stranger\`: the log-in is refused; see that its server is up, and that MUSTER_CONNECTION_STRANGER is right",
-      "E_SOURCE at postgres.connection: the connection \`lake\` is s3, not postgres; name a postgres connection, or set MUSTER_CONNECTION_LAKE to postgres://...",
+      "E_SOURCE at postgres.connection: the connection \`lake\` is s3, not postgres; name one of postgres://..., or set MUSTER_CONNECTION_LAKE to that",
       "E_SOURCE at postgres.connection: there is no connection \`nowhere\`; name one of \`away\`, \`lake\`, \`shop\`, \`stranger\`, or start Muster with MUSTER_CONNECTION_NOWHERE",
+    ]
+  `)
+})
+
+test('the doctor looks whether a connection answers', async () => {
+  const probes = ['shop', 'away', 'stranger', 'lake'].map(name =>
+    probeConnection(name, connections),
+  )
+  const [shop, ...others] = await Promise.all(probes)
+  expect(shop).toMatchObject({ ok: true, detail: expect.stringMatching(/^PostgreSQL \d+/) })
+  expect(others).toMatchInlineSnapshot(`
+    [
+      {
+        "cure": "see that its server is up, and that MUSTER_CONNECTION_AWAY is right",
+        "detail": "it does not answer (ECONNREFUSED)",
+        "ok": false,
+      },
+      {
+        "cure": "see that its server is up, and that MUSTER_CONNECTION_STRANGER is right",
+        "detail": "the log-in is refused",
+        "ok": false,
+      },
+      {
+        "cure": "see that its server is up, and that MUSTER_CONNECTION_LAKE is right",
+        "detail": "it does not answer (ECONNREFUSED)",
+        "ok": false,
+      },
     ]
   `)
 })

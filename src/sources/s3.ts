@@ -131,7 +131,9 @@ const keysHint = 'check the key: no / at its start, and * stands for a part of o
 
 function matchesKey(key: string, parts: readonly (readonly string[])[]): boolean {
   const names = key.split('/')
-  return names.length === parts.length && names.every((name, at) => matches(name, parts[at]!))
+  const matchesPart = (name: string, [whole, ...more]: readonly string[]) =>
+    more.length === 0 ? name === whole : matches(name, [whole!, ...more])
+  return names.length === parts.length && names.every((name, at) => matchesPart(name, parts[at]!))
 }
 
 async function download(
@@ -146,11 +148,15 @@ async function download(
   })
   const command = new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: etag || undefined })
   const { Body } = await client.send(command).catch(error => {
-    const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
+    const status = (error as { $metadata?: Answered }).$metadata?.httpStatusCode
     throw status === 412 || status === 404 ? changed : error
   })
   await pipeline(Body as Readable, createWriteStream(path))
   if ((await stat(path)).size !== sizeBytes) throw changed
+}
+
+interface Answered {
+  readonly httpStatusCode?: number
 }
 
 /** What a person is told of a failing store: its own name for it, and no address. */
@@ -167,10 +173,10 @@ export function bucketReason(error: unknown): string {
     case 'CredentialsProviderError':
       return `it refuses the credentials (${name})`
     default: {
+      const { httpStatusCode: status } = (error as { $metadata?: Answered }).$metadata ?? {}
+      if (status === 401 || status === 403) return `it refuses the credentials (${status})`
       const words = [code, name].find(word => /^[A-Za-z][A-Za-z0-9_]{2,40}$/.test(word ?? ''))
-      return words === undefined
-        ? 'it does not answer'
-        : `it does not answer as it should (${words})`
+      return words === undefined ? 'it does not answer' : `it does not answer (${words})`
     }
   }
 }
