@@ -30,8 +30,8 @@ export async function claimFiles(sql: Sql, digests: readonly Digest[]): Promise<
 
 /**
  * Condemns these files of snapshots that were erased, and with them every other loose file of the
- * source: what a crash left may hold the same rows. Never one that a snapshot or a commit holds. The caller has
- * the lock of the source.
+ * source: what a crash left may hold the same rows. Never one that a snapshot or a commit holds.
+ * The caller has the lock of the source.
  */
 export async function condemnFiles(
   sql: Sql,
