@@ -16,7 +16,7 @@ const columnProfile = z.object({
   type: z.string(),
   rows: count,
   nulls: count,
-  distinct: count.describe('Estimated above 10,000, to about 2 %.'),
+  distinct: count.describe('Estimated above 10,000, to about 1 %.'),
   min: z.string().nullable(),
   max: z.string().nullable(),
   quantiles: z

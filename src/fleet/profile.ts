@@ -4,7 +4,7 @@ export interface ColumnProfile {
   readonly type: string
   readonly rows: number
   readonly nulls: number
-  /** Estimated by HyperLogLog above some thousands. */
+  /** Estimated above 10,000. */
   readonly distinct: number
   /** As text: numbers, times and texts alike; null where there is no value. */
   readonly min: string | null

@@ -1,5 +1,5 @@
 import type { ColumnProfile } from '../fleet/index.ts'
-import { quantileLevels } from './profile.ts'
+import { quantileLevels } from './column-profiles.ts'
 
 /*
  * How far a column has moved between two profiles: the population stability index (Lewis, "An

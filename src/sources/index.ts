@@ -1,7 +1,7 @@
 export { ArrowReader } from './arrow-reader.ts'
 export { type Connection, Connections, readConnections } from './connections.ts'
 export { stabilityIndex } from './drift.ts'
-export { type Checked, checkExpectations, expectationDigest, freshness } from './expectations.ts'
+export { checkExpectations, expectationDigest, freshness } from './expectations.ts'
 export { type KeptShape, keptShape } from './kept-shape.ts'
 export { emptySnapshot, type KeptParts, keptSnapshotOf } from './kept-snapshot.ts'
 export type { Places } from './locate.ts'
@@ -15,13 +15,9 @@ export {
 } from './partitions.ts'
 export { type RowsBeyond, readBeyond } from './postgres-cursor.ts'
 export { type Probe, probeConnection } from './probe.ts'
-export { ownColumns, profileOf, quantileLevels } from './profile.ts'
+export { ownColumns, profileOf } from './profile.ts'
 export { placeColumn, type RowsFile, type RowsFormat, readRows } from './read-rows.ts'
 export { defineSource, pathsOf, rowNumber } from './relation.ts'
 export { putRowNumbers, wholeOf, withSetAside } from './set-aside.ts'
 export { takeSnapshot } from './snapshot.ts'
-export {
-  diffSnapshots,
-  type EntityList,
-  type SnapshotDiff,
-} from './snapshot-diff.ts'
+export { diffSnapshots } from './snapshot-diff.ts'
