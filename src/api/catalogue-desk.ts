@@ -15,6 +15,6 @@ export interface CatalogueDesk {
   publishedView(id: string): Promise<PublishedViewAnswer>
   /** E_NOT_FOUND for a view that is neither published nor declared. */
   viewDiff(from: string, to: string): Promise<ViewDiff>
-  /** `after.id` is the name of a model. E_NOT_FOUND, with the nearest names, for what nobody has. */
+  /** `after.id` is the name of a model. E_NOT_FOUND for what nobody has, with the nearest names. */
   impact(ask: ImpactAsk): Promise<Omit<ImpactAnswer, 'nextCursor'>>
 }

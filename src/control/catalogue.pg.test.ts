@@ -88,7 +88,7 @@ test('finds by words in name, owner and description, and by kind, owner and name
   )
 })
 
-test('impact counts the models and routes behind a column, and pages through the models', async () => {
+test('impact counts models and routes behind a column, and pages through the models', async () => {
   const impact = await find('sales.promotion', 3)
   expect(impact).toMatchObject({
     is: ['column'],

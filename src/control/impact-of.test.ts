@@ -38,7 +38,8 @@ kind: FeatureGroup
 name: sky
 source: weather
 latest:
-  - { by: [station], values: { rain: rain, gust: "list_max(list_transform([wind], wind -> wind))" } }
+  - by: [station]
+    values: { rain: rain, gust: "list_max(list_transform([wind], wind -> wind))" }
 ---
 kind: FeatureView
 name: before
@@ -59,7 +60,8 @@ features:
   hour: { sql: hour(date) }
   rain: { from: sky.rain, on: { station: origin } }
 labels:
-  wet: { source: weather, by: [station], on: { station: destination }, of: rain, stat: max, horizon: 1d }
+  wet:
+    { source: weather, by: [station], on: { station: destination }, of: rain, stat: max, horizon: 1d }
 ---
 kind: FeatureView
 name: airport-hour

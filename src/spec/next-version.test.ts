@@ -71,7 +71,8 @@ test('with those who read it moved, the published one goes', () => {
 
 test('one that nobody reads any more goes; one that is not edited is copied', () => {
   const unread = edited.replace('view: day@1', 'view: "day@2"')
-  const both = `${unread}---\nkind: FeatureView\nname: day\nversion: 2\nrows: sales\nfeatures: { x: {} }\n`
+  const second = 'kind: FeatureView\nname: day\nversion: 2\nrows: sales\nfeatures: { x: {} }\n'
+  const both = `${unread}---\n${second}`
   expect(next(both).views).toEqual(['day@3', 'day@2'])
   expect(next(fleet)).toMatchObject({ kept: true, views: ['day@1', 'day@2'] })
   expect(next(edited, false, publishedAs(fleet, 7)).id).toBe('day@8')

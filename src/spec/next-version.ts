@@ -108,7 +108,9 @@ function checkMeaning(
       'E_VIEW_PUBLISHED',
       `\`${published.id}\` cannot stand beside \`${id}\`: what it reads of groups or sources is edited`,
       {
-        hint: `move its blueprints too: muster features next ${published.id} --move; or give what is edited another name`,
+        hint:
+          `move its blueprints too: muster features next ${published.id} --move; ` +
+          'or give what is edited another name',
       },
     )
   }

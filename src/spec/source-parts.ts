@@ -34,7 +34,7 @@ function keepsRows({ push, postgres }: Declared['value']): boolean {
   return push !== undefined || postgres?.cursor !== undefined
 }
 
-/** Rows that Muster keeps itself are stored by event time; pushed ones are read by their columns. */
+/** Rows that Muster keeps are stored by event time; pushed ones are read by their columns. */
 function checkEventTime(declared: Declared, reading: FleetReading): void {
   const { value, damaged } = declared
   if (keepsRows(value) && value.eventTime === undefined && !damaged.has('eventTime')) {

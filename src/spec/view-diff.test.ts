@@ -17,7 +17,9 @@ name: weather
 push: {}
 eventTime: at
 key: [city]
-columns: { city: VARCHAR, sensor: VARCHAR, at: TIMESTAMP, rain_mm: DOUBLE, wind_ms: DOUBLE, gust_ms: DOUBLE }
+columns:
+  { city: VARCHAR, sensor: VARCHAR, at: TIMESTAMP, rain_mm: DOUBLE, wind_ms: DOUBLE,
+    gust_ms: DOUBLE }
 ---
 kind: FeatureGroup
 name: recent

@@ -11,8 +11,8 @@ import { printable } from './problem.ts'
 import type { ViewMeaning } from './view-meaning.ts'
 
 /*
- * How two versions of a view differ, in the nouns of the declaration. Whatever changes the digest of
- * a view is told, so nothing differs exactly when no line is told.
+ * How two versions of a view differ, in the nouns of the declaration. Whatever changes the digest
+ * of a view is told, so nothing differs exactly when no line is told.
  */
 
 export interface ViewDifference {

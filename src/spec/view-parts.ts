@@ -83,7 +83,8 @@ function checkLabelTime(
   if (source === undefined || source.eventTime !== undefined) return
   reading.complain(declared, ['labels', name], 'key', {
     code: 'E_SPEC_MISSING_FIELD',
-    message: `label \`${name}\` reads later rows, and source \`${source.name}\` has no \`eventTime\``,
+    message:
+      `label \`${name}\` reads later rows, ` + `and source \`${source.name}\` has no \`eventTime\``,
     cure: 'add `eventTime:` to the source',
   })
 }

@@ -6,6 +6,7 @@ import { levelOf, parentOf } from '../../src/base/model-name.ts'
 import { nearest } from '../../src/base/nearest.ts'
 import {
   type ControlEvent,
+  type FleetSummary,
   type ModelRow,
   type ModelView,
   type PlanMember,
@@ -19,6 +20,7 @@ import { memoryCatalogue } from './memory-catalogue.ts'
 import { memoryOnline } from './memory-online.ts'
 import { memorySnapshots } from './memory-snapshots.ts'
 import { memorySources } from './memory-sources.ts'
+import { memoryTables } from './memory-tables.ts'
 
 /*
  * A control desk that holds a small fleet in memory: what tests of `api/` and `cli/` put behind a
@@ -287,6 +289,40 @@ function unknown(what: string): never {
   throw new MusterError('E_NOT_FOUND', `there is no ${what}`)
 }
 
+function summaryOf(state: DeskState): FleetSummary {
+  return {
+    fleet: 'flights',
+    environments: [{ name: 'prod', generation: 42, changedAt: madeAt }],
+    blueprints: [
+      {
+        name: 'route-late',
+        purpose: 'Chance',
+        owner: 'network-ops',
+        riskClass: 'low',
+        view: 'two-hours-before@1',
+        pipeline: 'logistic@1',
+        declaredAt: 'muster.yaml:41',
+        levels: [
+          {
+            level: 'leaf',
+            key: 'origin.destination',
+            total: 3_167,
+            declared: 0,
+            serving: 1_204,
+            inherited: 1_950,
+            refused: 10,
+            failed: 3,
+            retired: 0,
+          },
+        ],
+      },
+    ],
+    running: state.runs.filter(r => r.state === 'running'),
+    targetPlan: 'p-80',
+    server: { version: '0.1.0', startedAt: madeAt, uptimeSeconds: 12, rssBytes: 412_000_000 },
+  }
+}
+
 export function memoryDesk(state: DeskState): ControlDesk {
   const run = (id: string): RunView => {
     const found = state.runs.find(r => r.id === id) ?? unknown(`run ${id}`)
@@ -296,37 +332,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
     id === state.plan.id ? state.plan : unknown(`plan ${id}`)
   return {
     ...modelReads(state),
-    summary: async () => ({
-      fleet: 'flights',
-      environments: [{ name: 'prod', generation: 42, changedAt: madeAt }],
-      blueprints: [
-        {
-          name: 'route-late',
-          purpose: 'Chance',
-          owner: 'network-ops',
-          riskClass: 'low',
-          view: 'two-hours-before@1',
-          pipeline: 'logistic@1',
-          declaredAt: 'muster.yaml:41',
-          levels: [
-            {
-              level: 'leaf',
-              key: 'origin.destination',
-              total: 3_167,
-              declared: 0,
-              serving: 1_204,
-              inherited: 1_950,
-              refused: 10,
-              failed: 3,
-              retired: 0,
-            },
-          ],
-        },
-      ],
-      running: state.runs.filter(r => r.state === 'running'),
-      targetPlan: 'p-80',
-      server: { version: '0.1.0', startedAt: madeAt, uptimeSeconds: 12, rssBytes: 412_000_000 },
-    }),
+    summary: async () => summaryOf(state),
     runs: async ask => state.runs.slice(0, ask.limit),
     run: async id => run(id),
     plan: async () => state.plan,
@@ -350,6 +356,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
     catalogue: memoryCatalogue(),
     online: memoryOnline(),
     sources: memorySources(),
+    ...memoryTables(),
     snapshots: memorySnapshots(),
     validate: async () => ({ valid: true, documents: 6, problems: [], findings: [] }),
     doctor: async () => ({

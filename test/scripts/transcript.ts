@@ -67,8 +67,8 @@ async function shell(typed: string, cwd: string): Promise<string[]> {
 }
 
 /**
- * Runs that are followed side by side, one after the other, each with its start first: a stream that
- * opens late tells the stages that are done before it tells that the run started.
+ * Runs that are followed side by side, one after the other, each with its start first: a stream
+ * that opens late tells the stages that are done before it tells that the run started.
  */
 function runByRun(lines: readonly string[]): string[] {
   const first = lines.findIndex(line => /^run r-\d+/.test(line))

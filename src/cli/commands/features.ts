@@ -87,7 +87,7 @@ function show({ screen }: Call, entries: readonly CatalogueEntry[]): void {
   screen.table(columns, rows)
 }
 
-/** `route-late, route-delay`; where there is no blueprint, views; else what nobody reads is told. */
+/** `route-late, route-delay`; where there is no blueprint, views; else that nobody reads it. */
 export function readersText({ blueprints, views }: CatalogueEntry['readBy']): string {
   if (blueprints.length > 0) return blueprints.join(', ')
   return views.length > 0 ? `${countOf(views.length, 'view')}, no blueprint` : 'nobody'
