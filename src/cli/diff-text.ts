@@ -68,6 +68,9 @@ export const diffColumns: readonly Column[] = [
   { head: 'drift', align: 'right' },
 ]
 
+/** A thousandth of the index is nothing that anybody looks at. */
+const driftDigits = 3
+
 /** Columns whose values moved; those that did not are only named. */
 export function diffRows({ columns }: SnapshotDiffView): {
   readonly rows: readonly (readonly string[])[]
@@ -86,8 +89,9 @@ export function diffRows({ columns }: SnapshotDiffView): {
       cell(p => short(p.max)),
       cell(p => (p.mean === null ? '' : formatNumber(p.mean))),
     ]
-    if (drift === 0 && cells.every(text => !text.includes('->'))) same.push(printable(name))
-    else rows.push([printable(name), ...cells, drift === null ? '' : formatNumber(drift)])
+    const index = drift === null ? '' : formatNumber(Number(drift.toFixed(driftDigits)))
+    if (index === '0' && cells.every(text => !text.includes('->'))) same.push(printable(name))
+    else rows.push([printable(name), ...cells, index])
   }
   return { rows, same }
 }
