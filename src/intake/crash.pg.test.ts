@@ -128,7 +128,7 @@ test('a push, a flush, an append, a compaction and a deletion, killed at each st
   const deleteKills = await killEverywhere(at => deleteEntities(readings, [{ station: 'a' }], at))
   expect(deleteKills).toBeGreaterThanOrEqual(10)
   expect(stations(await seen())).toEqual({ b: 3 })
-})
+}, 120_000)
 
 test('what a killed deletion left is removed by the next look', async () => {
   await push(world, rows('c'))
