@@ -2,11 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const folder = fileURLToPath(new URL('.', import.meta.url))
-const venv = `${folder}.venv`
-const stampFile = `${venv}/.installed`
+const peersFolder = fileURLToPath(new URL('.', import.meta.url))
 
-const lock = `${folder}.venv.lock`
 /** An installation that takes longer has died, and its lock with it. */
 const lockLifeMs = 600_000
 const waitMs = 500
@@ -19,8 +16,19 @@ export type PeerPython = { readonly python: string } | { readonly missing: strin
  * reason why it cannot be had on this machine.
  */
 export function peerPython(): PeerPython {
+  return pythonOf(peersFolder)
+}
+
+/** Feast, with its hundred dependencies, has an environment of its own. */
+export function feastPython(): PeerPython {
+  return pythonOf(`${peersFolder}feast/`)
+}
+
+/** The environment of a folder that has a requirements.txt. */
+function pythonOf(folder: string): PeerPython {
+  const lock = `${folder}.venv.lock`
   for (;;) {
-    const found = installed()
+    const found = installed(folder)
     if (found) return found
     try {
       mkdirSync(lock)
@@ -31,25 +39,26 @@ export function peerPython(): PeerPython {
       continue
     }
     try {
-      return installed() ?? install()
+      return installed(folder) ?? install(folder)
     } finally {
       rmSync(lock, { recursive: true, force: true })
     }
   }
 }
 
-const python = `${venv}/bin/python`
-
-function wanted(): string {
+function wanted(folder: string): string {
   return readFileSync(`${folder}requirements.txt`, 'utf8')
 }
 
-function installed(): PeerPython | undefined {
-  const done = existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted()
-  return done ? { python } : undefined
+function installed(folder: string): PeerPython | undefined {
+  const stamp = `${folder}.venv/.installed`
+  const done = existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted(folder)
+  return done ? { python: `${folder}.venv/bin/python` } : undefined
 }
 
-function install(): PeerPython {
+function install(folder: string): PeerPython {
+  const venv = `${folder}.venv`
+  const python = `${venv}/bin/python`
   if (spawnSync('python3', ['-c', 'import venv, ensurepip']).status !== 0) {
     return { missing: 'python3 with venv is not installed' }
   }
@@ -60,13 +69,13 @@ function install(): PeerPython {
   if (done.status !== 0) {
     return { missing: `the Python peers cannot be installed: ${done.stderr.split('\n').at(-2)}` }
   }
-  writeFileSync(stampFile, wanted())
+  writeFileSync(`${venv}/.installed`, wanted(folder))
   return { python }
 }
 
 /** Runs a peer's script in this folder and gives the JSON of its last line. */
 export function runPeer<T>(python: string, script: string, ...args: readonly string[]): T {
-  const out = execFileSync(python, [`${folder}${script}`, ...args], {
+  const out = execFileSync(python, [`${peersFolder}${script}`, ...args], {
     encoding: 'utf8',
     env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
     maxBuffer: 64 * 1024 * 1024,
