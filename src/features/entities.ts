@@ -30,6 +30,8 @@ export interface Entities extends EntityColumns {
   /** Keys as SQL over the group's rows and over the asking rows. */
   readonly eventKeys: readonly string[]
   readonly askKeys: readonly string[]
+  /** Of one whole-numbered column: its values, by number of the entity less one. */
+  readonly numbers?: Float64Array | undefined
 }
 
 /** `named` is what the group's relation is called where its rows are read. */
@@ -43,11 +45,13 @@ export async function defineEntities(
   for (const { by, on } of kinds) {
     const eventKeys: string[] = []
     const askKeys: string[] = []
+    let areWhole = by.length === 1
     for (const column of by) {
       const asked = on?.[column] ?? quoted(column)
       const { type: askType } = await readExpression(engine, asking, asked)
       const { type } = await readExpression(engine, events.relation, quoted(column))
       const form = keyForm(type, askType)
+      areWhole &&= whole.test(type) && whole.test(askType)
       eventKeys.push(form(`${quoted(events.named)}.${quoted(column)}`))
       const own = on?.[column] === undefined
       askKeys.push(form(own ? `${quoted(asking.name)}.${quoted(column)}` : embedded(asked)))
@@ -64,9 +68,41 @@ export async function defineEntities(
     const [counted] = await engine.rows<{ rows: number }>(
       `select count(*)::double as rows from ${quoted(table)}`,
     )
-    found.push({ by, on, table, count: counted?.rows ?? 0, eventKeys, askKeys })
+    const count = counted?.rows ?? 0
+    const numbers = areWhole ? await readNumbers(engine, table, count) : undefined
+    found.push({ by, on, table, count, eventKeys, askKeys, numbers })
   }
   return found
+}
+
+/** Undefined when one of them is no number of JavaScript's. */
+async function readNumbers(
+  engine: Engine,
+  table: string,
+  count: number,
+): Promise<Float64Array | undefined> {
+  const into = new Float64Array(count)
+  const query = { number: '"muster entity" - 1', from: quoted(table), where: 'true' }
+  await readByRow(engine, query, [{ sql: '"muster by 0"::double', into }])
+  return into.every(Number.isSafeInteger) ? into : undefined
+}
+
+/**
+ * Gives the entity of a key that stands in the rows themselves. Sorted rows have the same key again
+ * and again, so most are not looked up.
+ */
+export function entityLookup(numbers: Float64Array): (key: number) => number {
+  const entities = new Map<number, number>()
+  for (let at = 0; at < numbers.length; at++) entities.set(numbers[at]!, at + 1)
+  let last = Number.NaN
+  let found = 0
+  return key => {
+    if (key !== last) {
+      found = entities.get(key) ?? 0
+      last = key
+    }
+    return found
+  }
 }
 
 const whole = /^(?:U?(?:TINY|SMALL)INT|U?INTEGER|BIGINT)$/
@@ -86,17 +122,20 @@ export interface EntityRange {
 }
 
 /**
- * Joins the group's rows with their entities. The rows of one kind of entity alone are read only
- * where they have one, and then DuckDB skips row groups outside the range of the keys.
+ * Joins the group's rows with their entities. By an inner join only rows that have one are read,
+ * and DuckDB skips row groups outside the range of the keys.
  */
-export function joinEvents(kinds: readonly Entities[], range?: EntityRange): string {
+export function joinEvents(
+  kinds: readonly Entities[],
+  how: 'join' | 'left join',
+  range?: EntityRange,
+): string {
   return kinds
     .map(({ table, eventKeys }) => {
       const of = range
         ? `(select * from ${quoted(table)} where "muster entity" > ${range.from}` +
           ` and "muster entity" <= ${range.to}) as ${quoted(table)}`
         : quoted(table)
-      const how = kinds.length === 1 ? 'join' : 'left join'
       return `${how} ${of} on ${equal(eventKeys, table)}`
     })
     .join(' ')

@@ -8,7 +8,7 @@ import {
   readExpression,
 } from '../engine/index.ts'
 import type { FeatureGroupSpec } from '../spec/index.ts'
-import { type Entities, type EntityRange, entitySql, joinEvents } from './entities.ts'
+import { type Entities, type EntityRange, entityLookup, entitySql, joinEvents } from './entities.ts'
 import type { GroupRows } from './group-rows.ts'
 import { rowNumberSql } from './spine.ts'
 
@@ -44,6 +44,12 @@ export interface EventQuery {
   readonly joins: readonly string[]
   /** Moments outside of which no row counts: [from, to] in microseconds. */
   readonly span: { readonly fromUs: number; readonly toUs: number } | undefined
+  /**
+   * Whether so many of the group's entities are asked for that all rows are read and their entities
+   * looked up here, where keys are whole numbers: DuckDB keeps the order of a file through a scan,
+   * and not through a join.
+   */
+  readonly readsAll: boolean
 }
 
 export async function readEvents(engine: Engine, query: EventQuery): Promise<ArrivedEvents> {
@@ -52,18 +58,22 @@ export async function readEvents(engine: Engine, query: EventQuery): Promise<Arr
   await readExpression(engine, rows.relation, group.knownAt)
   // Known when it happened: one column says both.
   const atOnce = group.knownAt === group.eventTime
+  const lookups = lookupsOf(query)
   const list = [
     `${quoted(rows.named)}.${rowNumberSql}`,
-    ...kinds.map(entitySql),
+    ...kinds.map(kind => (lookups.has(kind) ? keySql(kind) : entitySql(kind))),
     microsOf(group.eventTime),
     ...(atOnce ? [] : [microsOf(group.knownAt)]),
     ...values.map(value => value.sql),
   ]
-  const joins = [joinEvents(kinds, query.range), ...query.joins].join(' ')
-  const growing = <Values extends Int32Array | Float64Array>(of: new (n: number) => Values) =>
-    new GrowingColumn(of, rows.rows)
-  const numbers = Array.from({ length: 1 + kinds.length }, () => growing(Int32Array))
-  const columns = Array.from({ length: list.length - numbers.length }, () => growing(Float64Array))
+  const joined = kinds.filter(kind => !lookups.has(kind))
+  const entityJoins = joinEvents(joined, kinds.length === 1 ? 'join' : 'left join', query.range)
+  const joins = [entityJoins, ...query.joins].join(' ')
+  const numbers = [undefined, ...kinds].map(
+    kind => new GrowingColumn(Int32Array, rows.rows, kind && lookups.get(kind)),
+  )
+  const doubles = list.length - numbers.length
+  const columns = Array.from({ length: doubles }, () => new GrowingColumn(Float64Array, rows.rows))
   const all = [...numbers, ...columns]
   const chunks: number[] = []
   let count = 0
@@ -89,6 +99,18 @@ export async function readEvents(engine: Engine, query: EventQuery): Promise<Arr
     values: new Map(values.map(({ name }, v) => [name, others[v]!])),
     entities,
   }
+}
+
+/** How the entities are found of those kinds that are not joined. */
+function lookupsOf({ kinds, range, readsAll }: EventQuery) {
+  const lookups = new Map<Entities, (key: number) => number>()
+  if (range !== undefined || !readsAll) return lookups
+  for (const kind of kinds) if (kind.numbers) lookups.set(kind, entityLookup(kind.numbers))
+  return lookups
+}
+
+function keySql({ eventKeys }: Entities): string {
+  return `coalesce(${eventKeys[0]}::double, 'nan'::double)`
 }
 
 /** To a model infinite numbers are as missing as nulls. */
@@ -123,23 +145,34 @@ class GrowingColumn<Values extends Int32Array | Float64Array> {
   readonly #of: new (
     length: number,
   ) => Values
+  readonly #map: ((value: number) => number) | undefined
   #values: Values
   #length = 0
 
-  constructor(of: new (length: number) => Values, rowsMax: number) {
+  constructor(
+    of: new (length: number) => Values,
+    rowsMax: number,
+    map?: (value: number) => number,
+  ) {
     this.#of = of
+    this.#map = map
     this.#values = new of(Math.min(rowsMax, rowsAtFirstMax))
   }
 
   add(chunk: ChunkColumn, rows: number): void {
-    const needed = this.#length + rows
-    if (needed > this.#values.length) {
+    const length = this.#length + rows
+    if (length > this.#values.length) {
       const before = this.#values
-      this.#values = new this.#of(Math.max(needed, 2 * before.length))
+      this.#values = new this.#of(Math.max(length, 2 * before.length))
       this.#values.set(before)
     }
-    this.#values.set(chunk.length === rows ? chunk : chunk.subarray(0, rows), this.#length)
-    this.#length = needed
+    const map = this.#map
+    if (map === undefined) {
+      this.#values.set(chunk.length === rows ? chunk : chunk.subarray(0, rows), this.#length)
+    } else {
+      for (let at = 0; at < rows; at++) this.#values[this.#length + at] = map(chunk[at]!)
+    }
+    this.#length = length
   }
 
   take(): Values {

@@ -51,6 +51,7 @@ export async function groupFeatures(
     readonly view: { readonly features: readonly ViewFeature[] }
     readonly groups: readonly FeatureGroupSpec[]
     readonly sources: OpenSources
+    readonly rowsAtOnce?: number | undefined
   },
   asking: AskingRows,
   numbers: typeof Float32Array | typeof Float64Array,
@@ -74,7 +75,7 @@ export async function groupFeatures(
   for (const [name, wanted] of wantedBy) {
     const group = groupOf(about.groups, name)
     const source = must(about.sources.get(group.source), `source ${group.source} is open`)
-    const filled = await fillGroup(engine, group, source, asking, wanted)
+    const filled = await fillGroup(engine, group, source, asking, wanted, about.rowsAtOnce)
     if (filled.rowsWithoutEntity > 0) rowsWithoutEntity[name] = filled.rowsWithoutEntity
     for (const { name: column, feature, into, text } of wanted) {
       const texts = text ? filled.texts.get(feature.of) : undefined

@@ -40,13 +40,20 @@ export interface FilledGroup {
   readonly rowsWithoutEntity: number
 }
 
-/** Fills all wanted features of one group. */
+/** Where fewer rows ask, most of the group's entities are asked for by nobody. */
+const rowsPerAskMax = 100
+
+/**
+ * Fills all wanted features of one group. `rowsAtOnce`: about how many of its rows are held at once;
+ * the result is the same with any number.
+ */
 export async function fillGroup(
   engine: Engine,
   group: FeatureGroupSpec,
   source: OpenSource,
   asking: AskingRows,
   wanted: readonly Wanted[],
+  rowsAtOnce?: number,
 ): Promise<FilledGroup> {
   const rows = await openGroupRows(engine, group, source)
   const kinds = await defineEntities(engine, rows, asking.relation, kindsOf(wanted))
@@ -54,7 +61,7 @@ export async function fillGroup(
   const isOwn = group.sql === undefined && group.source === asking.relation.name
   // Rows of the view that are the group's own rows are read once, as events and as those who ask.
   const own = isOwn && kinds.every(kind => Object.keys(kind.on ?? {}).length === 0)
-  const passes = await divideEntities(engine, rows, kinds)
+  const passes = await divideEntities(engine, rows, kinds, rowsAtOnce)
   const readsAsks = !own || passes.length > 1
   const askEntities = readsAsks ? await readAskEntities(engine, asking, kinds) : undefined
   const span = readsAsks ? spanOf(group, asking.asks, wanted) : undefined
@@ -62,7 +69,8 @@ export async function fillGroup(
   for (const pass of passes) {
     const joins = [...texts.values()].map(text => text.join)
     const query = { group, rows, kinds: pass.kinds, range: pass.range, values, joins, span }
-    const arrived = await readEvents(engine, query)
+    const readsAll = asking.asks.byAsOf.length * rowsPerAskMax >= rows.rows
+    const arrived = await readEvents(engine, { ...query, readsAll })
     await fillPass(filling, arrived, pass, kind =>
       must(
         askEntities?.[kinds.indexOf(kind)] ?? byRow(arrived, pass.kinds.indexOf(kind), asking.rows),

@@ -36,7 +36,12 @@ export type LookedUp = ReadonlyMap<string, Float64Array | readonly (string | nul
  */
 export async function lookupAsOf(
   ask: FeatureAsk,
-  place: { readonly blobs: Blobs; readonly threads?: number | undefined },
+  place: {
+    readonly blobs: Blobs
+    readonly threads?: number | undefined
+    /** Of a group; the result is the same with any number. */
+    readonly rowsAtOnce?: number | undefined
+  },
 ): Promise<LookedUp> {
   const { features, rows: asked } = ask
   const rows = asked.asOfMs.length
@@ -58,7 +63,8 @@ export async function lookupAsOf(
   const byAsOf = Int32Array.from(numbers)
   sortByTime(byAsOf, asOfUs)
   const asking = { relation, rows, asks: { asOfUs, byAsOf } }
-  const about = { view: { features }, groups: ask.groups, sources }
+  const { rowsAtOnce } = place
+  const about = { view: { features }, groups: ask.groups, sources, rowsAtOnce }
   const joined = await groupFeatures(engine, about, asking, Float64Array, { stage: () => {} })
   return new Map(
     features.map(({ name }) => {

@@ -28,7 +28,7 @@ export async function divideEntities(
   for (const kind of kinds) {
     const counted = await engine.rows<{ entity: number; rows: number }>(
       `select ${entitySql(kind)} as entity, count(*)::double as rows
-       from ${rows.from} ${joinEvents([kind])} group by all order by entity`,
+       from ${rows.from} ${joinEvents([kind], 'join')} group by all order by entity`,
     )
     for (const range of ranges(counted, kind.count, aimed)) passes.push({ kinds: [kind], range })
   }
