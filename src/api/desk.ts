@@ -19,6 +19,7 @@ import type {
   WhyChain,
 } from '../contract/index.ts'
 import type { CatalogueDesk } from './catalogue-desk.ts'
+import type { FeastDesk, FeaturesDesk } from './features-desk.ts'
 import type { OnlineDesk } from './online-desk.ts'
 import type { SnapshotsDesk } from './snapshots-desk.ts'
 import type { SourcesDesk } from './sources-desk.ts'
@@ -63,6 +64,8 @@ export interface ControlDesk {
   readonly online: OnlineDesk
   readonly sources: SourcesDesk
   readonly snapshots: SnapshotsDesk
+  readonly features: FeaturesDesk
+  readonly feast: FeastDesk
 
   validate(ask: ValidateAsk): Promise<ValidateAnswer>
   doctor(): Promise<DoctorAnswer>

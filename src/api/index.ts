@@ -1,5 +1,7 @@
 export type { CatalogueDesk } from './catalogue-desk.ts'
 export type { ControlDesk } from './desk.ts'
+export { feastRoutes } from './feast.ts'
+export type { FeastDesk, FeaturesDesk } from './features-desk.ts'
 export type { OnlineDesk } from './online-desk.ts'
 export type { Delivery } from './push.ts'
 export { type ApiOptions, apiRoutes } from './routes.ts'

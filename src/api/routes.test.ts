@@ -249,6 +249,9 @@ describe('documents', () => {
       '/api/v1/features/views/{id}',
       '/api/v1/features/diff',
       '/api/v1/impact',
+      '/api/v1/features/materialise',
+      '/api/v1/features/verify',
+      '/api/v1/features/checks',
       '/api/v1/sources',
       '/api/v1/sources/{name}',
       '/api/v1/sources/{name}/commits',
@@ -258,6 +261,8 @@ describe('documents', () => {
       '/api/v1/sources/{name}/release',
       '/api/v1/sources/{name}/delete',
       '/api/v1/sources/{name}/compact',
+      '/api/v1/features/frame',
+      '/api/v1/features/online',
       '/api/v1/sources/{name}/append',
       '/api/v1/sources/{name}/rows',
     ])

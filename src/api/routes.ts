@@ -9,6 +9,7 @@ import { catalogueRoutes } from './catalogue.ts'
 import type { ControlDesk } from './desk.ts'
 import { documents, hidden } from './documents.ts'
 import { EventStreams } from './event-stream.ts'
+import { tableRoutes } from './frame.ts'
 import { onlineRoutes } from './online.ts'
 import { pushRoute } from './push.ts'
 import { fleetReads, modelReads, runReads } from './reads.ts'
@@ -53,6 +54,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           snapshotRoutes(api, desk.snapshots)
           sourceActs(api, desk.sources)
           pushRoute(api, desk.sources)
+          tableRoutes(api, desk.features)
           api.get('/openapi.json', hidden, () => scope.swagger())
         },
         { prefix: '/v1' },

@@ -29,7 +29,29 @@ export {
   validateAsk,
 } from './checks.ts'
 export { type ClientOptions, ControlClient, type ExportedFile } from './client.ts'
+export {
+  type FeastOnlineAnswer,
+  type FeastOnlineAsk,
+  type FeastPushAsk,
+  type FeastValue,
+  type FeastWriteAsk,
+  feastOnlineAsk,
+  feastPushAsk,
+  feastWriteAsk,
+} from './feast.ts'
 export { type Filter, type Filtered, filterTerms, matches, readFilter } from './filter.ts'
+export {
+  arrowType,
+  type FrameAsk,
+  frameAsk,
+  frameBodyBytesMax,
+  type RowWord,
+  type VectorAnswer,
+  type VectorAsk,
+  vectorAnswer,
+  vectorAsk,
+  vectorRowsMax,
+} from './frame.ts'
 export {
   type After,
   limitDefault,

@@ -1,5 +1,6 @@
 import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
+import { MusterError } from '../base/errors.ts'
 import { type BlueprintSpec, type FleetSpec, readFleet } from '../spec/index.ts'
 import { currentSpec, type Sql } from '../store/index.ts'
 
@@ -24,6 +25,15 @@ export class CurrentFleet {
       }
     }
     return this.#parsed.spec
+  }
+
+  /** Throws E_NOT_FOUND before the first plan was applied. */
+  async applied(): Promise<FleetSpec> {
+    const spec = await this.spec()
+    if (spec) return spec
+    throw new MusterError('E_NOT_FOUND', 'no fleet was applied yet', {
+      hint: 'apply one: muster apply',
+    })
   }
 
   async blueprint(name: string): Promise<BlueprintSpec | undefined> {

@@ -6,6 +6,7 @@ import type { Connections } from '../sources/index.ts'
 import type { Store } from '../store/index.ts'
 import type { CurrentFleet } from './current-fleet.ts'
 import type { OnlineParts } from './online.ts'
+import type { TableParts } from './tables.ts'
 
 /** What the desk answers from; `main/` makes it. */
 export interface DeskParts {
@@ -21,6 +22,8 @@ export interface DeskParts {
   readonly connections: Connections
   /** The online store of this server; without one nothing can be said of it. */
   readonly online?: OnlineParts
+  /** What answers with features as tables; without it such asks are refused. */
+  readonly tables?: TableParts
   /** Hands on rows that were pushed, as soon as they are durable. */
   readonly pushed?: NonNullable<PushAt['pushed']>
   readonly startedAt: Date

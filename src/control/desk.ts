@@ -19,6 +19,7 @@ import { runsPage, runView } from './runs.ts'
 import { snapshotsDesk } from './snapshots.ts'
 import { sourcesDesk } from './sources.ts'
 import { summary } from './summary.ts'
+import { tableDesks } from './tables.ts'
 import { validate } from './validate.ts'
 import { publishedViewOf, viewDiffOf } from './view-versions.ts'
 import { why } from './why.ts'
@@ -74,7 +75,9 @@ async function areFinished(sql: Sql, runs: readonly { readonly id: RunId }[]): P
 /** The control API's answers, from what is recorded. */
 export function openDesk(parts: DeskParts): ControlDesk {
   const { store } = parts
+  const sources = sourcesDesk(parts)
   return {
+    ...tableDesks(parts, sources),
     summary: () => summary(parts),
     models: ask => modelsPage(store, ask),
     model: name => modelView(parts, name),
@@ -94,7 +97,7 @@ export function openDesk(parts: DeskParts): ControlDesk {
       impact: ask => impact(parts, ask),
     },
     online: onlineDesk(parts),
-    sources: sourcesDesk(parts),
+    sources,
     snapshots: snapshotsDesk(parts),
     validate: ask => validate(ask, parts),
     doctor: () => doctor(parts),

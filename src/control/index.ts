@@ -1,4 +1,6 @@
 export { CurrentFleet } from './current-fleet.ts'
 export { openDesk } from './desk.ts'
 export type { DeskParts } from './desk-parts.ts'
+export type { FrameBuilds } from './frame.ts'
 export type { OnlineParts } from './online.ts'
+export type { TableParts } from './tables.ts'

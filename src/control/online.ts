@@ -8,7 +8,6 @@ import {
   type OnlineStore,
   verifyOnline,
 } from '../online/index.ts'
-import type { FleetSpec } from '../spec/index.ts'
 import { listChecks } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 
@@ -25,7 +24,7 @@ const sampleDefault = 100
 export function onlineDesk(parts: DeskParts): OnlineDesk {
   return {
     async materialise({ groups, full }) {
-      const done = await onlineOf(parts).features.follow(await fleetOf(parts), {
+      const done = await onlineOf(parts).features.follow(await parts.fleet.applied(), {
         ...(groups && { groups }),
         ...(full && { full }),
       })
@@ -35,7 +34,11 @@ export function onlineDesk(parts: DeskParts): OnlineDesk {
       const online = onlineOf(parts)
       const chance = online.chance()
       const place = { online: online.features, store: online.store, intake: parts }
-      const found = await verifyOnline(await fleetOf(parts), { groups, sample, chance }, place)
+      const found = await verifyOnline(
+        await parts.fleet.applied(),
+        { groups, sample, chance },
+        place,
+      )
       const at = parts.clock.now()
       return {
         check: `k-${found.number}`,
@@ -49,14 +52,6 @@ export function onlineDesk(parts: DeskParts): OnlineDesk {
 function onlineOf({ online }: DeskParts): OnlineParts {
   if (online !== undefined) return online
   throw new MusterError('E_FEATURES_AWAY', 'this server keeps no features online')
-}
-
-async function fleetOf({ fleet }: DeskParts): Promise<FleetSpec> {
-  const spec = await fleet.spec()
-  if (spec !== undefined) return spec
-  throw new MusterError('E_NOT_FOUND', 'no fleet was applied yet', {
-    hint: 'apply one: muster apply',
-  })
 }
 
 async function checksPage(

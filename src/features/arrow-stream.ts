@@ -38,6 +38,25 @@ export type ArrowColumn =
       readonly texts: readonly string[]
     }
 
+/** A column of what a caller brought: numbers as doubles, texts when they are of several types. */
+export function arrowColumnOf(
+  name: string,
+  values: readonly (string | number | boolean | null)[],
+): ArrowColumn {
+  const known = values.filter(value => value !== null)
+  if (known.every(value => typeof value === 'number')) {
+    const numbers = Float64Array.from(values, value =>
+      value === null ? Number.NaN : Number(value),
+    )
+    return { name, type: 'number', values: numbers }
+  }
+  if (known.every(value => typeof value === 'boolean')) {
+    return { name, type: 'truth', values: values as readonly (boolean | null)[] }
+  }
+  const texts = values.map(value => (value === null ? null : String(value)))
+  return { name, type: 'text', values: texts }
+}
+
 /** Bytes of the marker that ends a stream. */
 const endBytes = 8
 

@@ -4,7 +4,7 @@ import { MusterError } from '../base/errors.ts'
 import { embedded, microsOf } from '../engine/index.ts'
 import type { Blobs, FrameManifest, SourceData } from '../fleet/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec } from '../spec/index.ts'
-import { type ArrowColumn, arrowStream } from './arrow-stream.ts'
+import { type ArrowColumn, arrowColumnOf, arrowStream } from './arrow-stream.ts'
 import { buildFrame } from './frame.ts'
 import { buildLabels } from './labels.ts'
 import { type AskedValue, lookupAsOf } from './lookup.ts'
@@ -195,7 +195,7 @@ async function spine(
     { features, groups, sources, rows: { columns, asOfMs } },
     { blobs },
   )
-  const given = Object.entries(columns).map(([name, values]) => givenColumn(name, values))
+  const given = Object.entries(columns).map(([name, values]) => arrowColumnOf(name, values))
   const looked = features.map(({ name }): ArrowColumn => {
     const values = must(found.get(name), 'every feature was looked up')
     return values instanceof Float64Array
@@ -212,21 +212,6 @@ async function spine(
     batches.push(all.map(column => slice(column, from, from + batchRows)))
   }
   return batches
-}
-
-function givenColumn(name: string, values: readonly AskedValue[]): ArrowColumn {
-  const known = values.filter(value => value !== null)
-  if (known.every(value => typeof value === 'number')) {
-    const numbers = Float64Array.from(values, value =>
-      value === null ? Number.NaN : Number(value),
-    )
-    return { name, type: 'number', values: numbers }
-  }
-  if (known.every(value => typeof value === 'boolean')) {
-    return { name, type: 'truth', values: values as readonly (boolean | null)[] }
-  }
-  const texts = values.map(value => (value === null ? null : String(value)))
-  return { name, type: 'text', values: texts }
 }
 
 /** Reads the store, and keeps what is put to itself. */

@@ -1,5 +1,5 @@
 export { type ArrivedKind, ArrivedRows } from './arrived-rows.ts'
-export { type ArrowColumn, arrowStream } from './arrow-stream.ts'
+export { type ArrowColumn, arrowColumnOf, arrowStream } from './arrow-stream.ts'
 export { checkFeatures } from './check.ts'
 export type { FeatureProblem } from './check-problems.ts'
 export { type ColumnIndex, columnsNamed, type NamedColumns } from './columns-named.ts'
@@ -36,7 +36,7 @@ export {
   writeColumns,
 } from './parts.ts'
 export { type RowValue, type RowValueKind, readRowValue, rowValueKind } from './row-values.ts'
-export type { VectorFeature, ViewAsk } from './vector-plan.ts'
+export { rowColumnsOf, type VectorFeature, type ViewAsk } from './vector-plan.ts'
 export {
   type LookupAnswer,
   type LookupAsk,

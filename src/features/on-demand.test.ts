@@ -151,7 +151,7 @@ test('text comes as the engine writes it', async () => {
   expect(result.slice(Object.keys(features).length)).toEqual([['DAY'], ['7'], ['0.1']])
 })
 
-test('a value that is not of its type is refused with its column, and others are answered', async () => {
+test('a value not of its type is refused with its column, and others are answered', async () => {
   const view = await onDemand.prepare(ask)
   const given = (name: string, value: RowValue) => {
     const row: RowValue[] = [1, 1, 1, 1, '2001-01-01', 1, 1, true, 'x']

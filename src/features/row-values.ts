@@ -24,7 +24,7 @@ export function rowValueKind(type: string): RowValueKind | undefined {
   return textual.test(type) ? 'text' : undefined
 }
 
-/** Keys, categories and times are shorter; functions of text can take the square of their length. */
+/** Keys and times are shorter, and functions of text can take the square of their length. */
 const textLengthMax = 4_096
 
 const isFloat = (type: string): boolean => type === 'FLOAT' || type === 'DOUBLE'

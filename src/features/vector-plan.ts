@@ -4,6 +4,7 @@ import { type Column, quoted } from '../engine/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec, ViewFeature } from '../spec/index.ts'
 import type { OnDemand, RowExpression } from './on-demand.ts'
 import { isWhole, rowValueKind } from './row-values.ts'
+import { gridTime } from './view-rows.ts'
 
 /*
  * Which features of a view can be had for a row that is there now, and from which of its columns:
@@ -11,7 +12,7 @@ import { isWhole, rowValueKind } from './row-values.ts'
  */
 
 export interface ViewAsk {
-  readonly view: FeatureViewSpec
+  readonly view: Pick<FeatureViewSpec, 'id' | 'rows' | 'grid' | 'request' | 'features'>
   readonly groups: readonly FeatureGroupSpec[]
   /** Of the source of the view's rows; without them entities are compared as text. */
   readonly rowColumns: readonly Column[]
@@ -37,8 +38,18 @@ export interface VectorFeature {
   readonly follows: readonly string[] | undefined
 }
 
+/** The columns of a view's rows, of those that their source has. */
+export function rowColumnsOf(
+  view: Pick<FeatureViewSpec, 'grid'>,
+  source: readonly Column[],
+): readonly Column[] {
+  if (view.grid === undefined) return source
+  const { by } = view.grid
+  return [...source.filter(({ name }) => by.includes(name)), { name: gridTime, type: 'TIMESTAMP' }]
+}
+
 /** The name by which expressions may qualify their columns. */
-export function relationOf(view: FeatureViewSpec): string {
+export function relationOf(view: ViewAsk['view']): string {
   return view.grid === undefined ? view.rows : `muster grid ${view.id}`
 }
 
@@ -91,7 +102,7 @@ class Plan implements VectorPlan {
   readonly #onDemand: OnDemand
 
   constructor(
-    view: FeatureViewSpec,
+    view: ViewAsk['view'],
     row: { readonly request: readonly Column[]; readonly known: readonly Column[] },
     onDemand: OnDemand,
   ) {

@@ -5,6 +5,7 @@ import {
   openVectors,
   type RowValue,
   readRowValue,
+  rowColumnsOf,
   rowValueKind,
   type VectorPlace,
   type Vectors,
@@ -14,17 +15,6 @@ import type { FeatureSource, RowColumn } from '../serve/index.ts'
 import type { FeatureViewSpec, ViewFeature } from '../spec/index.ts'
 
 type Frame = RunWork['frame']
-
-/** The columns of a view's rows, as the snapshot has them that its models were trained on. */
-function rowColumnsOf({ view, sources }: Frame): readonly RowType[] {
-  const { columns } = must(
-    sources.find(({ spec }) => spec.name === view.rows),
-    'the frame has the source of its rows',
-  ).snapshot
-  if (view.grid === undefined) return columns
-  const { by } = view.grid
-  return [...columns.filter(({ name }) => by.includes(name)), { name: 'at', type: 'TIMESTAMP' }]
-}
 
 interface RowType {
   readonly name: string
@@ -41,8 +31,13 @@ export async function familySource(
   place: VectorPlace,
   clock: Clock,
 ): Promise<FeatureSource | undefined> {
-  const { view, groups, key } = frame
-  const vectors = await openVectors({ view, groups, rowColumns: rowColumnsOf(frame) }, place)
+  const { view, groups, key, sources } = frame
+  const rows = must(
+    sources.find(({ spec }) => spec.name === view.rows),
+    'the frame has the source of its rows',
+  )
+  const rowColumns = rowColumnsOf(view, rows.snapshot.columns)
+  const vectors = await openVectors({ view, groups, rowColumns }, place)
   const columns = vectors.columns.filter(column => isSendable(view, column.name)).map(rowColumn)
   const sendable = new Set(columns.map(({ name }) => name))
   const follows = vectors.features.map(feature =>

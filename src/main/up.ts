@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { apiRoutes } from '../api/index.ts'
+import { apiRoutes, feastRoutes } from '../api/index.ts'
 import { systemClock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import { CurrentFleet, openDesk } from '../control/index.ts'
@@ -30,6 +30,7 @@ import {
 } from '../store/index.ts'
 import type { Config } from './config.ts'
 import { familySource } from './feature-source.ts'
+import { openFrameBuilds } from './frame-builds.ts'
 import { openLog } from './log.ts'
 import { openOnline } from './online.ts'
 import { packageVersion } from './package-version.ts'
@@ -61,23 +62,7 @@ export async function startServer(config: Config): Promise<Server> {
   await checkPort(config)
   stack.use(await ownStateFolder(config.home))
   const log = openLog(config.home, 'control')
-  const embedded = config.databaseUrl
-    ? undefined
-    : stack.use(
-        await startEmbedded({
-          folder: join(config.home, 'postgres'),
-          clock: systemClock,
-          log: line => log.info(line),
-        }),
-      )
-  const databaseUrl = config.databaseUrl ?? embedded!.url
-  await migrate(databaseUrl)
-  if (config.databaseUrl) stack.use(await useAlone(databaseUrl, line => log.error(line)))
-  const store = stack.use(await openStore(databaseUrl))
-  const blobs = await openBlobs(join(config.home, 'blobs'))
-  const queue = stack.use(await openQueue(databaseUrl, store, { log: line => log.warn(line) }))
-  await queue.recover()
-  const postmaster = await embedded?.pid()
+  const { databaseUrl, store, blobs, queue, postmaster } = await openRecords(config, stack, log)
 
   const metrics = openServeMetrics()
   const plane = stack.adopt(
@@ -113,19 +98,19 @@ export async function startServer(config: Config): Promise<Server> {
   const app = createStrictApp({ bodyBytesMax, logger: log })
   serveRoutes(app, plane, { version: packageVersion })
   metricsRoute(app, metrics)
-  await apiRoutes(app, {
-    desk: openDesk({
-      ...intake,
-      fleet,
-      online,
-      pushed: rows => online.features.apply(rows),
-      startedAt: systemClock.now(),
-      version: packageVersion,
-      wake: () => wake.tell(),
-      changed: signal => wake.next(signal),
-    }),
+  const desk = openDesk({
+    ...intake,
+    fleet,
+    online,
+    tables: { vectors, frames: openFrameBuilds(config.home) },
+    pushed: rows => online.features.apply(rows),
+    startedAt: systemClock.now(),
     version: packageVersion,
+    wake: () => wake.tell(),
+    changed: signal => wake.next(signal),
   })
+  await apiRoutes(app, { desk, version: packageVersion })
+  await feastRoutes(app, desk.feast)
   const url = await bind(app, config)
   stack.defer(() => app.close())
   const up = stack.move()
@@ -135,6 +120,27 @@ export async function startServer(config: Config): Promise<Server> {
     pids: postmaster ? [postmaster] : [],
     [Symbol.asyncDispose]: () => up.disposeAsync(),
   }
+}
+
+/** What is recorded and stored: the database, which is started where there is none, and blobs. */
+async function openRecords(config: Config, stack: AsyncDisposableStack, log: Logger) {
+  const embedded = config.databaseUrl
+    ? undefined
+    : stack.use(
+        await startEmbedded({
+          folder: join(config.home, 'postgres'),
+          clock: systemClock,
+          log: line => log.info(line),
+        }),
+      )
+  const databaseUrl = config.databaseUrl ?? embedded!.url
+  await migrate(databaseUrl)
+  if (config.databaseUrl) stack.use(await useAlone(databaseUrl, line => log.error(line)))
+  const store = stack.use(await openStore(databaseUrl))
+  const blobs = await openBlobs(join(config.home, 'blobs'))
+  const queue = stack.use(await openQueue(databaseUrl, store, { log: line => log.warn(line) }))
+  await queue.recover()
+  return { databaseUrl, store, blobs, queue, postmaster: await embedded?.pid() }
 }
 
 /** Binds the port and lets it go: a second start is to end before it has started anything. */

@@ -53,11 +53,7 @@ export function openServeMetrics(): ServeMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const counts = noCalls()
-  let rowsAnswered = 0
-  let inheritedAnswers = 0
-  let outOfRangeAnswers = 0
-  let featuresLookedUp = 0
-  let featuresComputed = 0
+  const totals = { rows: 0, inherited: 0, outOfRange: 0, lookedUp: 0, computed: 0 }
   let countServing = () => 0
   const registers = [registry]
   new Counter({
@@ -70,31 +66,7 @@ export function openServeMetrics(): ServeMetrics {
       for (const [outcome, count] of Object.entries(counts)) this.inc({ outcome }, count)
     },
   })
-  counter('muster_infer_rows_total', 'Rows answered.', registers, () => rowsAnswered)
-  counter(
-    'muster_inherited_answers_total',
-    'Requests answered by an ancestor of the model asked for.',
-    registers,
-    () => inheritedAnswers,
-  )
-  counter(
-    'muster_out_of_range_answers_total',
-    'Requests answered with a value outside of what the family was trained on.',
-    registers,
-    () => outOfRangeAnswers,
-  )
-  counter(
-    'muster_features_looked_up_total',
-    'Feature values that answers took from the online store.',
-    registers,
-    () => featuresLookedUp,
-  )
-  counter(
-    'muster_features_computed_total',
-    'Feature values that were computed from requests.',
-    registers,
-    () => featuresComputed,
-  )
+  countTotals(registers, totals)
   gaugeServing(registers, () => countServing())
   const latency = histogram(
     'muster_infer_latency_seconds',
@@ -112,12 +84,12 @@ export function openServeMetrics(): ServeMetrics {
     registry,
     answered({ values, because, outOfRange, filled }, seconds) {
       counts.answered += 1
-      rowsAnswered += values.length
-      if (because !== undefined) inheritedAnswers += 1
-      if (outOfRange !== undefined) outOfRangeAnswers += 1
+      totals.rows += values.length
+      if (because !== undefined) totals.inherited += 1
+      if (outOfRange !== undefined) totals.outOfRange += 1
       if (filled !== undefined) {
-        featuresLookedUp += filled.lookedUp
-        featuresComputed += filled.computed
+        totals.lookedUp += filled.lookedUp
+        totals.computed += filled.computed
       }
       latency.observe(seconds)
     },
