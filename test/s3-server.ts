@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 /*
- * A server that speaks S3 over HTTP, from a package registry: moto's, which keeps objects in memory.
- * It lies in a virtual environment of Python in the machine's folder for temporary files, made at
+ * A server that speaks S3 over HTTP, from a package registry: moto's, which keeps objects in
+ * memory. It lies in a virtual environment of Python in the machine's folder for temporary files, made at
  * the first call, in some twenty seconds.
  */
 

@@ -3,9 +3,9 @@ import { type ErrorCode, MusterError } from '../base/errors.ts'
 import { noArrow } from './arrow-texts.ts'
 
 /*
- * Arrow streams of strangers become Parquet files in a thread of their own. Its decoder believes
- * every length that a message claims, so a damaged one may run for ever or take all memory: then the
- * thread ends, and not the process. And while a large one is decoded, this one serves.
+ * Arrow streams of strangers become Parquet files in a thread of their own. The decoder believes
+ * every length that a message claims, so a damaged one may run for ever or take all memory: then
+ * the thread ends, and not the process. And while a large one is decoded, this one serves.
  */
 
 export interface ArrowAsk {

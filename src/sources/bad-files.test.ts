@@ -82,7 +82,7 @@ test('a file that is still being written is refused, and nothing of it is kept',
   const path = write('growing.csv', 'happened,value\n2001-01-01,1\n')
   write('half.parquet', Buffer.concat([Buffer.from('PAR1'), Buffer.alloc(4_000, 'x')]))
   const half = await told(aSource('half.parquet'))
-  // A writer that is between two looks goes unseen: so it is tried until one write falls in between.
+  // A writer that pauses is not seen: it is tried until one write falls between two looks.
   const writing = { ...aSource(path), name: 'growing' }
   const stop = keepWriting(join(folder, path))
   let growing = 'taken'

@@ -136,8 +136,8 @@ function chosenType(
   }
   const type = declared ?? candidates[fits.indexOf(true)]?.[0] ?? 'VARCHAR'
   if (type === 'TIMESTAMP' && shifted > 0 && zoned < filled) {
-    const detail = `\`${shown}\`: ${zoned} of ${filled} times in \`${name}\` have an offset from UTC`
-    throw new MusterError('E_DATA_SCHEMA', detail, {
+    const some = `${zoned} of ${filled} times in \`${name}\` have an offset from UTC`
+    throw new MusterError('E_DATA_SCHEMA', `\`${shown}\`: ${some}`, {
       field: name,
       hint: 'write all of them with an offset or Z, or none: those without are of UTC',
     })

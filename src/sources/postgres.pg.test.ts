@@ -73,8 +73,8 @@ test('types of PostgreSQL have their counterparts', async () => {
   await client.query(`create type mood as enum ('glad', 'sad');
     create domain small as int2;
     create table kinds (
-      i2 small, i4 int4, i8 int8, f4 float4, f8 float8, n numeric, d numeric(12,3), wide numeric(50,2),
-      b bool, t text, v varchar(9), c char(3), u uuid, j json, jb jsonb, e mood, day date,
+      i2 small, i4 int4, i8 int8, f4 float4, f8 float8, n numeric, d numeric(12,3),
+      wide numeric(50,2), b bool, t text, v varchar(9), c char(3), u uuid, j json, jb jsonb, e mood, day date,
       ts timestamp, tz timestamptz);
     insert into kinds values (
       -5, 7, 9007199254740993, 1.5, 0.1, 1e20, 12.345, 9, true, E'a"b''c\\n\\U0001F600', '', 'ab',
@@ -210,7 +210,8 @@ test('the same rows are the same snapshot, however they lie in the table', async
 
 test('what is declared can only read', async () => {
   await client.query(`create table safe (id int); insert into safe values (1); create sequence s;
-    create function writes() returns int language sql as 'insert into safe values (2) returning id'`)
+    create function writes() returns int language sql
+      as 'insert into safe values (2) returning id'`)
   const attempts: Record<string, string> = {
     'select writes()': 'E_SQL_FORBIDDEN',
     "select nextval('s')": 'E_SQL_FORBIDDEN',
@@ -349,7 +350,7 @@ test('a smaller number that is committed later is waited for', async () => {
   await slow.end()
 })
 
-test('what stays lost: a number drawn before the insert and committed after a larger one', async () => {
+test('what stays lost: a number drawn before the insert and committed after a larger', async () => {
   const follower = new Follower(table({ table: 'tickets', cursor: 'id' }))
   const before = await client.query("select nextval('tickets_id_seq')::int as id")
   await client.query("insert into tickets (name) values ('after')")

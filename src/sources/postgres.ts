@@ -9,8 +9,8 @@ import { type TextRow, type WrittenRows, writeTextRows } from './text-rows.ts'
 
 /*
  * A table or query of a database of others, left where it is. It is read whole and as of one
- * moment, and ordered here, by all columns: neither the plan that the server chose nor its collation
- * makes another snapshot of the same rows.
+ * moment, and ordered here, by all columns: neither the plan that the server chose nor its
+ * collation makes another snapshot of the same rows.
  */
 
 /** Throws a DataFault: E_SOURCE, E_DATA_SCHEMA, E_SQL_FORBIDDEN, E_SQL_TIMEOUT. */
