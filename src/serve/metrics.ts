@@ -104,6 +104,37 @@ export function openServeMetrics(): ServeMetrics {
   }
 }
 
+function countTotals(
+  registers: Registry[],
+  totals: Readonly<Record<'rows' | 'inherited' | 'outOfRange' | 'lookedUp' | 'computed', number>>,
+): void {
+  counter('muster_infer_rows_total', 'Rows answered.', registers, () => totals.rows)
+  counter(
+    'muster_inherited_answers_total',
+    'Requests answered by an ancestor of the model asked for.',
+    registers,
+    () => totals.inherited,
+  )
+  counter(
+    'muster_out_of_range_answers_total',
+    'Requests answered with a value outside of what the family was trained on.',
+    registers,
+    () => totals.outOfRange,
+  )
+  counter(
+    'muster_features_looked_up_total',
+    'Feature values that answers took from the online store.',
+    registers,
+    () => totals.lookedUp,
+  )
+  counter(
+    'muster_features_computed_total',
+    'Feature values that were computed from requests.',
+    registers,
+    () => totals.computed,
+  )
+}
+
 function counter(name: string, help: string, registers: Registry[], read: () => number): void {
   new Counter({
     name,
