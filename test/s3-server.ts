@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline'
 
 /*
  * A server that speaks S3 over HTTP, from a package registry: moto's, which keeps objects in
- * memory. It lies in a virtual environment of Python in the machine's folder for temporary files, made at
- * the first call, in some twenty seconds.
+ * memory. It lies in a virtual environment of Python in the machine's folder for temporary files,
+ * made at the first call, in some twenty seconds.
  */
 
 const packages = ['moto[s3]==5.2.5', 'flask==3.1.3', 'flask-cors==6.0.5']

@@ -48,12 +48,16 @@ function queryNames(request: FastifyRequest): string {
 }
 
 /** Errors of Fastify itself: bodies that are too large, no JSON, or of another type. */
-function ofTransport(error: FastifyError): { error: MusterError; status: number } | undefined {
+function ofTransport(
+  error: FastifyError,
+  request: FastifyRequest,
+): { error: MusterError; status: number } | undefined {
   const status = error.statusCode ?? 500
   if (status < 400 || status > 499) return undefined
   const code =
     status === 413 ? 'E_TOO_LARGE' : status === 415 ? 'E_MEDIA_TYPE' : ('E_USAGE' as const)
-  const hint = status === 415 ? 'send application/json' : 'see /api/docs'
+  const types = request.routeOptions.schema?.consumes ?? ['application/json']
+  const hint = status === 415 ? `send ${types.join(' or ')}` : 'see /api/docs'
   return { error: new MusterError(code, error.message, { hint }), status }
 }
 
@@ -63,7 +67,9 @@ export function answerRefusal(
   reply: FastifyReply,
 ): FastifyReply {
   const transport =
-    error instanceof MusterError || ofSchema(error, request) ? undefined : ofTransport(error)
+    error instanceof MusterError || ofSchema(error, request)
+      ? undefined
+      : ofTransport(error, request)
   const refusal =
     error instanceof MusterError
       ? error

@@ -74,8 +74,8 @@ test('types of PostgreSQL have their counterparts', async () => {
     create domain small as int2;
     create table kinds (
       i2 small, i4 int4, i8 int8, f4 float4, f8 float8, n numeric, d numeric(12,3),
-      wide numeric(50,2), b bool, t text, v varchar(9), c char(3), u uuid, j json, jb jsonb, e mood, day date,
-      ts timestamp, tz timestamptz);
+      wide numeric(50,2), b bool, t text, v varchar(9), c char(3), u uuid, j json, jb jsonb,
+      e mood, day date, ts timestamp, tz timestamptz);
     insert into kinds values (
       -5, 7, 9007199254740993, 1.5, 0.1, 1e20, 12.345, 9, true, E'a"b''c\\n\\U0001F600', '', 'ab',
       'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"a": 1}', '{"a":1}', 'sad', '2024-02-29',
