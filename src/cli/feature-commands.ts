@@ -223,6 +223,36 @@ const features: readonly CommandFacts[] = [
   },
 ]
 
+const online: readonly CommandFacts[] = [
+  {
+    name: 'features materialise',
+    group: 'data',
+    summary: 'Bring the online store to what the sources hold, now; the server does it by itself',
+    arguments: [{ name: 'group...', required: false, help: 'these groups only (default: all)' }],
+    options: [{ flags: '--full', help: 'build anew what is there already, too' }],
+    examples: [
+      { call: 'muster features materialise', does: 'every group that is kept online' },
+      { call: 'muster features materialise weather --full', does: 'one group, from nothing' },
+    ],
+    notes: ['Values are read throughout; a group that is built anew is switched at once.'],
+    asksServer: true,
+    load: () => import('./commands/features-materialise.ts'),
+  },
+  {
+    name: 'features verify',
+    group: 'data',
+    summary: 'Compare online values with those recomputed from snapshots, as of their time',
+    arguments: [{ name: 'group...', required: false, help: 'these groups only (default: all)' }],
+    options: [{ flags: '--sample <n>', help: 'entities of each kind (default: 100)' }],
+    examples: [
+      { call: 'muster features verify', does: 'exit 1 when any value differs' },
+      { call: 'muster features verify weather --sample 1000', does: 'one group, more entities' },
+    ],
+    asksServer: true,
+    load: () => import('./commands/features-verify.ts'),
+  },
+]
+
 const impact: CommandFacts = {
   name: 'impact',
   group: 'data',
@@ -243,4 +273,4 @@ const impact: CommandFacts = {
   load: () => import('./commands/impact.ts'),
 }
 
-export const featureCommands: readonly CommandFacts[] = [...data, ...features, impact]
+export const featureCommands: readonly CommandFacts[] = [...data, ...features, ...online, impact]

@@ -2,10 +2,10 @@ import { MusterError } from '../base/errors.ts'
 import { printable } from './text.ts'
 
 /** A whole number from 1 on, or undefined when the option is not given. */
-export function readLimit(text: string | undefined): number | undefined {
+export function readLimit(text: string | undefined, option = '--limit'): number | undefined {
   if (text === undefined) return undefined
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
-  throw new MusterError('E_USAGE', '--limit is a whole number from 1 on', { field: '--limit' })
+  throw new MusterError('E_USAGE', `${option} is a whole number from 1 on`, { field: option })
 }
 
 /** A moment as ISO 8601 in UTC, or undefined when the option is not given. */

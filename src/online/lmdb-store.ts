@@ -56,8 +56,8 @@ class LmdbStore implements OnlineStore {
     }
   }
 
-  async keys(prefix: Buffer, limit: number, from = prefix): Promise<readonly Buffer[]> {
-    return [...this.#database.getKeys({ start: from, end: after(prefix), limit })]
+  async keys(prefix: Buffer, limit: number): Promise<readonly Buffer[]> {
+    return [...this.#database.getKeys({ start: prefix, end: after(prefix), limit })]
   }
 
   async remove(prefix: Buffer): Promise<number> {

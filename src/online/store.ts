@@ -20,10 +20,10 @@ export interface OnlineStore extends AsyncDisposable {
     keys: readonly Buffer[],
     take: (at: number, bytes: Uint8Array | undefined) => void,
   ): Promise<void>
-  /** Changes every key, each of them atomically. Keys are distinct. Throws E_FEATURES_AWAY. */
+  /** Changes every key, each atomically. Keys are distinct. Throws E_FEATURES_AWAY. */
   update(keys: readonly Buffer[], change: Change): Promise<void>
-  /** Up to `limit` keys that begin with `prefix`, from `from` on where the engine has an order. */
-  keys(prefix: Buffer, limit: number, from?: Buffer): Promise<readonly Buffer[]>
+  /** Up to `limit` of the keys that begin with `prefix`. */
+  keys(prefix: Buffer, limit: number): Promise<readonly Buffer[]>
   /** Removes every key that begins with `prefix`; gives how many. */
   remove(prefix: Buffer): Promise<number>
 }
