@@ -58,6 +58,8 @@ export class World implements AsyncDisposable {
   readonly url: string
   /** The declaration that the next plan reads. */
   yaml = ''
+  /** What its sources may name. */
+  connections = readConnections({})
   readonly #drop: () => Promise<void>
 
   constructor(
@@ -87,9 +89,8 @@ export class World implements AsyncDisposable {
 
   async plan(yaml = this.yaml): Promise<StoredPlan> {
     this.yaml = yaml
-    const { store, blobs, folder } = this
+    const { store, blobs, folder, connections } = this
     const files = [{ path: 'muster.yaml', text: yaml }]
-    const connections = readConnections({})
     const at = { store, blobs, fleetFolder: folder, connections, clock: systemClock }
     return (await propose(files, at)).plan
   }

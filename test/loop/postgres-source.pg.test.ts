@@ -1,0 +1,82 @@
+import pg from 'pg'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { readConnections } from '../../src/sources/index.ts'
+import { fleetYaml } from './declaration.ts'
+import { header, salesRows } from './shop-sales.ts'
+import { openWorld, type World } from './world.ts'
+
+/* The fleet of the loop's tests, whose sales lie in a database of others. */
+
+let world: World
+let shop: pg.Client
+
+beforeEach(async () => {
+  world = await openWorld(inject('postgresUrl'))
+  world.connections = readConnections({ MUSTER_CONNECTION_SHOP: world.url })
+  shop = new pg.Client({ connectionString: world.url })
+  await shop.connect()
+  await shop.query('create schema shop')
+  await shop.query(`create table shop.sales (${header.split(',').map(typed).join(', ')})`)
+  await insert(salesRows())
+})
+
+afterEach(async () => {
+  await shop.end()
+  await world[Symbol.asyncDispose]()
+})
+
+function typed(column: string): string {
+  const types: Readonly<Record<string, string>> = { day: 'date', shop: 'text', product: 'text' }
+  return `${column} ${types[column] ?? 'bigint'}`
+}
+
+async function insert(rows: string): Promise<void> {
+  const values = rows
+    .trim()
+    .split('\n')
+    .map(row => `('${row.split(',').join("', '")}')`)
+  await shop.query(`insert into shop.sales values ${values.join(', ')}`)
+}
+
+const inShop = (more: string) =>
+  fleetYaml().replace('files: sales/*.csv', `postgres: { connection: shop, ${more} }`)
+
+test.each(['table: shop.sales', 'query: select * from shop.sales'])(
+  'a plan reads %s, and another one when its rows are others',
+  async where => {
+    const plan = await world.plan(inShop(where))
+    expect(plan.totals.train).toBeGreaterThan(0)
+    expect((await world.plan()).base.snapshots).toEqual(plan.base.snapshots)
+    await shop.query(
+      'update shop.sales set units = units + 1 where day = (select min(day) from shop.sales)',
+    )
+    expect((await world.plan()).base.snapshots).not.toEqual(plan.base.snapshots)
+  },
+)
+
+test('by a cursor the rows are kept, and only what is new is appended', async () => {
+  const commits = async () => {
+    await world.plan(inShop('table: shop.sales, cursor: day'))
+    const rows = await world.store.all<{ change: { rows: number } }>(
+      'select change from source_commit order by number',
+    )
+    return rows.map(({ change }) => change.rows)
+  }
+  expect(await commits()).toEqual([2_400])
+  expect(await commits()).toEqual([2_400])
+  await insert(salesRows({ from: 199, days: 2, seed: 12 }))
+  expect(await commits()).toEqual([2_400, 24])
+})
+
+test('a table that cannot be read is told where it is declared', async () => {
+  await expect(world.plan(inShop('table: shop.gone'))).rejects.toMatchObject({
+    code: 'E_SPEC',
+    problems: [{ code: 'E_SOURCE', line: 8, message: expect.stringContaining('shop.gone') }],
+  })
+  world.connections = readConnections({
+    MUSTER_CONNECTION_SHOP: 'postgres://u:hunter2@127.0.0.1:1/x',
+  })
+  const away = await world.plan(inShop('table: shop.sales')).catch(error => error)
+  expect(away.message).toContain('the connection `shop`: it does not answer (ECONNREFUSED)')
+  expect(JSON.stringify(away.problems)).not.toMatch(/hunter2|127\.0\.0\.1/)
+})
