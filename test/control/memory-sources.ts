@@ -55,6 +55,10 @@ export function memorySources(): SourcesDesk {
     source: async name => known(name),
     commits: async (name, { after }) =>
       known(name) && [aCommit, first].filter(c => after === undefined || c.id < after.id),
+    push: async (name, { bytes }) => {
+      known(name)
+      return { accepted: bytes.length, batch: 1, again: false }
+    },
     append: async (name, { body, idempotencyKey = '' }) => {
       known(name)
       let rows = 0
