@@ -81,7 +81,7 @@ export async function fillGroup(
   const bys = Map.groupBy(kinds, kind => JSON.stringify(kind.by))
   let rowsWithoutEntity = 0
   for (const [kind] of bys.values()) {
-    rowsWithoutEntity += await countWithoutEntity(engine, rows.from, group.eventTime, kind!.by)
+    rowsWithoutEntity += await countWithoutEntity(engine, rows.from, kind!.by)
   }
   return {
     texts: new Map([...texts].map(([of, { texts: list }]) => [of, list])),
