@@ -15,7 +15,7 @@ const columns: readonly Column[] = [
   { head: 'only online', align: 'right' },
   { head: 'only offline', align: 'right' },
   { head: 'most apart', align: 'right' },
-  { head: 'first', elastic: true },
+  { head: 'first', elastic: true, atLeast: 34 },
 ]
 
 export const act: Act = async call => {
