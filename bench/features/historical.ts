@@ -1,6 +1,6 @@
 /*
- * PERFORMANCE.md F1, F2, F3: the historical join. A spine asks several feature tables for the newest
- * row of each entity as of its time, 30 days at most, against Feast's file and DuckDB stores, bare
+ * PERFORMANCE.md F1, F2, F3: the historical join. A spine asks several feature tables for the
+ * newest row of each entity as of its time, 30 days at most, against Feast's file and DuckDB stores, bare
  * DuckDB and polars, on the same Parquet files.
  *
  *   node bench/features/historical.ts [--spine 1000000] [--rows 10000000] [--entities 100000]

@@ -5,7 +5,7 @@ import { type FleetSpec, readFleet } from '../../src/spec/index.ts'
 
 const columns = ['a', 'b', 'c'] as const
 
-/** `kept`: the feature tables are pushed sources, so Muster keeps them sorted by entity and time. */
+/** `kept`: the feature tables are pushed sources, which Muster keeps sorted by entity and time. */
 export function joinFleet(folder: string, views: number, kept: boolean) {
   const documents = [
     'apiVersion: muster/v1\nfleet: bench\ndefaults: { owner: bench, riskClass: low }',
