@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import {
   arrowType,
   frameAsk,
@@ -10,9 +11,9 @@ import type { ApiScope } from './scope.ts'
 
 /** Frames that are being sent end before the server closes, so that it waits for no reader. */
 export function tableRoutes(api: ApiScope, desk: FeaturesDesk): void {
-  const sending = new Set<AbortController>()
+  const sending = new Set<ServerResponse>()
   api.addHook('preClose', async () => {
-    for (const one of sending) one.abort()
+    for (const response of sending) response.destroy()
   })
   api.route({
     method: 'POST',
@@ -26,9 +27,9 @@ export function tableRoutes(api: ApiScope, desk: FeaturesDesk): void {
     },
     handler: async ({ body }, reply) => {
       const gone = new AbortController()
-      sending.add(gone)
+      sending.add(reply.raw)
       reply.raw.once('close', () => {
-        sending.delete(gone)
+        sending.delete(reply.raw)
         gone.abort()
       })
       return reply.type(arrowType).send(await desk.frame(body, gone.signal))

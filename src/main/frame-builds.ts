@@ -63,6 +63,7 @@ function start(what: FrameStart, signal: AbortSignal, ended: () => void): Promis
   })
   if (signal.aborted) end()
   const out = child.stdout!
+  out.on('error', () => undefined) // It may break where nobody reads; who does has his own.
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, by) => {
