@@ -1,19 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { SeededRandom } from '../../src/base/random.ts'
 import { lookupAsOf } from '../../src/features/index.ts'
 import { expectedValue } from '../../src/features/oracle.fixture.ts'
-import {
-  aWorld,
-  storeRows,
-  type World,
-  type WorldRow,
-} from '../../src/features/oracle-world.fixture.ts'
+import { aWorld, storeRows, type World } from '../../src/features/oracle-world.fixture.ts'
 import { openBlobs } from '../../src/registry/index.ts'
-import type { WindowLength } from '../../src/spec/index.ts'
+import { WorldExport } from './export-worlds.ts'
 
 /*
  * F5: random point-in-time lookups, each checked against a brute-force oracle. A lookup is one row
@@ -35,7 +29,7 @@ const size = { rows: 300, asks: 1_500, moments: 200 }
 
 const folder = mkdtempSync(join(tmpdir(), 'muster-oracle-'))
 const blobs = await openBlobs(join(folder, 'blobs'))
-const exported = options.export === undefined ? undefined : await openExport(options.export)
+const exported = options.export === undefined ? undefined : await WorldExport.open(options.export)
 let lookups = 0
 let compared = 0
 let missing = 0
@@ -56,7 +50,7 @@ process.exitCode = mismatches === 0 ? 0 : 1
 async function lookUp(world: World, number: number): Promise<void> {
   const { asks, features, groups } = world
   const sources = []
-  for (const group of groups) sources.push(await storeRows(group, folder, blobs))
+  for (const group of groups) sources.push(await storeRows(group, blobs))
   const columns = {
     station: asks.map(ask => ask.station),
     other: asks.map(ask => ask.other),
@@ -82,7 +76,7 @@ async function lookUp(world: World, number: number): Promise<void> {
     await exported?.ask(number, row, world, expected)
   }
   lookups += asks.length * joinsOf(world)
-  await exported?.rows(number, world)
+  await exported?.world(number, world)
 }
 
 /** How often a group is joined under an entity. */
@@ -94,90 +88,4 @@ function joinsOf({ features, groups }: World): number {
     return JSON.stringify([from.group, from.on, all.find(f => f.name === from.feature)!.by])
   })
   return new Set(joins).size
-}
-
-function overOf(over: WindowLength): readonly string[] {
-  return over.kind === 'time' ? [String(over.ms), 'null'] : ['null', String(over.rows)]
-}
-
-/** Spine, rows and what is right of all worlds; times in microseconds, as TIMESTAMP. */
-async function openExport(into: string) {
-  mkdirSync(into, { recursive: true })
-  const instance = await DuckDBInstance.create(':memory:')
-  const connection = await instance.connect()
-  const quotedText = (value: string | null) =>
-    value === null ? 'null' : `'${value.replaceAll("'", "''")}'`
-  const plain = (value: number | null) =>
-    value === null || Number.isNaN(value) ? 'null' : String(value)
-  const moment = (minutes: number) =>
-    Number.isNaN(minutes) ? 'null' : `make_timestamp(${minutes * 60_000_000}::bigint)`
-  const pending = new Map<string, string[]>()
-  const flush = async (table: string) => {
-    const lines = pending.get(table)
-    if (lines?.length) await connection.run(`insert into ${table} values ${lines.join(',')}`)
-    pending.set(table, [])
-  }
-  const add = async (table: string, line: string) => {
-    const lines = pending.get(table) ?? []
-    lines.push(line)
-    pending.set(table, lines)
-    if (lines.length >= 1_000) await flush(table)
-  }
-  await connection.run(`create table spine (world integer, row integer, station varchar,
-    other varchar, town integer, sensor varchar, as_of timestamp)`)
-  await connection.run(
-    'create table expected (world integer, row integer, feature varchar, number double, word varchar)',
-  )
-  await connection.run(`create table features (world integer, feature varchar, rows varchar,
-    entity varchar, value varchar, stat varchar, over_ms bigint, over_rows integer, ttl_ms bigint)`)
-  const groupTable = `(world integer, row integer, station varchar, sensor varchar, city integer,
-    happened timestamp, counted timestamp, known timestamp, number double, word varchar)`
-  const rowLine = (world: number, row: WorldRow) =>
-    `(${world}, ${row.row}, ${quotedText(row.station)}, ${quotedText(row.sensor)}, ` +
-    `${plain(row.city)}, ${moment(row.happened)}, ${moment(row.counted)}, ${moment(row.known)}, ` +
-    `${plain(row.number)}, ${quotedText(row.word)})`
-  return {
-    async ask(number: number, row: number, { asks, features }: World, expected: unknown[]) {
-      const ask = asks[row]!
-      const keys = [quotedText(ask.station), quotedText(ask.other), plain(ask.town)]
-      const line = [number, row, ...keys, quotedText(ask.sensor), moment(ask.asOf)]
-      await add('spine', `(${line.join(', ')})`)
-      for (const [at, { name, type }] of features.entries()) {
-        const value = expected[at]
-        const both = type
-          ? ['null', quotedText(value as string | null)]
-          : [plain(value as number), 'null']
-        await add('expected', `(${[number, row, quotedText(name), ...both].join(', ')})`)
-      }
-    },
-    /** `entity`: `column=column of the spine`, with commas between; `stat` is null of the newest. */
-    async rows(number: number, { groups, features }: World) {
-      for (const { name, from } of features) {
-        if (from.kind !== 'group') continue
-        const { features: windows, latest } = groups.find(g => g.spec.name === from.group)!.spec
-        const found = [...windows, ...latest].find(f => f.name === from.feature)!
-        const entity = found.by.map(column => `${column}=${from.on?.[column] ?? column}`).join(',')
-        const said = [name, from.group, entity, found.of].map(quotedText)
-        const how =
-          'stat' in found
-            ? [quotedText(found.stat), ...overOf(found.over), 'null']
-            : ['null', 'null', 'null', plain(found.ttlMs ?? null)]
-        await add('features', `(${[number, ...said, ...how].join(', ')})`)
-      }
-      for (const { spec, rows } of groups) {
-        await connection.run(`create table if not exists ${spec.name} ${groupTable}`)
-        for (const row of rows) await add(spec.name, rowLine(number, row))
-      }
-    },
-    async close() {
-      for (const table of pending.keys()) {
-        await flush(table)
-        await connection.run(
-          `copy ${table} to '${join(into, `${table}.parquet`)}' (format parquet)`,
-        )
-      }
-      connection.closeSync()
-      instance.closeSync()
-    },
-  }
 }

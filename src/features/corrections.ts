@@ -29,7 +29,7 @@ export function versionsOf(group: FeatureGroupSpec, source: SourceSpec): Version
   return { key: source.key, eventTime: own ?? group.eventTime }
 }
 
-/** Whether all versions of a row have one entity and one event time, so that they stand together. */
+/** Whether all versions of a row have one entity and one event time: then they stand together. */
 export function areTogether(
   { key, eventTime }: Versions,
   group: FeatureGroupSpec,
@@ -71,7 +71,7 @@ function risesWithin(values: Float64Array, from: number, end: number): boolean {
   return true
 }
 
-/** The same by row number, for any versions. Throws E_DATA_SCHEMA when a key column is not there. */
+/** The same by row number, for any versions. Throws E_DATA_SCHEMA without the key's columns. */
 export async function readSuperseded(
   engine: Engine,
   group: FeatureGroupSpec,

@@ -44,8 +44,8 @@ export interface FilledGroup {
 const rowsPerAskMax = 100
 
 /**
- * Fills all wanted features of one group. `rowsAtOnce`: about how many of its rows are held at once;
- * the result is the same with any number.
+ * Fills all wanted features of one group. `rowsAtOnce`: about how many of its rows are held at a
+ * time; the result is the same with any number.
  */
 export async function fillGroup(
   engine: Engine,

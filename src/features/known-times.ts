@@ -54,7 +54,8 @@ export async function checkOwnRows(
     const counted = await check.try(at, () =>
       engine.rows<{ own: number; all: number }>(
         `select (count(*) filter (known <= as_of))::double as own, count(*)::double as all
-         from (select ${known} as known, ${microsOf(view.asOf)} as as_of from ${quoted(relation.name)})
+         from (select ${known} as known, ${microsOf(view.asOf)} as as_of
+               from ${quoted(relation.name)})
          where not isnan(known) and not isnan(as_of)`,
       ),
     )

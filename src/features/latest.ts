@@ -41,7 +41,7 @@ export function fillLatest(
   }
 }
 
-/** For every asking row, in the order of the asks, the place of the event; -1 where none is known. */
+/** By asking row, in the order of the asks, the place of the event; -1 where there is none. */
 function newestKnown(events: OrderedEvents, asks: EntityAsks, scan: boolean): Int32Array {
   const { starts, knownUs, eventUs } = events
   const found = new Int32Array(asks.rows.length).fill(-1)

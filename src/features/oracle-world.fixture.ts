@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { digestOf, digestOfValue } from '../base/digest.ts'
 import type { SeededRandom } from '../base/random.ts'
-import { aGroup, aSource, aWindow, writeParquet } from '../engine/small-data.fixture.ts'
+import { openWriter } from '../engine/index.ts'
 import type { Blobs, Snapshot, SourceData } from '../fleet/index.ts'
 import {
   arrivalColumn,
@@ -135,7 +134,10 @@ const lengths: readonly WindowLength[] = [
 const stats = ['count', 'sum', 'mean', 'min', 'max', 'last'] as const
 
 function windows(random: SeededRandom, by: readonly string[]) {
-  return lengths.map(over => aWindow(by, stats[random.below(stats.length)]!, over, 'number'))
+  return lengths.map((over, index) => {
+    const stat = stats[random.below(stats.length)]!
+    return { name: `${by.join('_')}_${stat}_${index}`, by, of: 'number', stat, over }
+  })
 }
 
 function latest(random: SeededRandom, by: readonly string[]): readonly LatestFeature[] {
@@ -148,17 +150,39 @@ function latest(random: SeededRandom, by: readonly string[]): readonly LatestFea
   ]
 }
 
+const place = { file: 'world', line: 1 }
+const source = {
+  format: 'by-ending' as const,
+  location: { files: [] },
+  eventTime: 'happened',
+  key: [],
+  columns: {},
+  expect: [],
+  owner: 'tests',
+  place,
+}
+const group = {
+  sql: undefined,
+  eventTime: 'happened',
+  knownAt: 'known',
+  online: true,
+  owner: 'tests',
+  place,
+}
+
 /** Rows that Muster keeps: they carry their numbers and arrivals, and a key that corrects. */
 function keptGroup(random: SeededRandom, size: WorldSize): WorldGroup {
   const key = ['station']
   return {
-    source: aSource('', { name: 'pushed', location: { push: { partition: 'day' } }, key }),
-    spec: aGroup(windows(random, key), {
+    source: { ...source, name: 'pushed', location: { push: { partition: 'day' } }, key },
+    spec: {
+      ...group,
       name: 'kept',
       source: 'pushed',
       knownAt: `coalesce("${arrivalColumn}", happened)`,
+      features: windows(random, key),
       latest: latest(random, key),
-    }),
+    },
     rows: someRows(random, size, 0.25),
   }
 }
@@ -167,12 +191,14 @@ function keptGroup(random: SeededRandom, size: WorldSize): WorldGroup {
 function filesGroup(random: SeededRandom, size: WorldSize): WorldGroup {
   const both = ['sensor', 'city']
   return {
-    source: aSource('', { name: 'files' }),
-    spec: aGroup([...windows(random, ['city']), ...windows(random, both)], {
+    source: { ...source, name: 'files' },
+    spec: {
+      ...group,
       name: 'cities',
       source: 'files',
+      features: [...windows(random, ['city']), ...windows(random, both)],
       latest: [...latest(random, ['city']), ...latest(random, both)],
-    }),
+    },
     rows: someRows(random, size, 0),
   }
 }
@@ -180,13 +206,15 @@ function filesGroup(random: SeededRandom, size: WorldSize): WorldGroup {
 /** Corrections that may move a row to another entity and to another time of the group. */
 function movedGroup(random: SeededRandom, size: WorldSize): WorldGroup {
   return {
-    source: aSource('', { name: 'moved', key: ['station', 'sensor'] }),
-    spec: aGroup(windows(random, ['station']), {
+    source: { ...source, name: 'moved', key: ['station', 'sensor'] },
+    spec: {
+      ...group,
       name: 'counts',
       source: 'moved',
       eventTime: 'counted',
+      features: windows(random, ['station']),
       latest: [...latest(random, ['station']), ...latest(random, ['city'])],
-    }),
+    },
     rows: someRows(random, size, 0.3),
   }
 }
@@ -203,11 +231,8 @@ const columns: readonly (readonly [keyof WorldRow, string])[] = [
 ]
 
 /** The rows of a group as a snapshot: Parquet files in order of number, or as Muster keeps them. */
-export async function storeRows(
-  { source, rows }: WorldGroup,
-  folder: string,
-  blobs: Blobs,
-): Promise<SourceData> {
+export async function storeRows({ source, rows }: WorldGroup, blobs: Blobs): Promise<SourceData> {
+  await using writer = await openWriter({ allowedPaths: [], scratch: blobs.scratch })
   const kept = 'push' in source.location
   const sorted = kept ? rows.toSorted(asKept) : rows
   const cuts = [0, Math.floor(rows.length / 3), rows.length]
@@ -215,8 +240,7 @@ export async function storeRows(
   for (const [index, from] of cuts.slice(0, -1).entries()) {
     const part = sorted.slice(from, cuts[index + 1])
     if (part.length === 0) continue
-    const path = join(folder, `${source.name}-${index}.parquet`)
-    await writeParquet(path, selectOf(part, kept))
+    const path = await writer.parquet(selectOf(part, kept), `${source.name}-${index}.parquet`)
     const bytes = await readFile(path)
     const digest = await blobs.put(bytes)
     files.push({

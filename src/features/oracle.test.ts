@@ -34,7 +34,7 @@ test('lookups as of a time and frames agree with the oracle', async () => {
   for (let seed = 0; seed < 6; seed++) {
     const world = aWorld(random, { rows: 140, asks: 90, moments: 100 })
     const sources = []
-    for (const group of world.groups) sources.push(await storeRows(group, folder, blobs))
+    for (const group of world.groups) sources.push(await storeRows(group, blobs))
     const groups = world.groups.map(({ spec }) => spec)
     const { asks, features } = world
     const asOfMs = Float64Array.from(asks, ask => ask.asOf * 60_000)

@@ -70,7 +70,7 @@ async function frameOf(
   return { digest, manifest, part: await readPart(manifest, 0, blobs) }
 }
 
-test('a grid has every entity at every step, from its own first event to the last of all', async () => {
+test('a grid: every entity at every step from its own first event to the last of all', async () => {
   // B begins at 1:59 and so with the step of 1 o'clock; the last of all is at 4:00 sharp.
   const data = await trips('steps', ['A@30', 'B@119', '@10', 'A@', 'A@240'])
   const { manifest, part } = await frameOf(gridView(), [data])
@@ -99,7 +99,7 @@ test('steps before 1970 begin on the hour too', async () => {
   expect([...part.eventMs].map(ms => ms / hourMs)).toEqual([-2, -1])
 })
 
-test('windows of a grid see what was known at its step, and the label what came after', async () => {
+test('windows of a grid see what was known at its step, the label what came after', async () => {
   // On the hour itself is past: it is in the window that ends there, and not in the label.
   const data = await trips('demand', ['A@0', 'A@60', 'A@61', 'A@120', 'A@150', 'B@130', 'A@240'])
   const group = aGroup([aWindow(['station'], 'count', { kind: 'time', ms: hourMs }, '1')], {
