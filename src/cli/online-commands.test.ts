@@ -11,7 +11,7 @@ afterEach(() => server[Symbol.asyncDispose]())
 const muster = (words: string, terminal: Partial<TestTerminal> = {}) =>
   say([...words.split(' '), '--server', server.url], terminal)
 
-const onTerminal = { tty: true, columns: 120, env: { MUSTER_PLAIN: '1' } }
+const onTerminal = { tty: true, columns: 140, env: { MUSTER_PLAIN: '1' } }
 
 test('features materialise says what became of each group', async () => {
   const said = await muster('features materialise', onTerminal)

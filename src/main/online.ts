@@ -9,8 +9,8 @@ import type { Blobs } from '../fleet/index.ts'
 import type { IntakeAt } from '../intake/index.ts'
 import {
   OnlineFeatures,
+  openOnlineMetrics,
   openOnlineStore,
-  registerOnlineMetrics,
   verifyOnline,
 } from '../online/index.ts'
 import { type Store, unfinishedRuns } from '../store/index.ts'
@@ -51,9 +51,9 @@ export async function openOnline(parts: OnlineRoleParts): Promise<OnlineRole> {
       blobs: parts.blobs,
       clock: systemClock,
       log: line => log.warn(line),
+      metrics: openOnlineMetrics(parts.registry),
     }),
   )
-  registerOnlineMetrics(features.counts, parts.registry)
   const chance = () => new SeededRandom(randomInt(2 ** 31))
   let lookedAtMs = systemClock.monotonicMs()
   stack.use(

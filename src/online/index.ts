@@ -1,4 +1,4 @@
-export { registerOnlineMetrics } from './metrics.ts'
+export { openOnlineMetrics } from './metrics.ts'
 export { type FollowOptions, type Materialised, OnlineFeatures } from './online-features.ts'
 export { type OnlineWhere, openOnlineStore } from './open-store.ts'
 export type { OnlineStore } from './store.ts'

@@ -1,81 +1,80 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
-import { latencyBoundsS, type OnlineCounts, stalenessBoundsS } from './counts.ts'
+import { Counter, Histogram, Registry } from 'prom-client'
+import type { LookupAnswer, LookupAsk, VectorStatus } from '../features/index.ts'
+
+/** What the online store is asked and told. */
+export interface OnlineMetrics {
+  looked(
+    asks: readonly LookupAsk[],
+    answers: readonly (readonly LookupAnswer[])[],
+    about: { readonly nowMs: number; readonly tookMs: number; kept(group: string): boolean },
+  ): void
+  /** Rows that streamed in. */
+  applied(rows: number): void
+}
+
+/** From what one embedded look-up takes to where its caller has gone away. */
+const latencyBuckets = [
+  0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5,
+]
+/** From what has just streamed in to what is a month old. */
+const ageBuckets = [0.01, 0.1, 1, 10, 60, 600, 3_600, 86_400, 604_800, 2_592_000]
 
 /**
- * Prometheus metrics of the online store: totals, and two histograms kept in plain fields. A label
- * for each group, which are declared and few; none for a feature or an entity.
+ * Prometheus metrics: totals and histograms. A label for each group, which are declared and few;
+ * none for a feature or an entity.
  */
-export function registerOnlineMetrics(counts: OnlineCounts, registry: Registry): void {
+export function openOnlineMetrics(registry = new Registry()): OnlineMetrics {
   const registers = [registry]
-  total('muster_online_lookups_total', 'Batches of lookups.', () => counts.lookups)
-  total('muster_online_rows_total', 'Entities that were looked up.', () => counts.rows)
-  total('muster_online_applied_rows_total', 'Rows that streamed in.', () => counts.appliedRows)
-  new Counter({
+  const rowsLooked = new Counter({
+    name: 'muster_online_rows_total',
+    help: 'Entities that were looked up.',
+    registers,
+  })
+  const rowsApplied = new Counter({
+    name: 'muster_online_applied_rows_total',
+    help: 'Rows that streamed into the online store.',
+    registers,
+  })
+  const values = new Counter({
     name: 'muster_online_values_total',
     help: 'Values looked up, by group and status.',
     labelNames: ['group', 'status'],
     registers,
-    collect() {
-      this.reset()
-      for (const [group, { statuses }] of counts.groups) {
-        for (const [status, count] of Object.entries(statuses)) this.inc({ group, status }, count)
+  })
+  const latency = new Histogram({
+    name: 'muster_online_lookup_seconds',
+    help: 'One batch of look-ups.',
+    buckets: latencyBuckets,
+    registers,
+  })
+  const age = new Histogram({
+    name: 'muster_online_value_age_seconds',
+    help: 'From the event to the look-up of its value, by group.',
+    labelNames: ['group'],
+    buckets: ageBuckets,
+    registers,
+  })
+  return {
+    looked(asks, answers, { nowMs, tookMs, kept }) {
+      latency.observe(tookMs / 1_000)
+      for (const [at, { group, entities }] of asks.entries()) {
+        rowsLooked.inc(entities[0]?.length ?? 0)
+        if (!kept(group)) continue // A name that anybody sends is no label.
+        for (const [status, count] of statusesOf(answers[at]!)) values.inc({ group, status }, count)
+        // The first feature tells of the row.
+        for (const eventMs of answers[at]![0]?.eventMs ?? []) {
+          if (eventMs <= nowMs) age.observe({ group }, (nowMs - eventMs) / 1_000)
+        }
       }
     },
-  })
-  buckets('muster_online_lookup_seconds_bucket', 'Time of a batch of lookups.', [], inc => {
-    cumulate(counts.latency, latencyBoundsS, (le, count) => inc({ le }, count))
-  })
-  buckets(
-    'muster_online_staleness_seconds_bucket',
-    'From the event to the read of its value, by group.',
-    ['group'],
-    inc => {
-      for (const [group, { staleness }] of counts.groups) {
-        cumulate(staleness, stalenessBoundsS, (le, count) => inc({ group, le }, count))
-      }
-    },
-  )
-
-  function total(name: string, help: string, read: () => number): void {
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(read())
-      },
-    })
-  }
-
-  /** As a histogram spells its buckets: it cannot be handed counts that were made elsewhere. */
-  function buckets(
-    name: string,
-    help: string,
-    labels: readonly string[],
-    read: (set: (labels: Record<string, string>, count: number) => void) => void,
-  ): void {
-    new Gauge({
-      name,
-      help,
-      labelNames: [...labels, 'le'],
-      registers,
-      collect() {
-        this.reset()
-        read((given, count) => this.set(given, count))
-      },
-    })
+    applied: rows => rowsApplied.inc(rows),
   }
 }
 
-function cumulate(
-  counts: readonly number[],
-  bounds: readonly number[],
-  tell: (le: string, count: number) => void,
-): void {
-  let sum = 0
-  for (const [at, count] of counts.entries()) {
-    sum += count
-    tell(at < bounds.length ? String(bounds[at]) : '+Inf', sum)
+function statusesOf(answers: readonly LookupAnswer[]): ReadonlyMap<VectorStatus, number> {
+  const counts = new Map<VectorStatus, number>()
+  for (const { statuses } of answers) {
+    for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1)
   }
+  return counts
 }

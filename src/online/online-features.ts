@@ -18,11 +18,11 @@ import {
   type Transactions,
 } from '../store/index.ts'
 import { Arrivals } from './arrivals.ts'
-import { noCounts, type OnlineCounts } from './counts.ts'
 import { type Definition, definitionOf, Generation } from './generation.ts'
 import { generationPrefix, markerKey } from './keys.ts'
 import { followCommits, type LoadAt, loadSnapshot } from './load.ts'
 import { lookupOnline } from './lookup.ts'
+import { type OnlineMetrics, openOnlineMetrics } from './metrics.ts'
 import type { OnlineStore } from './store.ts'
 
 /*
@@ -39,6 +39,7 @@ export interface OnlineParts {
   readonly blobs: Blobs
   readonly clock: Clock
   readonly log: (line: string) => void
+  readonly metrics?: OnlineMetrics
 }
 
 /** What became of a group. */
@@ -68,6 +69,7 @@ const buildsMax = 3
 
 export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   readonly #parts: OnlineParts
+  readonly #metrics: OnlineMetrics
   readonly #arrivals: Arrivals
   readonly #current = new Map<string, Generation>()
   readonly #building = new Map<string, Generation>()
@@ -77,10 +79,10 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   /** By group: of what it was refused, and why; it is tried again when that has changed. */
   readonly #refused = new Map<string, { readonly of: string; readonly because: string }>()
   #turn: Promise<unknown> = Promise.resolve()
-  readonly counts: OnlineCounts = noCounts()
 
   private constructor(parts: OnlineParts) {
     this.#parts = parts
+    this.#metrics = parts.metrics ?? openOnlineMetrics()
     this.#arrivals = new Arrivals({ ...parts, nowUs: () => this.#nowUs() })
   }
 
@@ -103,7 +105,7 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
       this.#current.get(group),
     )
     const tookMs = this.#parts.clock.monotonicMs() - began
-    this.counts.looked(asks, answers, { nowMs, tookMs, kept: group => this.#current.has(group) })
+    this.#metrics.looked(asks, answers, { nowMs, tookMs, kept: group => this.#current.has(group) })
     return answers
   }
 
@@ -129,7 +131,7 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     if (generations.size === 0) return
     try {
       await this.#arrivals.put(batch, [...generations])
-      this.counts.applied(batch.snapshot.rows)
+      this.#metrics.applied(batch.snapshot.rows)
     } catch (error) {
       this.#caughtUp.delete(batch.source.name)
       this.#parts.log(`online: rows of ${batch.source.name} are late: ${reasonOf(error)}`)
