@@ -141,7 +141,7 @@ function columnsOf(df: Frame): Columns {
 
 /** Feast's own columns of time become those of the source. */
 function timed(columns: Columns, source: SourceSpec): Columns {
-  const { eventTime } = source
+  const eventTime = columnIn(source.eventTime ?? '')
   const declared = new Set(Object.keys(source.columns))
   const own: Record<string, readonly FeastValue[]> = {}
   for (const [name, values] of Object.entries(columns)) {
@@ -184,8 +184,13 @@ async function written(
   return { source, columns }
 }
 
+/** The column that an expression is; undefined for one that computes. */
+function columnIn(sql: string): string | undefined {
+  return /^"?(\w+)"?$/.exec(sql)?.[1]
+}
+
 function plainColumn(sql: string, feature: string): string {
-  const column = /^"?(\w+)"?$/.exec(sql)?.[1]
+  const column = columnIn(sql)
   if (column !== undefined) return column
   throw new MusterError('E_USAGE', `\`${feature}\` is computed: ${sql}`, {
     field: feature,
