@@ -6,6 +6,7 @@ import { vectorRowsMax } from '../contract/index.ts'
 import {
   arrowColumnOf,
   arrowStream,
+  keyColumnOf,
   openVectors,
   type RowValue,
   readRowValue,
@@ -224,7 +225,7 @@ export async function vectorsOf(reads: VectorReads, ask: VectorAsk): Promise<Vec
 export async function vectorsArrow(reads: VectorReads, ask: VectorAsk): Promise<Readable> {
   const answer = await vectorsOf(reads, ask)
   const columns = [
-    ...Object.entries(ask.entities).map(([name, values]) => arrowColumnOf(name, values)),
+    ...Object.entries(ask.entities).map(([name, values]) => keyColumnOf(name, values)),
     ...answer.features.map(({ name, values }) => arrowColumnOf(name, values)),
   ]
   return Readable.from(arrowStream([columns]), { objectMode: false })

@@ -7,6 +7,7 @@ import {
   Float32,
   Float64,
   Int32,
+  Int64,
   makeData,
   RecordBatch,
   Schema,
@@ -28,6 +29,7 @@ export type ArrowColumn =
   | { readonly name: string; readonly type: 'number'; readonly values: Float32Array | Float64Array }
   /** Milliseconds since 1970 UTC; NaN is null. */
   | { readonly name: string; readonly type: 'time'; readonly values: Float64Array }
+  | { readonly name: string; readonly type: 'whole'; readonly values: readonly (bigint | null)[] }
   | { readonly name: string; readonly type: 'text'; readonly values: readonly (string | null)[] }
   | { readonly name: string; readonly type: 'truth'; readonly values: readonly (boolean | null)[] }
   /** Places in `texts`; NaN is null. */
@@ -37,6 +39,18 @@ export type ArrowColumn =
       readonly values: Float32Array
       readonly texts: readonly string[]
     }
+
+/** A column that rows are told apart by: whole numbers stay whole. */
+export function keyColumnOf(
+  name: string,
+  values: readonly (string | number | boolean | null)[],
+): ArrowColumn {
+  if (!values.every(value => value === null || Number.isSafeInteger(value))) {
+    return arrowColumnOf(name, values)
+  }
+  const whole = values.map(value => (value === null ? null : BigInt(value)))
+  return { name, type: 'whole', values: whole }
+}
 
 /** A column of what a caller brought: numbers as doubles, texts when they are of several types. */
 export function arrowColumnOf(
@@ -101,6 +115,8 @@ function typeOf(column: ArrowColumn, at: number): DataType {
       return column.values instanceof Float32Array ? new Float32() : new Float64()
     case 'time':
       return new TimestampMicrosecond('UTC')
+    case 'whole':
+      return new Int64()
     case 'text':
       return new Utf8()
     case 'truth':
@@ -130,6 +146,7 @@ function dataOf(column: ArrowColumn, type: DataType): Data {
       )
       return makeData({ type: type as TimestampMicrosecond, data, ...nullsOf(column.values) })
     }
+    case 'whole':
     case 'text':
     case 'truth':
       return vectorFromArray(column.values, type).data[0]!

@@ -4,7 +4,7 @@ import { MusterError } from '../base/errors.ts'
 import { embedded, microsOf } from '../engine/index.ts'
 import type { Blobs, FrameManifest, SourceData } from '../fleet/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec } from '../spec/index.ts'
-import { type ArrowColumn, arrowColumnOf, arrowStream } from './arrow-stream.ts'
+import { type ArrowColumn, arrowStream, keyColumnOf } from './arrow-stream.ts'
 import { buildFrame } from './frame.ts'
 import { buildLabels } from './labels.ts'
 import { type AskedValue, lookupAsOf } from './lookup.ts'
@@ -195,7 +195,7 @@ async function spine(
     { features, groups, sources, rows: { columns, asOfMs } },
     { blobs },
   )
-  const given = Object.entries(columns).map(([name, values]) => arrowColumnOf(name, values))
+  const given = Object.entries(columns).map(([name, values]) => keyColumnOf(name, values))
   const looked = features.map(({ name }): ArrowColumn => {
     const values = must(found.get(name), 'every feature was looked up')
     return values instanceof Float64Array

@@ -1,5 +1,5 @@
 export { type ArrivedKind, ArrivedRows } from './arrived-rows.ts'
-export { type ArrowColumn, arrowColumnOf, arrowStream } from './arrow-stream.ts'
+export { type ArrowColumn, arrowColumnOf, arrowStream, keyColumnOf } from './arrow-stream.ts'
 export { checkFeatures } from './check.ts'
 export type { FeatureProblem } from './check-problems.ts'
 export { type ColumnIndex, columnsNamed, type NamedColumns } from './columns-named.ts'

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { feastPython } from '../../bench/peers/python.ts'
-import { startDocks } from '../docks.ts'
+import { type DocksServer, startDocks } from '../docks.ts'
 import { skipBecause } from '../strict.ts'
 
 /*
@@ -12,16 +13,35 @@ import { skipBecause } from '../strict.ts'
  */
 
 let python: ReturnType<typeof feastPython>
-beforeAll(() => {
+let docks: DocksServer | undefined
+beforeAll(async () => {
   python = feastPython()
+  if ('python' in python) docks = await startDocks()
 }, 600_000)
+afterAll(() => docks?.[Symbol.asyncDispose]())
 
 const script = fileURLToPath(new URL('./feast_client.py', import.meta.url))
 
+/** The examples of the guide, one after the other as in a notebook, for the server of the test. */
+test('the examples of the guide run as they stand', { timeout: 60_000 }, async context => {
+  if ('missing' in python) return skipBecause(context, python.missing)
+  await docks!.push(70, 5, 'open')
+  await docks!.push(71, 3, 'full')
+  const guide = readFileSync('docs/guide/python.md', 'utf8')
+  const examples = Array.from(guide.matchAll(/^```python\n(.*?)^```$/gms), ([, code]) => code)
+  expect(examples.length).toBeGreaterThan(5)
+  const code = examples.join('\n').replace('http://127.0.0.1:7077', docks!.url)
+  const { stdout } = await promisify(execFile)(python.python, ['-c', code])
+  expect(stdout).toMatch(/^70 +2\d\.\d+$/m)
+  expect(stdout).toMatch(/│ 71 +┆ \d\.\d+ *│/)
+  expect(stdout).toMatch(/70 +2026-01-15 08:00:00\+00:00/)
+  expect(stdout).toContain("{'station': 71, 'docks.free': 3.0, 'docks.state': 'full'}")
+  expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^\[5, 3\]$/)
+})
+
 test('the SDK pushes, reads, and learns what is wrong', { timeout: 120_000 }, async context => {
   if ('missing' in python) return skipBecause(context, python.missing)
-  await using docks = await startDocks()
-  const { stdout } = await promisify(execFile)(python.python, [script, docks.url], {
+  const { stdout } = await promisify(execFile)(python.python, [script, docks!.url], {
     env: { ...process.env, FEAST_USAGE: 'False' },
   })
   const found = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Record<string, unknown>

@@ -109,9 +109,9 @@ test('a training frame as Arrow, by the data of then and of now', async () => {
   })
   const joined = tableFromIPC(new Uint8Array(await spine.arrayBuffer())).toArray()
   expect(joined.map(row => [row.station, row['docks.free'], row['docks.state']])).toEqual([
-    [70, 70 % 9, 'full'],
-    [70, 71 % 9, 'open'],
-    [99, null, null],
+    [70n, 70 % 9, 'full'],
+    [70n, 71 % 9, 'open'],
+    [99n, null, null],
   ])
 })
 
