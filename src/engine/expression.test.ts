@@ -40,6 +40,8 @@ test('an expression has a type and the columns that it reads', async () => {
   expect((await read('delay.abs()')).columns).toEqual(['delay'])
   expect((await read('"a""b" + "select"')).columns).toEqual(['a"b', 'select'])
   expect((await read('"user".x')).columns).toEqual(['user'])
+  expect(await read('Select')).toEqual({ type: 'INTEGER', columns: ['select'] })
+  expect(await read('true')).toEqual({ type: 'BOOLEAN', columns: [] })
   expect((await read('list_sum(list_transform([1, 2], z -> z + delay))')).columns).toEqual([
     'delay',
   ])

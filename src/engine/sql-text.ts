@@ -10,11 +10,14 @@ export function quoted(name: string): string {
 
 /**
  * A declared expression as part of a larger one. On lines of its own, so that a comment at its end
- * ends there. Only for expressions that `readExpression` has let through.
+ * ends there. A word alone is the column of that name, whatever it means to SQL: `at` is one. Only
+ * for expressions that `readExpression` has let through.
  */
 export function embedded(expression: string): string {
-  return `(\n${expression}\n)`
+  const isColumn = wordAlone.test(expression)
+  return `(\n${isColumn ? quoted(expression.trim()) : expression}\n)`
 }
+const wordAlone = /^\s*(?!(?:true|false|null)\s*$)[a-z_]\w*\s*$/i
 
 /** Microseconds since 1970 as DOUBLE: exact until the year 2255; NaN for null and infinity. */
 export function microsOf(expression: string): string {

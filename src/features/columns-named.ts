@@ -1,4 +1,4 @@
-import { nodesOf, openEngine, parseSelect } from '../engine/index.ts'
+import { embedded, nodesOf, openEngine, parseSelect } from '../engine/index.ts'
 import type { FleetSpec } from '../spec/index.ts'
 
 /** The columns that a declared text names, as DuckDB's own parser reads it. No data is needed. */
@@ -21,7 +21,7 @@ export async function columnsNamed(spec: FleetSpec): Promise<ColumnIndex> {
   const index = new Map<string, NamedColumns>()
   for (const [text, select] of textsOf(spec)) {
     if (index.has(text)) continue
-    const root = await parseSelect(engine, select ? text : `select (\n${text}\n)`)
+    const root = await parseSelect(engine, select ? text : `select ${embedded(text)}`)
     const names = new Set<string>()
     let star = false
     for (const node of nodesOf(root)) {

@@ -36,6 +36,16 @@ test('every field is read', async () => {
   await expect(`${text}\n`).toMatchFileSnapshot(join(golden, 'plane.txt'))
 })
 
+test('a time of pushed rows is a column, whatever its name means to SQL', () => {
+  const group = 'source: trips\ndescription: What leaves a station\n'
+  const own = changed([[group, `${group}eventTime: at\n`]])
+  const { spec } = readFleet([{ path: 'muster.yaml', text: own }])
+  expect(spec?.groups.get('hires')).toMatchObject({
+    eventTime: '"at"',
+    knownAt: 'coalesce("muster known at", "at")',
+  })
+})
+
 type Mistake = readonly [from: string, to: string]
 
 const mistakes: Readonly<Record<string, readonly Mistake[]>> = {

@@ -9,7 +9,7 @@ import type {
   WindowStat,
 } from './fleet-spec.ts'
 import { arrivalColumn } from './kept.ts'
-import { complainOfTwice } from './source-parts.ts'
+import { asColumn, complainOfTwice } from './source-parts.ts'
 
 /*
  * Windows to features. One feature is one statistic over one window of one entity, and its name
@@ -38,7 +38,8 @@ export function readGroup(
       },
     )
   }
-  const eventTime = value.eventTime ?? source?.eventTime
+  const pushed = source && 'push' in source.location ? source.columns : {}
+  const eventTime = asColumn(value.eventTime, pushed) ?? source?.eventTime
   if (source && eventTime === undefined) {
     reading.complain(declared, [], 'value', {
       code: 'E_SPEC_MISSING_FIELD',

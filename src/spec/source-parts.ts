@@ -34,6 +34,18 @@ function keepsRows({ push, postgres }: Declared['value']): boolean {
   return push !== undefined || postgres?.cursor !== undefined
 }
 
+/**
+ * The SQL of an event time: where it is the name of one of these columns, that column, whatever the
+ * name means to SQL: `at` is such a word.
+ */
+export function asColumn<Text extends string | undefined>(
+  text: Text,
+  columns: Readonly<Record<string, string>> = {},
+): Text | string {
+  if (text === undefined || !Object.hasOwn(columns, text)) return text
+  return `"${text.replaceAll('"', '""')}"`
+}
+
 /** Rows that Muster keeps are stored by event time; pushed ones are read by their columns. */
 function checkEventTime(declared: Declared, reading: FleetReading): void {
   const { value, damaged } = declared

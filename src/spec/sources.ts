@@ -2,7 +2,7 @@ import type { DeclaredKind, FleetReading } from './declared.ts'
 import { readExpectations } from './expectations.ts'
 import type { SourceLocation, SourceSpec } from './fleet-spec.ts'
 import { type Complaint, printable } from './problem.ts'
-import { checkSourceParts, withoutSecrets } from './source-parts.ts'
+import { asColumn, checkSourceParts, withoutSecrets } from './source-parts.ts'
 
 /**
  * A source is files in a place that the operator gave, a connection that he configured, or what is
@@ -26,7 +26,7 @@ export function readSource(
     name: value.name,
     location: locationOf(value, files),
     format: value.format ?? 'by-ending',
-    eventTime: eventTimeOf(value),
+    eventTime: asColumn(value.eventTime, value.push && value.columns),
     key: value.key ?? [],
     columns: value.columns ?? {},
     expect: readExpectations(declared, reading),
@@ -34,12 +34,6 @@ export function readSource(
     ...(value.description !== undefined && { description: value.description }),
     place: document.place,
   }
-}
-
-/** Of pushed rows a column, whatever word of SQL its name may be: `at` is one. */
-function eventTimeOf({ push, columns, eventTime }: DeclaredKind<'Source'>['value']) {
-  const isColumn = push !== undefined && Object.hasOwn(columns ?? {}, eventTime ?? '')
-  return isColumn ? `"${eventTime?.replaceAll('"', '""')}"` : eventTime
 }
 
 function locationOf(
