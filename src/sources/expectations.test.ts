@@ -28,7 +28,7 @@ let blobs: Blobs
 const readings = (from: number, to: number) => `
   select i::bigint as id,
     timestamp '2026-01-01' + to_minutes(i::integer) as taken,
-    case when i = 3 then null when i = 70 then 'moon' else ['hall', 'roof'][i % 2 + 1] end as place,
+    case when i = 3 then null when i = 70 then 'mo' || chr(0) || 'on' else ['hall', 'roof'][i % 2 + 1] end as place,
     case when i = 10 then 900.5 when i = 60 then 'nan'::double when i = 90 then -4
       when i % 50 = 20 then null else i / 10 end as value,
     case when i = 99 then 98 else i end::integer as ticket
@@ -101,7 +101,7 @@ const ofRows: readonly (readonly [ExpectationCheck, string, readonly number[], s
     { kind: 'oneOf', column: 'place', values: ['hall', 'roof'] },
     'place is one of hall, roof',
     [70],
-    'moon in row 70',
+    'mo<U+0000>on in row 70',
   ],
   [
     { kind: 'oneOf', column: 'ticket', values: Array.from({ length: 98 }, (_, i) => i) },
@@ -286,7 +286,7 @@ test('a profile is of the rows that are read', async () => {
   expect(place?.top).toEqual([
     { value: 'hall', count: 49 },
     { value: 'roof', count: 49 },
-    { value: 'moon', count: 1 },
+    { value: 'mo\u0000on', count: 1 },
   ])
   expect(place).toMatchObject({ nulls: 1, distinct: 3, quantiles: [], mean: null, min: 'hall' })
   expect(all.columns.find(c => c.name === 'value')?.max).toBe('nan')

@@ -3,7 +3,12 @@ import { type Digest, digestOfValue } from '../base/digest.ts'
 import { countOf, formatCount, formatNumber } from '../base/format.ts'
 import { DataFault, type Engine, faultAt, openEngine, quoted } from '../engine/index.ts'
 import type { Blobs, ColumnProfile, Finding, Snapshot, SnapshotProfile } from '../fleet/index.ts'
-import type { ExpectationCheck, ExpectationSpec, SourceSpec } from '../spec/index.ts'
+import {
+  type ExpectationCheck,
+  type ExpectationSpec,
+  printable,
+  type SourceSpec,
+} from '../spec/index.ts'
 import { stabilityIndex } from './drift.ts'
 import { expectedWords, percent, spanOf } from './expectation-words.ts'
 import { profileOf } from './profile.ts'
@@ -186,7 +191,8 @@ async function shownRow(
     `select left(${shown}, 80) as value from ${quoted(source.name)}
      where ${quoted(rowNumber)} = ${row}`,
   )
-  return `${found?.value} in row ${formatCount(row)}`
+  // Values are whatever came in: NUL too, which PostgreSQL holds in no text.
+  return `${printable(String(found?.value), 80)} in row ${formatCount(row)}`
 }
 
 /** A scan of all checks fails without saying for which; each alone then does. */

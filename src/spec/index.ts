@@ -22,6 +22,7 @@ export {
 export { builtInPolicies } from './policies.ts'
 export {
   type DeclarationProblem,
+  printable,
   type SpecProblem,
   type SpecProblemCode,
   specProblemCodes,
