@@ -134,8 +134,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Like `stream`, of columns of any type, which may be kept; the next chunk waits for `take`. Nulls
-   * of numbers are not marked.
+   * Like `stream`, of columns of any type, which may be kept; the next chunk waits for `take`.
+   * Nulls of numbers are not marked.
    */
   async streamValues(
     sql: string,

@@ -16,7 +16,7 @@ async function values(online: OnlineFeatures, nowMs: number): Promise<readonly u
   return [...new Set(answer![0]!.values)]
 }
 
-test('killed at each effect of a materialisation, readers see the old values or the new', async () => {
+test('killed at each effect of a materialisation, readers see the old or the new', async () => {
   await using world = await openWorld(inject('postgresUrl'))
   const rows = stations.map(station => ({ station, happened: '2026-06-01', value: 1 }))
   await push(world, rows, { knownAt: 'event' })

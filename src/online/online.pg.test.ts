@@ -288,7 +288,7 @@ test.for(engines)(
   },
 )
 
-test('a window that reaches back over more rows than are kept is refused, and told', async context => {
+test('a window over more rows than are kept is refused, and told', async context => {
   const setting = await open('lmdb', context)
   const far = aGroup([aWindow(['station'], 'mean', { kind: 'rows', rows: 50_000 })], {
     ...group,
