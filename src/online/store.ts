@@ -28,7 +28,7 @@ export interface OnlineStore extends AsyncDisposable {
   remove(prefix: Buffer): Promise<number>
 }
 
-/** Keys changed at once: more would hold up the event loop, or Redis, for more than milliseconds. */
+/** Keys changed at once: more hold up the event loop, or Redis, for more than milliseconds. */
 export const keysAtOnce = 500
 /** LMDB allows 1,978 bytes; a prefix and an entity stay well below. */
 export const keyBytesMax = 1_500
