@@ -123,6 +123,15 @@ test('an expectation that changes is asked of the same data', async () => {
   const aside = expecting([inRange, 'quarantine'])
   expect(await take(aside)).toMatchObject({ snapshot: { rows: 1, setAside: { rows: 1 } } })
   expect(await history(aside)).toEqual(['taken accepted', 'taken accepted', 'taken rejected'])
+
+  // What was accepted once and fails now is not trained on, whatever else comes and fails.
+  expect((await take(expecting([inRange, 'warn']))).snapshot?.rows).toBe(2)
+  expect(await take(expecting([inRange, 'reject']))).toMatchObject({
+    snapshot: undefined,
+    commit: { outcome: 'rejected' },
+  })
+  write([1, 300, 400])
+  expect((await take(expecting([inRange, 'reject']))).snapshot).toBeUndefined()
 })
 
 test('what was fresh grows stale by time alone, and is held until it is fresh again', async () => {

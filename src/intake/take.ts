@@ -7,6 +7,7 @@ import {
   acceptedAsOf,
   lastAcceptedCommit,
   lastCommit,
+  newestCommitOf,
   recordCommit,
   type Sql,
   snapshotLeft,
@@ -24,7 +25,7 @@ import { untilStill } from './tip.ts'
 
 export interface TakenSource {
   readonly source: SourceSpec
-  /** The newest that was accepted; undefined when none ever was. */
+  /** What may be trained on; undefined when nothing was accepted that still holds. */
   readonly snapshot: Snapshot | undefined
   /** The newest entry of its history, accepted or not; undefined when nothing was recorded. */
   readonly commit: SourceCommit | undefined
@@ -162,14 +163,22 @@ async function standing(
   if (commit.outcome === 'accepted') {
     return { source, commit, findings, snapshot: await snapshotLeft(store, commit.snapshot) }
   }
-  const snapshot = await newestAccepted(source, store)
+  const snapshot = await stillAccepted(source, store)
   const number = `c-${commit.number}`
   return { source, commit, findings, snapshot, held: heldBy(findings, `${number} was rejected: `) }
 }
 
-async function newestAccepted(source: SourceSpec, sql: Sql): Promise<Snapshot | undefined> {
-  const commit = await lastAcceptedCommit(sql, source.name)
-  return commit && snapshotLeft(sql, commit.snapshot)
+/**
+ * The newest snapshot that was accepted, unless it was rejected since: what is expected of a source
+ * may become more. Those of which only the newest event has grown too old are as good as they were.
+ */
+async function stillAccepted(source: SourceSpec, sql: Sql): Promise<Snapshot | undefined> {
+  const accepted = await lastAcceptedCommit(sql, source.name)
+  const judged = accepted && (await newestCommitOf(sql, accepted.snapshot))
+  const isFault = ({ index, onFail, holds }: Finding) =>
+    !holds && onFail === 'reject' && source.expect[index]?.check.kind !== 'freshWithin'
+  if (judged === undefined || judged.findings.some(isFault)) return undefined
+  return snapshotLeft(sql, judged.snapshot)
 }
 
 function heldBy(findings: readonly Finding[], words: string): Held {

@@ -20,7 +20,7 @@ export interface HeldBack {
 
 type Snapshots = ReadonlyMap<string, Pick<Snapshot, 'id'>>
 
-/** Sources that the view reads and of which nothing was ever accepted. */
+/** Sources that the view reads and of which there is nothing to train on. */
 export function missingSources(
   view: FeatureViewSpec,
   { groups }: Pick<FleetSpec, 'groups'>,
@@ -39,7 +39,7 @@ export function isWaiting(
   return view !== undefined && missingSources(view, spec, snapshots).length > 0
 }
 
-/** `readings is held: c-14 was rejected: ...; 41 members wait`. */
+/** `readings is held: c-14 was rejected: ...; 41 members stay on what was accepted before`. */
 export function heldNotes(about: {
   readonly spec: Pick<FleetSpec, 'views' | 'groups' | 'blueprints'>
   readonly members: ReadonlyMap<string, MemberList>
@@ -54,11 +54,15 @@ export function heldNotes(about: {
     const count = readers.reduce((sum, reader) => sum + countMembers(members.get(reader.name)), 0)
     const names = readers.filter(reader => !members.has(reader.name)).map(reader => reader.name)
     const waiting = [
-      ...(count > 0 ? [`${countOf(count, 'member')} ${count === 1 ? 'waits' : 'wait'}`] : []),
+      ...(count > 0 ? [stayWords(count)] : []),
       ...(names.length > 0 ? [`${names.join(', ')} ${names.length === 1 ? 'waits' : 'wait'}`] : []),
     ]
     return [`${source} is held: ${because}`, ...waiting, hint].join('; ')
   })
+}
+
+function stayWords(count: number): string {
+  return `${countOf(count, 'member')} ${count === 1 ? 'stays' : 'stay'} on what was accepted before`
 }
 
 function countMembers(list: MemberList | undefined): number {

@@ -75,7 +75,7 @@ test('new data that fails holds its own readers; they serve on, the rest goes on
   expect(plan.base.snapshots.weather).toBe(good?.snapshot)
   expect(plan.notes).toEqual([
     `weather is held: c-${bad?.number} was rejected: rain between 0 and 100 ` +
-      '(2 of 362 rows; the first is 250 in row 80); 3 members wait; ' +
+      '(2 of 362 rows; the first is 250 in row 80); 3 members stay on what was accepted before; ' +
       'mend the data, or what is expected of it, then: muster plan',
   ])
   expect(plan.totals).toMatchObject({ train: 16, retire: 0, unchanged: 3 })
