@@ -28,7 +28,8 @@ let blobs: Blobs
 const readings = (from: number, to: number) => `
   select i::bigint as id,
     timestamp '2026-01-01' + to_minutes(i::integer) as taken,
-    case when i = 3 then null when i = 70 then 'mo' || chr(0) || 'on' else ['hall', 'roof'][i % 2 + 1] end as place,
+    case when i = 3 then null when i = 70 then 'mo' || chr(0) || 'on'
+      else ['hall', 'roof'][i % 2 + 1] end as place,
     case when i = 10 then 900.5 when i = 60 then 'nan'::double when i = 90 then -4
       when i % 50 = 20 then null else i / 10 end as value,
     case when i = 99 then 98 else i end::integer as ticket

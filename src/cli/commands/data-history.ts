@@ -64,7 +64,7 @@ function show({ screen }: Call, commits: readonly CommitRow[]): void {
 export function changeWords({ change }: Pick<CommitRow, 'change'>): string {
   switch (change.kind) {
     case 'taken':
-      return 'found so'
+      return 'looked at'
     case 'append': {
       const late = change.late > 0 ? `, ${formatCount(change.late)} of them late` : ''
       return `${countOf(change.rows, 'row')} appended${late}`
