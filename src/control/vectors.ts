@@ -40,19 +40,30 @@ export type Entities = Readonly<Record<string, readonly RowWord[]>>
  * the first are made anew when they are asked for again.
  */
 const readyMax = 128
+/** The declaration is read anew after this long, and not for each of a thousand asks a second. */
+const specFreshMs = 1_000
 
 export class VectorReads {
   readonly #parts: Pick<DeskParts, 'store' | 'fleet' | 'clock'>
   readonly #place: VectorPlace
   readonly #ready = new Map<string, Promise<Vectors>>()
+  #applied: { readonly spec: Promise<FleetSpec>; readonly untilMs: number } | undefined
 
   constructor(parts: Pick<DeskParts, 'store' | 'fleet' | 'clock'>, place: VectorPlace) {
     this.#parts = parts
     this.#place = place
   }
 
+  /** As it was applied a moment ago. Throws E_NOT_FOUND before the first plan was applied. */
   spec(): Promise<FleetSpec> {
-    return this.#parts.fleet.applied()
+    const nowMs = this.#parts.clock.monotonicMs()
+    if (this.#applied && nowMs < this.#applied.untilMs) return this.#applied.spec
+    const spec = this.#parts.fleet.applied()
+    this.#applied = { spec, untilMs: nowMs + specFreshMs }
+    spec.catch(() => {
+      this.#applied = undefined
+    })
+    return spec
   }
 
   /**
