@@ -33,13 +33,15 @@ export interface Launch {
   readonly home: string
   readonly port: number
   readonly cwd?: string
+  /** Beside the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Starts the program in a process group of its own, so that a test can kill all of it. */
-export function launch(args: readonly string[], { home, port, cwd }: Launch): ChildProcess {
+export function launch(args: readonly string[], { home, port, cwd, env }: Launch): ChildProcess {
   return spawn(process.execPath, [program, ...args], {
     cwd: cwd ?? process.cwd(),
-    env: { ...process.env, MUSTER_HOME: home, MUSTER_PORT: String(port), NO_COLOR: '1' },
+    env: { ...process.env, ...env, MUSTER_HOME: home, MUSTER_PORT: String(port), NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
