@@ -53,6 +53,7 @@ async function online(ask: FeastOnlineAsk, reads: VectorReads): Promise<FeastOnl
   const names = namesOf(ask, spec)
   const features = await reads.read(names, ask.entities, spec)
   const rows = rowsOf(ask.entities)
+  const timeOf = timesByRow(rows)
   const views = new Map(names.map(({ owner }) => [owner.name, owner.version ?? 0]))
   return {
     metadata: {
@@ -67,19 +68,29 @@ async function online(ask: FeastOnlineAsk, reads: VectorReads): Promise<FeastOnl
         statuses: values.map(() => 'PRESENT'),
         event_timestamps: values.map(() => noTime),
       })),
-      ...features.map(feature => resultOf(feature, rows)),
+      ...features.map(feature => resultOf(feature, timeOf)),
     ],
     status: true,
   }
 }
 
-function resultOf({ values, statuses, eventMs }: WireFeature, rows: number) {
-  return {
-    values,
-    statuses,
-    event_timestamps: Array.from({ length: rows }, (_, row) =>
-      Number.isNaN(eventMs[row]) ? noTime : new Date(eventMs[row]!).toISOString(),
-    ),
+function resultOf({ values, statuses, eventMs }: WireFeature, timeOf: TimeOf) {
+  return { values, statuses, event_timestamps: Array.from(eventMs, timeOf) }
+}
+
+type TimeOf = (eventMs: number, row: number) => string
+
+/** Features of a row are mostly of one event, whose time is written once. */
+function timesByRow(rows: number): TimeOf {
+  const lastMs = new Float64Array(rows).fill(Number.NaN)
+  const last = new Array<string>(rows).fill(noTime)
+  return (eventMs, row) => {
+    if (Number.isNaN(eventMs)) return noTime
+    if (eventMs !== lastMs[row]) {
+      lastMs[row] = eventMs
+      last[row] = new Date(eventMs).toISOString()
+    }
+    return last[row]!
   }
 }
 

@@ -48,8 +48,9 @@ export function readFeatureName(text: string, spec: FleetSpec): FeatureName {
   const end = text.includes(':') ? text.indexOf(':') : text.indexOf('.')
   const owner = readOwner(text.slice(0, Math.max(end, 0)), spec)
   const feature = text.slice(end + 1)
-  const known = owner.view.features.map(({ name }) => name)
-  if (known.includes(feature)) return { owner, feature }
+  const { features } = owner.view
+  if (features.some(({ name }) => name === feature)) return { owner, feature }
+  const known = features.map(({ name }) => name)
   const near = nearestNames(feature, known)
   throw new MusterError('E_NOT_FOUND', `\`${owner.view.id}\` has no feature \`${feature}\``, {
     field: text,

@@ -76,20 +76,21 @@ export class VectorReads {
     spec: FleetSpec,
   ): Promise<readonly WireFeature[]> {
     const rows = rowsOf(entities)
-    const byOwner = Map.groupBy(wanted, ({ owner }) => owner.view.id)
+    const byOwner = Map.groupBy(wanted.keys(), at => wanted[at]!.owner.view.id)
     const nowMs = this.#parts.clock.now().getTime()
     const used = new Set<string>()
-    const found = await Promise.all(
-      [...byOwner.values()].map(async names => {
+    const all = new Array<WireFeature>(wanted.length)
+    await Promise.all(
+      Array.from(byOwner.values(), async places => {
+        const names = places.map(at => wanted[at]!)
         const vectors = await this.#open(names[0]!.owner, spec)
-        const ask = { names, vectors, entities, rows, nowMs }
         for (const { name } of vectors.columns) used.add(name)
-        return readOf(ask)
+        const found = await readOf({ names, vectors, entities, rows, nowMs })
+        for (const [i, at] of places.entries()) all[at] = found[i]!
       }),
     )
     checkUsed(entities, used)
-    const all = new Map(found.flat().map(feature => [keyOf(feature), feature]))
-    return wanted.map(name => must(all.get(keyOf(name)), 'every feature was read'))
+    return all
   }
 
   #open({ view }: VectorOwner, spec: FleetSpec): Promise<Vectors> {
@@ -110,8 +111,6 @@ export class VectorReads {
     return openVectors({ view, groups, rowColumns }, this.#place)
   }
 }
-
-const keyOf = ({ owner, feature }: FeatureName): string => `${owner.view.id}:${feature}`
 
 export function rowsOf(entities: Entities): number {
   const [first] = Object.entries(entities)
@@ -154,7 +153,7 @@ async function readOf(ask: {
       )
   }
   const features = names.map(({ feature }) => {
-    const at = vectors.features.findIndex(({ name }) => name === feature)
+    const at = must(vectors.place(feature), 'a name was read from its view')
     checkFollows(feature, vectors.features[at]?.follows, columns)
     return at
   })

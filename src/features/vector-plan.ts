@@ -18,9 +18,9 @@ export interface ViewAsk {
   readonly rowColumns: readonly Column[]
 }
 
-interface LookedFeature {
+/** Features of one group under one entity: one ask of the store. */
+export interface PlannedLookup {
   readonly group: string
-  readonly feature: string
   readonly by: readonly string[]
   /** By column of `by`: a column of the row as it is, or the place among the expressions. */
   readonly entities: readonly ({ readonly column: Column } | { readonly expression: number })[]
@@ -28,7 +28,12 @@ interface LookedFeature {
 
 export type Origin =
   | { readonly kind: 'computed'; readonly expression: number }
-  | ({ readonly kind: 'looked' } & LookedFeature)
+  | {
+      readonly kind: 'looked'
+      /** Its place among the look-ups. */
+      readonly lookup: number
+      readonly feature: string
+    }
 
 /** A feature of a view, and what it takes to have it. */
 export interface VectorFeature {
@@ -57,6 +62,7 @@ export interface VectorPlan {
   readonly features: readonly VectorFeature[]
   readonly columns: readonly Column[]
   readonly origins: readonly (Origin | undefined)[]
+  readonly lookups: readonly PlannedLookup[]
   readonly expressions: readonly RowExpression[]
 }
 
@@ -95,6 +101,7 @@ function unnamed(columns: readonly Column[], taken: readonly Column[]): readonly
 class Plan implements VectorPlan {
   readonly features: VectorFeature[] = []
   readonly origins: (Origin | undefined)[] = []
+  readonly lookups: PlannedLookup[] = []
   readonly expressions: RowExpression[] = []
   readonly columns: Column[]
   readonly #relation: string
@@ -139,7 +146,7 @@ class Plan implements VectorPlan {
     )
     if (!group?.online || feature === undefined) return this.leave(view)
     const follows = new Set<string>()
-    const entities: LookedFeature['entities'][number][] = []
+    const entities: PlannedLookup['entities'][number][] = []
     for (const column of feature.by) {
       const read = await this.#entity(from.on?.[column] ?? quoted(column))
       if (read === undefined) return this.leave(view)
@@ -148,13 +155,14 @@ class Plan implements VectorPlan {
     }
     const { name, type } = view
     this.features.push({ name, category: type === 'category', follows: [...follows] })
-    this.origins.push({
-      kind: 'looked',
-      group: from.group,
-      feature: from.feature,
-      by: feature.by,
-      entities,
-    })
+    const lookup = this.#lookup({ group: from.group, by: feature.by, entities })
+    this.origins.push({ kind: 'looked', lookup, feature: from.feature })
+  }
+
+  #lookup(lookup: PlannedLookup): number {
+    const key = JSON.stringify(lookup)
+    const before = this.lookups.findIndex(other => JSON.stringify(other) === key)
+    return before >= 0 ? before : this.lookups.push(lookup) - 1
   }
 
   /** A column as it is where its text is its value's; else by the engine, as training has it. */

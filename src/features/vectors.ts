@@ -77,6 +77,8 @@ export class Vectors {
   /** What rows may be described by. */
   readonly columns: readonly Column[]
   readonly #origins: VectorPlan['origins']
+  readonly #lookups: VectorPlan['lookups']
+  readonly #places: ReadonlyMap<string, number>
   readonly #expressions: RowExpressions | undefined
   readonly #online: OnlineLookup | undefined
 
@@ -88,8 +90,15 @@ export class Vectors {
     this.features = plan.features
     this.columns = plan.columns
     this.#origins = plan.origins
+    this.#lookups = plan.lookups
+    this.#places = new Map(plan.features.map(({ name }, at) => [name, at]))
     this.#expressions = expressions
     this.#online = online
+  }
+
+  /** The place of a feature; undefined when the view has none of that name. */
+  place(feature: string): number | undefined {
+    return this.#places.get(feature)
   }
 
   /**
@@ -105,7 +114,9 @@ export class Vectors {
   }): Promise<readonly Vector[]> {
     const origins = ask.features.map(at => must(this.#origins[at], 'it follows from columns'))
     const needsEngine = origins.some(
-      origin => origin.kind === 'computed' || origin.entities.some(e => 'expression' in e),
+      origin =>
+        origin.kind === 'computed' ||
+        this.#lookups[origin.lookup]!.entities.some(entity => 'expression' in entity),
     )
     const computed =
       needsEngine && this.#expressions
@@ -119,25 +130,25 @@ export class Vectors {
     )
   }
 
+  /** By place in `origins`. */
   async #lookUp(
     origins: readonly Origin[],
     computed: RowResult | undefined,
     ask: Parameters<Vectors['read']>[0],
   ): Promise<ReadonlyMap<number, LookupAnswer>> {
-    const batch = new Map<string, { ask: LookupAsk & { features: string[] }; at: number[] }>()
+    const batch = new Map<number, { ask: LookupAsk & { features: string[] }; at: number[] }>()
     for (const [i, origin] of origins.entries()) {
       if (origin.kind !== 'looked') continue
-      const key = JSON.stringify([origin.group, origin.by, origin.entities])
-      let one = batch.get(key)
+      let one = batch.get(origin.lookup)
       if (one === undefined) {
-        const entities = origin.entities.map(entity =>
+        const { group, by, entities: of } = must(this.#lookups[origin.lookup], 'it was planned')
+        const entities = of.map(entity =>
           'column' in entity
             ? textsOf(entity.column, must(ask.columns.get(entity.column.name), 'it is given'))
             : (must(computed?.[entity.expression], 'it was computed') as (string | null)[]),
         )
-        const { group, by } = origin
         one = { ask: { group, by, features: [], entities }, at: [] }
-        batch.set(key, one)
+        batch.set(origin.lookup, one)
       }
       one.ask.features.push(origin.feature)
       one.at.push(i)
@@ -165,14 +176,14 @@ function textsOf(column: Column, values: readonly RowValue[]): readonly (string 
   })
 }
 
-function vectorOf(answer: LookupAnswer, feature: VectorFeature): Vector {
-  const { values } = answer
-  const looked = answer
-  if (feature.category) {
-    return { values: values.map(value => (value === null ? null : String(value))), looked }
-  }
+/** Its values are made when they are asked for: a wire takes them as the store has them. */
+function vectorOf(looked: LookupAnswer, { category }: VectorFeature): Vector {
   return {
-    values: Float32Array.from(values, value => (value === null ? Number.NaN : Number(value))),
     looked,
+    get values() {
+      const { values } = looked
+      if (category) return values.map(value => (value === null ? null : String(value)))
+      return Float32Array.from(values, value => (value === null ? Number.NaN : Number(value)))
+    },
   }
 }
