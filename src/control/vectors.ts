@@ -197,13 +197,14 @@ function checkUsed(entities: Entities, used: ReadonlySet<string>): void {
   }
 }
 
-function onWire({ values, looked }: Vector, rows: number): Omit<WireFeature, keyof FeatureName> {
-  if (looked) return looked
-  const all = [...values].map((value: number | string | null) =>
+function onWire(vector: Vector, rows: number): Omit<WireFeature, keyof FeatureName> {
+  if (vector.looked) return vector.looked
+  const all = Array.from(vector.values as Iterable<number | string | null>, value =>
     Number.isNaN(value) ? null : value,
   )
   const statuses = all.map(value => (value === null ? 'NULL_VALUE' : 'PRESENT') as VectorStatus)
   return { values: all, statuses, eventMs: new Float64Array(rows).fill(Number.NaN) }
+}
 }
 
 /** What an ask names: all features of a view that can be had, or those that it lists. */
