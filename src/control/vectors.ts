@@ -205,7 +205,6 @@ function onWire(vector: Vector, rows: number): Omit<WireFeature, keyof FeatureNa
   const statuses = all.map(value => (value === null ? 'NULL_VALUE' : 'PRESENT') as VectorStatus)
   return { values: all, statuses, eventMs: new Float64Array(rows).fill(Number.NaN) }
 }
-}
 
 /** What an ask names: all features of a view that can be had, or those that it lists. */
 async function namesOf(ask: VectorAsk, spec: FleetSpec): Promise<readonly FeatureName[]> {
