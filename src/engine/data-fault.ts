@@ -25,7 +25,7 @@ export class DataFault extends MusterError {
  */
 export function faultAt(at: DeclaredAt, error: unknown, doing = ''): unknown {
   if (error instanceof DataFault || !(error instanceof MusterError)) return error
-  if (!/^E_(?:SOURCE|DATA|CSV|SQL)_?/.test(error.code)) return error
+  if (!/^E_(?:SOURCE|DATA|CSV|SQL|EVENT_TIME|DUPLICATE_KEY)/.test(error.code)) return error
   const { code, message, hint } = error
   return new DataFault(at, code, `${doing}${message}`, { hint, cause: error })
 }

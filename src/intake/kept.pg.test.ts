@@ -185,6 +185,6 @@ test('a source whose columns were declared anew needs another name', async () =>
   const other = { ...readings, columns: { ...readings.columns, note: 'VARCHAR' } }
   await expect(keptSnapshot(other, world.at)).rejects.toMatchObject({
     code: 'E_DATA_SCHEMA',
-    message: '`readings` has rows with other columns than it declares now: note VARCHAR',
+    message: 'the rows that were kept have other columns than what comes now: note VARCHAR',
   })
 })

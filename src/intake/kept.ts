@@ -1,7 +1,7 @@
 import { MusterError } from '../base/errors.ts'
-import { DataFault } from '../engine/index.ts'
+import { DataFault, faultAt } from '../engine/index.ts'
 import type { Snapshot } from '../fleet/index.ts'
-import { type KeptShape, keptShape, readBeyond } from '../sources/index.ts'
+import { type KeptShape, keptShape, readBeyond, tableAt } from '../sources/index.ts'
 import { arrivalColumn, type SourceSpec } from '../spec/index.ts'
 import {
   acceptedAsOf,
@@ -64,13 +64,16 @@ async function appendBeyond(source: SourceSpec, at: IntakeAt): Promise<KeptShape
   const incoming = { path: beyond.path, format: 'parquet' as const, knownAt } as const
   if (beyond.rows === 0) return shape
   const isAt = async (sql: Sql) => ((await readCursor(sql, source.name)) ?? null) === mark
-  await appendFile(source, shape, incoming, at, {
+  const appending = appendFile(source, shape, incoming, at, {
     isDone: async sql => !(await isAt(sql)),
     record: async sql => {
       if (!(await isAt(sql))) return false
       if (beyond.mark !== null) await putCursor(sql, source.name, beyond.mark)
       return true
     },
+  })
+  await appending.catch(error => {
+    throw faultAt(tableAt(source), error)
   })
   return shape
 }

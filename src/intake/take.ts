@@ -192,15 +192,28 @@ function heldBy(findings: readonly Finding[], words: string): Held {
 }
 
 async function check(source: SourceSpec, at: IntakeAt): Promise<TakenSource> {
-  const { store } = at
-  const commit = await lastCommit(store, source.name)
-  // What was pushed stays where it is: looking changes nothing.
-  const stored = commit && (await snapshotLeft(store, commit.snapshot))
-  if (isKept(source) && stored === undefined) return nothingYet(source)
-  const candidate = isKept(source) && stored ? wholeOf(stored) : await takeSnapshot(source, at)
+  const commit = await lastCommit(at.store, source.name)
+  const candidate = await lookedAt(source, commit, at)
+  if (candidate === undefined) return nothingYet(source)
   const { snapshot, findings, outcome } = await judgeSnapshot(source, candidate, at)
   const known = { source, commit, findings, snapshot }
   return outcome === 'accepted' ? known : { ...known, held: heldBy(findings, '') }
+}
+
+/** What a source holds, without a change: what was pushed stays where it is. */
+async function lookedAt(
+  source: SourceSpec,
+  commit: SourceCommit | undefined,
+  at: IntakeAt,
+): Promise<Snapshot | undefined> {
+  const { location } = source
+  if (!isKept(source)) return takeSnapshot(source, at)
+  const stored = commit && (await snapshotLeft(at.store, commit.snapshot))
+  if (stored !== undefined) return wholeOf(stored)
+  if (!('postgres' in location)) return undefined
+  // Never read yet: all of the table, as its first read will take it.
+  const whole = { postgres: { ...location.postgres, cursor: undefined } }
+  return takeSnapshot({ ...source, location: whole }, at)
 }
 
 function nothingYet(source: SourceSpec): TakenSource {

@@ -50,7 +50,7 @@ function checkColumns(source: SourceSpec, shape: KeptShape, before: Snapshot): v
   throw new DataFault(
     { kind: 'Source', name: source.name, path: ['columns'] },
     'E_DATA_SCHEMA',
-    `\`${source.name}\` has rows with other columns than it declares now: ${other}`,
+    `the rows that were kept have other columns than what comes now: ${other}`,
     { hint: `declare ${was.slice(0, -1).join(', ')}; other columns need a source of another name` },
   )
 }

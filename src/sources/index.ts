@@ -13,6 +13,7 @@ export {
   writeFile,
   writePartitions,
 } from './partitions.ts'
+export { tableAt } from './postgres.ts'
 export { type RowsBeyond, readBeyond } from './postgres-cursor.ts'
 export { type Probe, probeConnection } from './probe.ts'
 export { ownColumns, profileOf } from './profile.ts'

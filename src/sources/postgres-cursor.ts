@@ -209,9 +209,8 @@ async function largest(session: PostgresSession, source: SourceSpec): Promise<st
       'name a column that is never null, or leave such rows out in a query',
     )
   }
-  const topmost = selectOf(source).replace('select *', `select ${column}`)
   const [row] = await session.rows(
-    `${topmost} where ${column} is not null order by ${column} desc limit 1`,
+    `${selectOf(source, column)} where ${column} is not null order by ${column} desc limit 1`,
   )
   const top = row?.[0] ?? undefined
   if (top !== undefined && /^(?:infinity|nan)$/i.test(top)) {

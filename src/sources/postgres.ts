@@ -1,6 +1,6 @@
 import { faultAt, quoted } from '../engine/index.ts'
 import type { Blobs } from '../fleet/index.ts'
-import type { SourceSpec } from '../spec/index.ts'
+import { isKept, type SourceSpec } from '../spec/index.ts'
 import type { Connections } from './connections.ts'
 import { postgresAt } from './declared-at.ts'
 import { openSession, type PostgresSession, postgresOf } from './postgres-session.ts'
@@ -61,10 +61,16 @@ export async function copyRows(
  * The declared rows as one SELECT. A query stands on lines of its own, so that a comment at its end
  * ends there; inside a FROM no statement but a SELECT is one.
  */
-export function selectOf(source: SourceSpec): string {
+export function selectOf(source: SourceSpec, what = columnsOf(source)): string {
   const { table, query } = postgresOf(source)
-  if (query !== undefined) return `select * from (\n${query.replace(/;\s*$/, '')}\n) as q`
-  return `select * from ${table!.split('.').map(quoted).join('.')} as q`
+  if (query !== undefined) return `select ${what} from (\n${query.replace(/;\s*$/, '')}\n) as q`
+  return `select ${what} from ${table!.split('.').map(quoted).join('.')} as q`
+}
+
+/** Rows that are kept have the same columns for ever, whatever columns a table is given later. */
+function columnsOf(source: SourceSpec): string {
+  const declared = isKept(source) ? Object.keys(source.columns) : []
+  return declared.length === 0 ? '*' : declared.map(name => `q.${quoted(name)}`).join(', ')
 }
 
 export function tableAt(source: SourceSpec) {

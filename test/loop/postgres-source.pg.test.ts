@@ -1,6 +1,9 @@
 import pg from 'pg'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { must } from '../../src/base/assert.ts'
+import { checkSources } from '../../src/intake/index.ts'
 import { readConnections } from '../../src/sources/index.ts'
+import { readFleet } from '../../src/spec/index.ts'
 import { fleetYaml } from './declaration.ts'
 import { header, salesRows } from './shop-sales.ts'
 import { openWorld, type World } from './world.ts'
@@ -66,6 +69,40 @@ test('by a cursor the rows are kept, and only what is new is appended', async ()
   expect(await commits()).toEqual([2_400])
   await insert(salesRows({ from: 199, days: 2, seed: 12 }))
   expect(await commits()).toEqual([2_400, 24])
+})
+
+test('a check of declarations reads a table that was never read, and keeps nothing', async () => {
+  const read = readFleet([{ path: 'muster.yaml', text: inShop('table: shop.sales, cursor: day') }])
+  const parts = { ...world.worker, fleetFolder: world.folder, connections: world.connections }
+  const [checked] = await checkSources([...must(read.spec, 'it is valid').sources.values()], parts)
+  expect(checked).toMatchObject({ snapshot: { rows: 2_400 }, commit: undefined })
+  expect(await world.store.all('select from source_commit')).toEqual([])
+})
+
+test('what came into a table and cannot be kept is told at the table', async () => {
+  await world.plan(inShop('table: shop.sales, cursor: day'))
+  await shop.query("insert into shop.sales (day) values (now() + interval '10 days')")
+  await expect(world.plan()).rejects.toMatchObject({
+    problems: [{ code: 'E_EVENT_TIME', line: 8, message: expect.stringContaining('a day ahead') }],
+  })
+})
+
+test('of a table that is given more columns, those that are declared are kept', async () => {
+  const where = inShop('table: shop.sales, cursor: day')
+  const before = await world.plan(where)
+  await shop.query('alter table shop.sales add column note text')
+  await expect(world.plan()).rejects.toMatchObject({
+    problems: [{ cure: expect.stringMatching(/^declare day DATE, /) }],
+  })
+  const types = { day: 'DATE', shop: 'VARCHAR', product: 'VARCHAR' } as Record<string, string>
+  const columns = header
+    .split(',')
+    .map(name => `${name}: ${types[name] ?? 'BIGINT'}`)
+    .join(', ')
+  const declared = await world.plan(
+    where.replace('\neventTime:', `\ncolumns: { ${columns} }\neventTime:`),
+  )
+  expect(declared.base.snapshots).toEqual(before.base.snapshots)
 })
 
 test('a table that cannot be read is told where it is declared', async () => {
