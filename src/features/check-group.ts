@@ -1,4 +1,11 @@
-import { type Engine, type Expression, quoted, readExpression } from '../engine/index.ts'
+import {
+  type Engine,
+  type Expression,
+  nodesOf,
+  parseSelect,
+  quoted,
+  readExpression,
+} from '../engine/index.ts'
 import {
   arrivalColumn,
   type FeatureGroupSpec,
@@ -13,8 +20,9 @@ import type { LateColumns } from './leakage.ts'
 import type { OpenSource } from './view-rows.ts'
 
 export interface CheckedGroup {
-  /** Columns that the windows read. */
-  readonly read: ReadonlySet<string>
+  /** By what a feature is `of`: the columns it reads, and those of the source behind them. */
+  readonly read: ReadonlyMap<string, readonly string[]>
+  readonly rows: GroupRows
   readonly spec: FeatureGroupSpec
   readonly late: LateColumns
   /** Entity columns that its rows do not have: complained of, and not once more in each view. */
@@ -42,17 +50,22 @@ export async function checkGroup(
     group.knownAt === group.eventTime
       ? eventTime
       : await check.bind(engine, relation, group.knownAt, { at: at('knownAt'), ...time })
-  const read = await checkWindows(check, engine, group, rows)
+  const behind = await columnsBehind(engine, group, source)
+  const read = new Map<string, readonly string[]>()
+  const note = (of: string, columns: readonly string[]) => read.set(of, behind(columns))
+  await checkWindows(check, engine, group, { rows, note })
   const types = new Map<string, string>()
   for (const [of, [feature]] of Map.groupBy(group.latest, latest => latest.of)) {
     const place = at('features', feature!.name, 'of')
     const found = await check.try(place, () => readExpression(engine, relation, of))
     if (found) types.set(of, found.type)
+    note(of, found?.columns ?? [])
   }
   const missing = await missingEntities(check, engine, group, rows)
   if (eventTime && knownAt && missing.size === 0)
     await checkTies(check, engine, group, source, rows)
-  return { spec: group, missing, read, types, late: lateColumns(group, eventTime, knownAt) }
+  const late = lateColumns(group, eventTime, knownAt)
+  return { spec: group, rows, missing, read, types, late }
 }
 
 /** The default known-at of pushed rows is when they arrived, which a SELECT may have dropped. */
@@ -68,24 +81,44 @@ function losesArrival(check: Check, group: FeatureGroupSpec, { relation }: Group
   return true
 }
 
-/** Gives the columns that windows read. */
 async function checkWindows(
   check: Check,
   engine: Engine,
   group: FeatureGroupSpec,
-  { relation }: GroupRows,
-): Promise<ReadonlySet<string>> {
+  about: {
+    readonly rows: GroupRows
+    readonly note: (of: string, columns: readonly string[]) => void
+  },
+): Promise<void> {
   const at = within('FeatureGroup', group.name)
-  const read = new Set<string>()
   for (const [of, features] of Map.groupBy(group.features, feature => feature.of)) {
     const counted = features.every(feature => feature.stat === 'count')
     const summed = features.find(feature => feature.stat !== 'count') ?? features[0]!
     const fits: Fits = counted ? () => true : isValue
     const expected = { ...number, at: at('features', summed.name, 'of'), fits }
-    const found = await check.bind(engine, relation, of, expected)
-    for (const column of found?.columns ?? []) read.add(column)
+    const found = await check.bind(engine, about.rows.relation, of, expected)
+    about.note(of, found?.columns ?? [])
   }
-  return read
+}
+
+/**
+ * A SELECT may hand a column on under any name: where a column that the source does not have is
+ * read, all that the SELECT names may stand behind it.
+ */
+async function columnsBehind(
+  engine: Engine,
+  { sql }: FeatureGroupSpec,
+  { relation }: OpenSource,
+): Promise<(columns: readonly string[]) => readonly string[]> {
+  if (sql === undefined) return columns => columns
+  const own = new Map(relation.columns.map(({ name }) => [name.toLowerCase(), name]))
+  const named = [...nodesOf(await parseSelect(engine, sql))].flatMap(node => {
+    if (node.class !== 'COLUMN_REF') return []
+    const name = (node.column_names as readonly string[]).at(-1)
+    return own.get(name?.toLowerCase() ?? '') ?? []
+  })
+  return columns =>
+    columns.every(column => own.has(column.toLowerCase())) ? columns : [...columns, ...named]
 }
 
 async function missingEntities(

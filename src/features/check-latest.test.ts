@@ -165,7 +165,7 @@ test('text is a feature only as a category, and a window is none', async () => {
 
 test('an entity under another name, and a label ahead, are bound and located', async () => {
   const snapshot = await readings('ahead', good)
-  const group = aGroup([], { latest })
+  const group = aGroup([], { latest, knownAt: 'known + interval 1 hour' })
   const joined = (on: Record<string, string>) => ({
     name: 'there',
     from: { kind: 'group' as const, group: 'past', feature: 'value', on },

@@ -4,7 +4,6 @@ import {
   builtInPipelines,
   type DeclaredAt,
   type FeatureViewSpec,
-  type LabelSpec,
   type ViewFeature,
 } from '../spec/index.ts'
 import type { CheckedGroup } from './check-group.ts'
@@ -19,9 +18,9 @@ import {
   within,
 } from './check-problems.ts'
 import { checkRequest } from './check-request.ts'
-import { checkAsOf, checkOwnRows } from './known-times.ts'
+import { checkAsOf, checkOwnRows, type LabelAhead } from './known-times.ts'
 import { openAhead } from './labels-ahead.ts'
-import { leaksOf } from './leakage.ts'
+import { leaksOf, type RowRead } from './leakage.ts'
 import { type OpenSources, openViewRows } from './view-rows.ts'
 
 export interface Around {
@@ -62,29 +61,30 @@ export async function checkView(
     if (label !== undefined) labels.set(blueprint.name, label)
   }
   await checkOwnRows(check, engine, view, relation, {
-    ...about,
+    groups: about.groups,
     labels: [...labels.values()].flat(),
+    ahead: [...ahead.values()],
   })
   const late = [...about.groups.values()].map(g => g.late).filter(l => l.source === relation.name)
   const keys = about.blueprints.flatMap(blueprint => blueprint.key)
   const spared = new Set([...keys, ...(eventTime?.columns ?? [])])
   for (const leak of leaksOf({ read, late, labels, spared })) {
-    check.say(at('features', leak.feature, 'sql'), 'E_LEAKAGE', leak.detail, leak.hint)
+    check.say(leak.at, 'E_LEAKAGE', leak.detail, leak.hint)
   }
 }
 
 const category = 'add `type: category`, with onehot, ordinal or target among its transforms'
 
-/** Gives the columns that each row feature reads. */
+/** Gives the columns of the row that features read, and that their entities are told by. */
 async function checkFeaturesOf(
   check: Check,
   engine: Engine,
   view: FeatureViewSpec,
   relation: Relation,
   groups: ReadonlyMap<string, CheckedGroup>,
-): Promise<ReadonlyMap<string, readonly string[]>> {
+): Promise<readonly RowRead[]> {
   const at = within('FeatureView', view.id)
-  const read = new Map<string, readonly string[]>()
+  const read: RowRead[] = []
   const entities = new Map<string, readonly [string, ...(string | number)[]]>()
   for (const { name, from, type } of view.features) {
     if (from.kind === 'row') {
@@ -94,7 +94,8 @@ async function checkFeaturesOf(
         at: at('features', name, 'sql'),
         cure: found => (isText(found) ? category : undefined),
       })
-      if (found !== undefined) read.set(name, found.columns)
+      if (found !== undefined)
+        read.push({ at: at('features', name, 'sql'), columns: found.columns })
       continue
     }
     const group = groups.get(from.group)
@@ -113,7 +114,9 @@ async function checkFeaturesOf(
     }
   }
   for (const [sql, path] of entities) {
-    await check.try(at('features', ...path), () => readExpression(engine, relation, sql))
+    const place = at('features', ...path)
+    const found = await check.try(place, () => readExpression(engine, relation, sql))
+    if (found !== undefined) read.push({ at: place, columns: found.columns })
   }
   return read
 }
@@ -139,22 +142,22 @@ function checkGroupFeature(
   return window?.by ?? latest?.by ?? []
 }
 
-/** Gives the labels that bind, with whether they are true/false. */
+/** Gives the labels that bind. */
 async function checkLabels(
   check: Check,
   engine: Engine,
   view: FeatureViewSpec,
   relation: Relation,
   sources: OpenSources,
-): Promise<ReadonlyMap<string, { readonly binary: boolean; readonly label: LabelSpec }>> {
-  const found = new Map<string, { binary: boolean; label: LabelSpec }>()
+): Promise<ReadonlyMap<string, LabelAhead>> {
+  const found = new Map<string, LabelAhead>()
   for (const label of view.labels ?? []) {
     const path = (...more: (string | number)[]) =>
       within('FeatureView', view.id)('labels', label.name, ...more)
     if (!sources.has(label.source)) continue
     const open = await check.try(path('of'), () => openAhead(engine, label, sources))
     if (open === undefined) continue
-    const { type, source, binary } = open
+    const { type, source, binary, columns } = open
     if (label.stat !== 'count' && !isValue(type)) {
       check.refuseType({ ...number, at: path('of') }, label.of, type)
       continue
@@ -169,7 +172,7 @@ async function checkLabels(
       }
       bound = (await check.try(asked, reads)) !== undefined && bound
     }
-    if (bound) found.set(label.name, { binary, label })
+    if (bound) found.set(label.name, { label, source, binary, columns })
   }
   return found
 }

@@ -165,6 +165,67 @@ test('a label that is known as of its own event would be in its own window', asy
   expect(await problems(aFleet(source, [early], [view], [label('value')]))).toEqual([])
 })
 
+test('neither a newest row, nor a SELECT, nor another name hides a label', async () => {
+  const newest = aGroup([], {
+    knownAt: 'happened',
+    latest: [{ name: 'delay', by: ['origin'], of: 'delay', ttlMs: undefined }],
+  })
+  const window = aWindow(['origin'], 'mean', hour, 'delay')
+  const selected = aGroup([window], { sql: 'select * from trips', knownAt: 'happened' })
+  const renamed = aGroup([{ ...window, of: 'minutes' }], {
+    sql: 'select origin, happened, delay as minutes from trips',
+    knownAt: 'happened',
+  })
+  const innocent = aGroup([{ ...window, of: 'miles' }], {
+    sql: 'select origin, happened, miles from trips',
+    knownAt: 'happened',
+  })
+  const reading = (group: FeatureGroupSpec) =>
+    aView({ miles: 'miles' }, { ...group, features: [...group.features, ...group.latest] as never })
+  const leaks = (group: FeatureGroupSpec) =>
+    problems(aFleet(source, [group], [reading(group)], [byDelay]))
+  const byDelay = aBlueprint({ label: 'delay', key: ['origin', 'place'] })
+  for (const group of [newest, selected, renamed]) {
+    expect(await leaks(group)).toEqual([
+      expect.stringContaining('100 of 100 rows are known as of their own event in now@1'),
+    ])
+  }
+  expect(await leaks(innocent)).toEqual([])
+})
+
+test('an entity that is told by the label leaks it', async () => {
+  const group = past()
+  const [feature] = group.features
+  const on = { origin: "if(value > 5, 'A', 'B')" }
+  const view = aView({ miles: 'miles' })
+  const from = { kind: 'group' as const, group: group.name, feature: feature!.name, on }
+  const features = [...view.features, { name: 'told', from, transform: [] }]
+  const fleet = aFleet(source, [group], [{ ...view, features }], [aBlueprint({ label: 'value' })])
+  expect(await problems(fleet)).toEqual([
+    'E_LEAKAGE FeatureView now@1 features.told.on.origin: it reads `value`, which is what trip-time predicts',
+  ])
+})
+
+test('a label ahead is in no window before it happens', async () => {
+  const early = aGroup([aWindow(['origin'], 'mean', hour, 'delay')], {
+    eventTime: 'happened - interval 3 hours',
+    knownAt: 'happened - interval 3 hours',
+  })
+  const labels = (of: string) => [
+    { name: 'late', source: 'trips', by: ['origin'], on: {}, of, stat: 'mean', horizonMs: 1 },
+  ]
+  const leaks = (of: string, group: FeatureGroupSpec) => {
+    const view = { ...aView({ miles: 'miles' }, group), labels: labels(of) as never }
+    return problems(aFleet(source, [group], [view], [aBlueprint({ label: 'late' })]))
+  }
+  expect(await leaks('delay', early)).toEqual([
+    'E_LEAKAGE FeatureGroup past knownAt: 100 of 100 rows are known before they happen, and so ' +
+      'before label `late` of now@1 does, which reads the same',
+  ])
+  expect(await leaks('miles', early)).toEqual([])
+  expect(await leaks('delay', past())).toEqual([])
+})
+
 test('members: leaves with enough rows, segments above them, the root always', async () => {
   const view = aView({ miles: 'miles' }, undefined, { where: 'miles < 60' })
   const count = (atLeast: number, where?: string) =>

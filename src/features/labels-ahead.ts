@@ -21,7 +21,13 @@ export async function openAhead(
   engine: Engine,
   label: LabelSpec,
   sources: OpenSources,
-): Promise<{ source: OpenSource; group: FeatureGroupSpec; binary: boolean; type: string }> {
+): Promise<{
+  source: OpenSource
+  group: FeatureGroupSpec
+  binary: boolean
+  type: string
+  columns: readonly string[]
+}> {
   const source = must(sources.get(label.source), 'the source of a label is open')
   const { eventTime } = source.spec
   if (eventTime === undefined) {
@@ -29,7 +35,7 @@ export async function openAhead(
       hint: `add \`eventTime:\` to source ${label.source}: a label is told by when rows happen`,
     })
   }
-  const { type } = await readExpression(engine, source.relation, label.of)
+  const { type, columns } = await readExpression(engine, source.relation, label.of)
   const group: FeatureGroupSpec = {
     name: label.name,
     source: label.source,
@@ -42,7 +48,7 @@ export async function openAhead(
     owner: source.spec.owner,
     place: source.spec.place,
   }
-  return { source, group, type, binary: isBoolean(type) && keepsTruth.has(label.stat) }
+  return { source, group, type, columns, binary: isBoolean(type) && keepsTruth.has(label.stat) }
 }
 
 /**

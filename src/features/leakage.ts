@@ -1,6 +1,8 @@
+import type { DeclaredAt } from '../spec/index.ts'
+
 /*
  * A row feature is read from the very row that is to be predicted, so it must not read what is
- * known only afterwards. Two declarations tell what that is: the known-at time of a group over the
+ * known only afterwards, and neither must that by which an entity is looked up. Two declarations tell what that is: the known-at time of a group over the
  * same source, where it depends on more than the event time (`date + to_minutes(delay)`: the delay
  * is not known at `date`), and a label.
  */
@@ -12,16 +14,21 @@ export interface LateColumns {
   readonly columns: readonly string[]
 }
 
+/** Columns that something declared of a view reads from the row that is to be predicted. */
+export interface RowRead {
+  readonly at: DeclaredAt
+  readonly columns: readonly string[]
+}
+
 export interface Leak {
-  readonly feature: string
+  readonly at: DeclaredAt
   readonly detail: string
   readonly hint: string
 }
 
-/** Every way in which a row feature reads what was not known yet. Pure. */
+/** Every way in which a feature reads of its row what was not known yet. Pure. */
 export function leaksOf(view: {
-  /** Columns that each row feature reads. */
-  readonly read: ReadonlyMap<string, readonly string[]>
+  readonly read: readonly RowRead[]
   /** Of groups over the source of the view's rows. */
   readonly late: readonly LateColumns[]
   /** Columns that the label of each blueprint on the view reads. */
@@ -30,20 +37,20 @@ export function leaksOf(view: {
   readonly spared: ReadonlySet<string>
 }): readonly Leak[] {
   const leaks: Leak[] = []
-  for (const [feature, columns] of view.read) {
+  for (const { at, columns } of view.read) {
     for (const column of columns) {
       if (view.spared.has(column)) continue
       const group = view.late.find(l => l.columns.includes(column))
       const label = [...view.labels].find(([, read]) => read.includes(column))
       if (group !== undefined) {
         leaks.push({
-          feature,
+          at,
           detail: `it reads \`${column}\`, known only later by group ${group.group}`,
           hint: `use a window of ${group.group} over \`${column}\`, which keeps to what was known`,
         })
       } else if (label !== undefined) {
         leaks.push({
-          feature,
+          at,
           detail: `it reads \`${column}\`, which is what ${label[0]} predicts`,
           hint: `use a window of a feature group over \`${column}\`, or leave the feature out`,
         })
