@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readTransform, type Transform } from './transform.ts'
+import { readTransform, type Transform, transformText } from './transform.ts'
 import {
   columnParts,
   mayBeMissing,
@@ -33,6 +33,20 @@ describe('the forms', () => {
     ['identity', undefined],
   ])('%s', (text, step) => {
     expect(readTransform(text)).toEqual({ step })
+  })
+
+  test.each([
+    'impute(median, indicator)',
+    'impute(0)',
+    'clip(-5, 5)',
+    'ordinal(-1, 500)',
+    'target(20, 100)',
+    'cyclic(24)',
+    'log',
+  ])('%s is told as it is declared, however its parts were stored', text => {
+    const [step] = steps(text)
+    const stored = Object.fromEntries(Object.entries(step ?? {}).sort()) as unknown as Transform
+    expect(transformText(stored)).toBe(text)
   })
 
   test.each([

@@ -75,6 +75,32 @@ export function readTransform(text: string): { step: Transform | undefined } | {
   return step ? { step } : { wrong: `\`${text}\` is not of the form ${forms[word]}` }
 }
 
+/** A step as it is declared, with everything that it leaves to default: `ordinal(-1, 100)`. */
+export function transformText(step: Transform): string {
+  const given = (): readonly (string | number)[] => {
+    switch (step.kind) {
+      case 'impute':
+        return [step.with, ...(step.indicator ? ['indicator'] : [])]
+      case 'cyclic':
+        return [step.period]
+      case 'clip':
+        return [step.low, step.high]
+      case 'onehot':
+        return [step.most]
+      case 'ordinal':
+        return [step.unknown, step.most]
+      case 'buckets':
+        return [step.count]
+      case 'target':
+        return [step.smoothing, step.most]
+      default:
+        return []
+    }
+  }
+  const values = given()
+  return values.length === 0 ? step.kind : `${step.kind}(${values.join(', ')})`
+}
+
 function isNamed(word: string): word is Transform['kind'] | 'identity' {
   return Object.hasOwn(forms, word)
 }

@@ -8,6 +8,7 @@ import type {
 } from './fleet-spec.ts'
 import type { DeclaredAt } from './locate.ts'
 import { printable } from './problem.ts'
+import { transformText } from './transform.ts'
 import type { ViewMeaning } from './view-meaning.ts'
 
 /*
@@ -155,16 +156,8 @@ function sourceDifferences(before: ViewMeaning, now: ViewMeaning): ViewDifferenc
 /** `hour(date)`, `recent.product_mean_7d on shop = store`, each with its transforms behind it. */
 export function featureText({ from, type, transform }: ViewFeature): string {
   const what = from.kind === 'row' ? from.sql : `${from.group}.${from.feature}${onText(from.on)}`
-  const steps = transform.map(step => {
-    const { kind, ...given } = step
-    const values = Object.values(given).filter(value => value !== undefined)
-    return values.length === 0 ? kind : `${kind}(${values.map(valueText).join(', ')})`
-  })
+  const steps = transform.map(transformText)
   return [what, ...(type ? [type] : []), ...(steps.length > 0 ? [listText(steps)] : [])].join(', ')
-}
-
-function valueText(value: unknown): string {
-  return typeof value === 'object' ? canonicalJson(value) : String(value)
 }
 
 /** `mean of units by product over 7d`; `newest temperature by station, ttl 2h`. */
