@@ -37,6 +37,8 @@ test.each([
   ['{ transform: [standard, buckets(4)] }', 'remove `standard`, or put `buckets` first'],
   ['{ transform: onehot }', 'write onehot(<most>), most from 1 to 1000'],
   ['{ transform: onehott(5) }', 'use `onehot`'],
+  ['{ transform: [impute(mean, indicator), standard] }', 'quotes: "impute(mean, indicator)"'],
+  ['{ transform: [log, clip(-5, 5)] }', 'write it in quotes: "clip(-5, 5)"'],
   ['{ type: category }', 'add onehot(20), ordinal(-1) or target(20) to its transforms'],
   ['{ type: category, transform: standard }', 'put onehot, ordinal or target first'],
   ['{ type: category, transform: [impute(0), onehot(3)] }', 'write impute(most_frequent)'],

@@ -34,7 +34,7 @@ export function readTransforms(
     const read = readTransform(text)
     const wrong =
       'wrong' in read
-        ? unread(text, read.wrong)
+        ? unread(text, read.wrong, wholeStep(texts, index))
         : read.step && misplacedStep(read.step, steps, type)
     if (wrong) {
       isRead = false
@@ -48,7 +48,24 @@ export function readTransforms(
   return steps
 }
 
-function unread(text: string, wrong: string): { message: string; cure: string } {
+/** A step with a comma that stands in a list without quotes comes as one text for each part. */
+function wholeStep(texts: readonly string[], index: number): string | undefined {
+  const first = texts.slice(0, index + 1).findLastIndex(text => text.includes('('))
+  const last = texts.findIndex((text, i) => i >= first && text.includes(')'))
+  if (first < 0 || last < index || last === first) return undefined
+  const step = texts.slice(first, last + 1).join(', ')
+  return 'step' in readTransform(step) ? step : undefined
+}
+
+function unread(
+  text: string,
+  wrong: string,
+  whole: string | undefined,
+): { message: string; cure: string } {
+  if (whole) {
+    const message = `\`${printable(text)}\` is a part of a step: its comma parts the list`
+    return { message, cure: `write it in quotes: "${printable(whole)}"` }
+  }
   const form = wrong.split('of the form ')[1]
   if (form !== undefined) return { message: printable(wrong, 200), cure: `write ${form}` }
   const word = text.split('(')[0] ?? ''

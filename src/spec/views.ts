@@ -192,7 +192,10 @@ function chosenFeatures(
   const group = around.groups.get(name)
   const which = at.at(-1) === 'from' ? 'value' : 'key'
   if (!group) {
-    const [near] = nearest(name, around.groups.keys(), 1)
+    const has = (group: FeatureGroupSpec) =>
+      wanted === '*' || [...group.features, ...group.latest].some(f => f.name === wanted)
+    const having = [...around.groups.values()].filter(has).map(group => group.name)
+    const [near] = nearest(name, having, 1)
     around.reading.complain(declared, at, which, {
       ...groupComplaint(entry, name, around.reading),
       ...(near && !around.reading.declared.FeatureGroup.has(name)
