@@ -1,3 +1,4 @@
+import { countOf } from '../base/format.ts'
 import {
   definitionText,
   type FeatureGroupSpec,
@@ -134,7 +135,7 @@ function ofGroup(group: FeatureGroupSpec, readers: Readers): readonly Entry[] {
     kind: 'group',
     name,
     ...shared,
-    means: `${features.length} features over ${source}`,
+    means: `${countOf(features.length, 'feature')} over ${source}`,
     fields: [
       ...fieldsOf({
         source,
@@ -170,7 +171,7 @@ function ofView(view: FeatureViewSpec, spec: FleetSpec, readers: Readers): reado
     name: id,
     ...shared,
     sources: sourcesRead(view, spec.groups),
-    means: `${view.features.length} features of ${view.rows}, as of ${view.asOf}`,
+    means: `${countOf(view.features.length, 'feature')} of ${view.rows}, as of ${view.asOf}`,
     fields: [
       ...fieldsOf({
         rows: view.rows,
