@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Blobs } from '../fleet/index.ts'
-import type { PushAt } from '../intake/index.ts'
+import type { PushAt, PushWriters } from '../intake/index.ts'
 import type { BlobFolder } from '../registry/index.ts'
 import type { Connections } from '../sources/index.ts'
 import type { Store } from '../store/index.ts'
@@ -26,6 +26,7 @@ export interface DeskParts {
   readonly tables?: TableParts
   /** Hands on rows that were pushed, as soon as they are durable. */
   readonly pushed?: NonNullable<PushAt['pushed']>
+  readonly pushWriters?: PushWriters
   readonly startedAt: Date
   /** Version of the package. */
   readonly version: string

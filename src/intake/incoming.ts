@@ -47,8 +47,15 @@ export async function earlier(
 /** A writer that may read the rows and what they have to agree with. */
 export interface Opened extends AsyncDisposable {
   readonly writer: Writer
+  /** The rows, where the writer reads them. */
+  readonly path: string
   /** Files of rows that were known when they happened, as those that come in will be. */
   readonly loaded: readonly string[]
+}
+
+/** Whether rows have to agree with those that were loaded before. */
+export function agrees({ knownAt }: IncomingRows, { key }: KeptShape): boolean {
+  return knownAt === 'event' && key.length > 0
 }
 
 export async function openIncoming(
@@ -57,11 +64,15 @@ export async function openIncoming(
   incoming: IncomingRows,
   at: IntakeAt,
 ): Promise<Opened> {
-  const isHistory = incoming.knownAt === 'event' && shape.key.length > 0
-  const loaded = isHistory ? await keptFiles(source, shape, at) : []
+  const loaded = agrees(incoming, shape) ? await keptFiles(source, shape, at) : []
   const allowedPaths = [incoming.path, ...loaded]
   const writer = await openWriter({ allowedPaths, scratch: at.blobs.scratch, threads: 1 })
-  return { writer, loaded, [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose]() }
+  return {
+    writer,
+    path: incoming.path,
+    loaded,
+    [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+  }
 }
 
 async function keptFiles(
@@ -80,14 +91,14 @@ async function keptFiles(
  * when there are none.
  */
 export async function numbered(
-  { writer, loaded }: Opened,
+  { writer, path, loaded }: Opened,
   shape: KeptShape,
   incoming: IncomingRows,
   digest: Digest,
   { store, clock }: IntakeAt,
 ): Promise<{ readonly batch: PushedBatch; readonly view: string } | undefined> {
   const now = clock.now()
-  const rows = await acceptRows(writer, incoming, shape, now)
+  const rows = await acceptRows(writer, { path, format: incoming.format }, shape, now)
   if (rows === 0) return undefined
   if (loaded.length > 0) await checkLoaded(writer, shape, loaded)
   const reserved = await reserveRows(store, shape.source, rows, now)

@@ -13,6 +13,7 @@ export {
   pushRows,
   pushRowsMax,
 } from './push.ts'
+export { PushWriters } from './push-writers.ts'
 export {
   type Quarantine,
   type QuarantinedRow,

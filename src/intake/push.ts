@@ -6,7 +6,16 @@ import type { SourceSpec } from '../spec/index.ts'
 import { backlogOf, type PushedBatch, putBatch, type Sql } from '../store/index.ts'
 import type { IntakeAt } from './at.ts'
 import { flushPushed } from './flush.ts'
-import { checkPushed, earlier, type IncomingRows, numbered, openIncoming } from './incoming.ts'
+import {
+  agrees,
+  checkPushed,
+  earlier,
+  type IncomingRows,
+  numbered,
+  type Opened,
+  openIncoming,
+} from './incoming.ts'
+import type { PushWriters } from './push-writers.ts'
 
 /*
  * A stream of small deliveries. Each is durable when it is answered: in PostgreSQL, whose log is
@@ -35,6 +44,8 @@ export interface AcceptedRows {
 export type PushAt = IntakeAt & {
   /** Called when the rows are durable and before their sender is answered. */
   readonly pushed?: (rows: AcceptedRows) => Promise<void>
+  /** Writers that stay open; without them each delivery opens its own. */
+  readonly pushWriters?: PushWriters
 }
 
 /** A delivery is held in memory and in one statement; larger loads are appended from a file. */
@@ -63,12 +74,12 @@ export async function pushRows(
   if (before) return { batch: before.number, rows: before.rows, again: true }
   await checkBacklog(source, at.store)
   const shape = await keptShape(source, at.blobs.scratch)
-  await using opened = await openIncoming(source, shape, rows, at)
+  await using opened = await openDelivery(source, shape, rows, at)
   const found = await numbered(opened, shape, rows, digest, at)
   if (found === undefined) return { batch: null, rows: 0, again: false }
   const { batch, view } = found
   if (batch.rows > pushRowsMax) throw tooLarge(`${batch.rows} rows; ${pushRowsMax} is the most`)
-  const path = await opened.writer.parquet(`select * from ${view}`, 'batch.parquet')
+  const path = await opened.writer.parquet(`select * from ${view}`, opened.batchName)
   if (!(await putBatch(at.store, batch, await readFile(path)))) {
     // The same delivery came twice at once, and the other was faster.
     const other = (await earlier(at.store, source, rows, digest))!
@@ -77,6 +88,19 @@ export async function pushRows(
   await at.pushed?.(await acceptedRows(source, shape, batch, path))
   if (batch.number % flushEvery === 0) await flushPushed(source, shape, at)
   return { batch: batch.number, rows: batch.rows, again: false }
+}
+
+async function openDelivery(
+  source: SourceSpec,
+  shape: KeptShape,
+  rows: IncomingRows,
+  at: PushAt,
+): Promise<Opened & { readonly batchName: string }> {
+  if (at.pushWriters !== undefined && !agrees(rows, shape)) {
+    const lent = await at.pushWriters.lend(rows.path)
+    return { ...lent, loaded: [] }
+  }
+  return { ...(await openIncoming(source, shape, rows, at)), batchName: 'batch.parquet' }
 }
 
 function tooLarge(what: string): MusterError {

@@ -7,6 +7,7 @@ import { systemClock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import { CurrentFleet, openDesk } from '../control/index.ts'
 import { openOnDemand } from '../features/index.ts'
+import { PushWriters } from '../intake/index.ts'
 import { codeVersion, Loop } from '../reconcile/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import {
@@ -104,6 +105,7 @@ export async function startServer(config: Config): Promise<Server> {
     online,
     tables: { vectors, frames: openFrameBuilds(config.home) },
     pushed: rows => online.features.apply(rows),
+    pushWriters: stack.use(new PushWriters(blobs.scratch)),
     startedAt: systemClock.now(),
     version: packageVersion,
     wake: () => wake.tell(),
