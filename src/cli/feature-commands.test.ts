@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startServer, type TestServer } from '../../test/control/server.ts'
 import { say } from '../../test/control/terminal.ts'
+import { sampleFleet } from '../spec/sample-fleet.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -42,6 +46,22 @@ test('a pipe gets full values, and all of them', async () => {
     .map(line => JSON.parse(line))
   expect(whole).toMatchObject({ v: 1, models: { total: 3 }, routes: [{ environment: 'prod' }] })
   expect(models.map(m => m.model.name)).toEqual(['route-late', 'route-late.ATL'])
+})
+
+test('a version that the fleet does not have is looked for here', async () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'muster-draft-'))
+  const diff = 'features diff two-hours-before@1 two-hours-before@7'
+  try {
+    const text = sampleFleet.replaceAll('two-hours-before@1', 'two-hours-before@7')
+    writeFileSync(join(cwd, 'muster.yaml'), text.replace('version: 1\nrows', 'version: 7\nrows'))
+    expect((await ask(diff, { cwd })).out).toContain(
+      'two-hours-before@1 -> two-hours-before@7 in muster.yaml',
+    )
+    const other = diff.replace('@7', '@8')
+    expect((await ask(other, { cwd })).err).toContain('the fleet has no view `two-hours-before@8`')
+  } finally {
+    rmSync(cwd, { recursive: true, force: true })
+  }
 })
 
 test.each([

@@ -49,7 +49,12 @@ function speakV2(app: FastifyInstance): void {
   }))
   app.post('/v2/models/demand.70/infer', request => {
     const { inputs } = request.body as { inputs: object[] }
-    const filled = { features_computed: 1, features_looked_up: 3, oldest_feature_ms: 12_000 }
+    const filled = {
+      features_computed: 1,
+      features_looked_up: 3,
+      oldest_feature_ms: 12_000,
+      out_of_range: ['sky.events', 'hour'],
+    }
     return {
       model_name: 'demand.70',
       model_version: '1',
@@ -169,7 +174,8 @@ describe('one model', () => {
     expect([code, out]).toEqual([0, '4\n'])
     expect(err).toBe(
       'demand.70 v1 answered · receipt 01JD\nbecause []\n' +
-        '3 features looked up, the oldest about 12 s old; 1 feature computed\n',
+        '3 features looked up, the oldest about 12 s old; 1 feature computed\n' +
+        'unlike training: sky.events, hour\n',
     )
     const line = 'predict demand.70 --input at=2026-11-01T08:00:00Z member=true hour=8'
     const { because } = JSON.parse((await ask(`${line} --json`)).out)

@@ -3,6 +3,7 @@ import { digestOf } from '../../src/base/digest.ts'
 import { MusterError } from '../../src/base/errors.ts'
 import type { ModelName } from '../../src/base/ids.ts'
 import type { CatalogueEntry } from '../../src/contract/index.ts'
+import { sampleFleet } from '../../src/spec/sample-fleet.ts'
 
 /* A small catalogue in memory, for tests of `api/` and `cli/`. */
 
@@ -83,17 +84,23 @@ export function memoryCatalogue(): CatalogueDesk {
         throw new MusterError('E_NOT_FOUND', `view \`${id}\` is not published`)
       }
       const digest = digestOf(id)
-      return { id, digest, plan: 'p-80', at, newestVersion: 1, declaration: [] }
+      const declaration = [{ path: 'muster.yaml', text: sampleFleet }]
+      return { id, digest, plan: 'p-80', at, newestVersion: 1, declaration }
     },
-    viewDiff: async (from, to) => ({
-      from,
-      to,
-      differences: [
-        { change: 'added', of: 'feature', name: 'month', before: null, now: 'month(date)' },
-        { change: 'removed', of: 'feature', name: 'hour', before: 'hour(date)', now: null },
-        { change: 'changed', of: 'view', name: 'asOf', before: 'date', now: 'date - 1' },
-      ],
-    }),
+    viewDiff: async (from, to) => {
+      if (!['two-hours-before@1', 'two-hours-before@2'].includes(to)) {
+        throw new MusterError('E_NOT_FOUND', `the fleet has no view \`${to}\``)
+      }
+      return {
+        from,
+        to,
+        differences: [
+          { change: 'added', of: 'feature', name: 'month', before: null, now: 'month(date)' },
+          { change: 'removed', of: 'feature', name: 'hour', before: 'hour(date)', now: null },
+          { change: 'changed', of: 'view', name: 'asOf', before: 'date', now: 'date - 1' },
+        ],
+      }
+    },
     impact: async ({ of, limit, after }) => ({
       of,
       is: ['column'],

@@ -14,12 +14,29 @@ export const act: Act = async call => {
   const client = connect(call)
   const isView = /^[^./]+@\d+$/.test(to)
   const diff = isView
-    ? await waiting(call, 'the two versions', client.viewDiff(from, to))
+    ? await ofVersions(call, client, from, to)
     : await againstFolder(call, client, from, to)
   if (!diff) return exitCodes.refused
   if (call.screen.json) call.screen.object(diff)
   else for (const line of diffLines(diff)) call.screen.data(line)
   return exitCodes.done
+}
+
+/** A version that the fleet does not have yet may be the draft that is declared here. */
+async function ofVersions(
+  call: Call,
+  client: ControlClient,
+  from: string,
+  to: string,
+): Promise<ViewDiff | undefined> {
+  try {
+    return await waiting(call, 'the two versions', client.viewDiff(from, to))
+  } catch (error) {
+    if (!(error instanceof MusterError) || error.code !== 'E_NOT_FOUND') throw error
+    const { read } = await readFleetFolder(call, '.')
+    if (!read?.spec.views.has(to)) throw error
+    return againstFolder(call, client, from, '.', to)
+  }
 }
 
 /** The published one against what the folder has: of its own version, or else of the newest. */
@@ -28,6 +45,7 @@ async function againstFolder(
   client: ControlClient,
   id: string,
   path: string,
+  draft = id,
 ): Promise<ViewDiff | undefined> {
   const { read, problems, files } = await readFleetFolder(call, path)
   if (!read) {
@@ -39,7 +57,7 @@ async function againstFolder(
   const published = then?.views.get(id)
   const [name] = id.split('@')
   const versions = [...read.spec.views.values()].filter(view => view.name === name)
-  const now = read.spec.views.get(id) ?? versions.sort((a, b) => b.version - a.version)[0]
+  const now = read.spec.views.get(draft) ?? versions.sort((a, b) => b.version - a.version)[0]
   if (!then || !published || !now) {
     throw new MusterError('E_NOT_FOUND', `${path} declares no version of \`${name}\``, {
       hint: 'name the folder of the fleet that declares it',

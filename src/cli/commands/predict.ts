@@ -31,6 +31,7 @@ const answer = z.object({
     features_computed: z.number().optional(),
     features_looked_up: z.number().optional(),
     oldest_feature_ms: z.number().optional(),
+    out_of_range: z.array(z.string()).optional(),
   }),
   outputs: z.array(z.object({ name: z.string(), data: z.array(z.number()) })).min(1),
 })
@@ -94,8 +95,11 @@ async function readRows(call: Call): Promise<Row[]> {
 
 function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): void {
   const { receipt, answered_by: answeredBy, because } = said.parameters
-  const { features_looked_up: featuresLookedUp, oldest_feature_ms: oldestFeatureMs } =
-    said.parameters
+  const {
+    features_looked_up: featuresLookedUp,
+    oldest_feature_ms: oldestFeatureMs,
+    out_of_range: outOfRange,
+  } = said.parameters
   const output = said.outputs[0]
   const unit = facts.outputs[0]?.parameters?.unit
   const version = said.model_version
@@ -110,6 +114,7 @@ function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): 
         unit,
         featuresLookedUp,
         oldestFeatureMs,
+        outOfRange,
         [output?.name ?? 'value']: value,
       })
     }
@@ -124,6 +129,7 @@ function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): 
   if (because) screen.say(`because ${printable(because)}`)
   const from = featuresFrom(said.parameters)
   if (from) screen.say(from)
+  if (outOfRange?.length) screen.say(`unlike training: ${printable(outOfRange.join(', '))}`)
 }
 
 /** `5 features looked up, the oldest 12 seconds old; 2 computed`. */
