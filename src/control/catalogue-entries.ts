@@ -21,8 +21,8 @@ export interface Entry {
   readonly place: Place
   readonly means: string
   readonly fields: readonly { readonly name: string; readonly value: string }[]
-  /** Sources that it stands on. */
-  readonly sources: readonly string[]
+  /** Whose rows it is of: a table that seldom changes makes no view of daily rows stale. */
+  readonly source: string
   /** Views that read it; of a view itself. */
   readonly views: readonly string[]
   readonly blueprints: readonly string[]
@@ -48,7 +48,7 @@ export function entriesOf(spec: FleetSpec): readonly Entry[] {
   const readers = new Readers(spec)
   const sources = [...spec.sources.values()].map(source => ofSource(source, readers))
   const groups = [...spec.groups.values()].flatMap(group => ofGroup(group, readers))
-  const views = [...spec.views.values()].flatMap(view => ofView(view, spec, readers))
+  const views = [...spec.views.values()].flatMap(view => ofView(view, readers))
   return [...sources, ...groups, ...views].sort(compareEntries)
 }
 
@@ -106,7 +106,7 @@ function ofSource(source: SourceSpec, readers: Readers): Entry {
       key: source.key.join(', '),
       expectations: source.expect.length > 0 ? String(source.expect.length) : undefined,
     }),
-    sources: [name],
+    source: name,
     ...readers.of(`source ${name}`),
   }
 }
@@ -130,7 +130,7 @@ function ofGroup(group: FeatureGroupSpec, readers: Readers): readonly Entry[] {
     name: `${name}.${feature.name}`,
     means: definitionText(feature),
   }))
-  const shared = { owner, description, place, sources: [source] }
+  const shared = { owner, description, place, source }
   const whole: Entry = {
     kind: 'group',
     name,
@@ -162,15 +162,14 @@ function ofGroup(group: FeatureGroupSpec, readers: Readers): readonly Entry[] {
 }
 
 /** The view, and the features that are its own: those of groups are listed with their groups. */
-function ofView(view: FeatureViewSpec, spec: FleetSpec, readers: Readers): readonly Entry[] {
+function ofView(view: FeatureViewSpec, readers: Readers): readonly Entry[] {
   const { id, owner, description, place } = view
-  const shared = { owner, description, place, ...readers.ofViews([id]) }
+  const shared = { owner, description, place, source: view.rows, ...readers.ofViews([id]) }
   const own = view.features.filter(({ from }) => from.kind === 'row')
   const whole: Entry = {
     kind: 'view',
     name: id,
     ...shared,
-    sources: sourcesRead(view, spec.groups),
     means: `${countOf(view.features.length, 'feature')} of ${view.rows}, as of ${view.asOf}`,
     fields: [
       ...fieldsOf({
@@ -190,7 +189,7 @@ function ofView(view: FeatureViewSpec, spec: FleetSpec, readers: Readers): reado
     const means = featureText(feature)
     const fields = fieldsOf({ view: id, means, rows: view.rows })
     const name = `${id}.${feature.name}`
-    return { kind: 'feature', name, ...shared, means, fields, sources: [view.rows] }
+    return { kind: 'feature', name, ...shared, means, fields }
   })
   return [whole, ...single]
 }

@@ -67,7 +67,7 @@ function readPlace(id: string): Pick<Entry, 'kind' | 'name'> {
 }
 
 async function told(page: readonly Entry[], fields: boolean, sql: Sql): Promise<CatalogueEntry[]> {
-  const sources = [...new Set(page.flatMap(entry => entry.sources))]
+  const sources = [...new Set(page.map(entry => entry.source))]
   const fresh = new Map((await sourceFreshness(sql, sources)).map(f => [f.source, f]))
   const views = page.filter(entry => entry.kind === 'view').map(entry => entry.name)
   const published = new Map((await publishedViews(sql, views)).map(view => [view.id, view]))
@@ -80,7 +80,7 @@ async function told(page: readonly Entry[], fields: boolean, sql: Sql): Promise<
     declaredAt: placeText(entry.place),
     means: entry.means,
     fields: fields ? entry.fields.map(field => ({ ...field })) : [],
-    freshness: freshnessOf(entry.sources.map(source => fresh.get(source))),
+    freshness: freshnessOf(fresh.get(entry.source)),
     published: publishedText(published.get(entry.name)),
     readBy: {
       views: entry.kind === 'view' ? [] : [...entry.views],
@@ -103,16 +103,9 @@ function publishedText(view: PublishedView | undefined): CatalogueEntry['publish
   return view ? { plan: view.plan, at: view.at.toISOString() } : null
 }
 
-/** Of several sources that whose newest event is oldest: it is what holds the others back. */
-function freshnessOf(
-  sources: readonly (SourceFreshness | undefined)[],
-): CatalogueEntry['freshness'] {
-  const known = sources.filter(source => source !== undefined)
-  const [stalest] = known.toSorted(
-    (a, b) => (a.newestEventMs ?? -Infinity) - (b.newestEventMs ?? -Infinity),
-  )
-  if (!stalest) return null
-  const { newestEventMs, rows, setAside, acceptedAt, outcome, commit } = stalest
+function freshnessOf(source: SourceFreshness | undefined): CatalogueEntry['freshness'] {
+  if (!source) return null
+  const { newestEventMs, rows, setAside, acceptedAt, outcome, commit } = source
   return {
     newestEvent: newestEventMs === null ? null : new Date(newestEventMs).toISOString(),
     rows,
