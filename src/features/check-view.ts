@@ -196,7 +196,12 @@ async function checkBlueprint(
   const expected = { at: at('label'), ...labelOf(blueprint) }
   const named = ahead.get(blueprint.label)
   if (named === undefined) {
-    return (await check.bind(engine, relation, blueprint.label, expected))?.columns
+    const columns = (await check.bind(engine, relation, blueprint.label, expected))?.columns
+    if (columns?.length && columns.every(column => blueprint.key.includes(column))) {
+      const detail = 'it reads only columns of the key, which every model knows of its rows'
+      check.say(at('label'), 'E_LEAKAGE', detail, 'predict another column, or take it from the key')
+    }
+    return columns
   }
   // What it reads are later rows: nothing of the row itself is given away.
   const type = named.binary ? 'BOOLEAN' : 'DOUBLE'

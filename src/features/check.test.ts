@@ -206,6 +206,14 @@ test('an entity that is told by the label leaks it', async () => {
   ])
 })
 
+test('a label that the key tells is no label', async () => {
+  const blueprint = aBlueprint({ key: ['origin', 'value'] })
+  expect(await problems(aFleet(source, [], [aView({ miles: 'miles' })], [blueprint]))).toEqual([
+    'E_LEAKAGE Blueprint trip-time label: it reads only columns of the key, which every model ' +
+      'knows of its rows',
+  ])
+})
+
 test('a label ahead is in no window before it happens', async () => {
   const early = aGroup([aWindow(['origin'], 'mean', hour, 'delay')], {
     eventTime: 'happened - interval 3 hours',

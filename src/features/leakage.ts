@@ -2,9 +2,9 @@ import type { DeclaredAt } from '../spec/index.ts'
 
 /*
  * A row feature is read from the very row that is to be predicted, so it must not read what is
- * known only afterwards, and neither must that by which an entity is looked up. Two declarations tell what that is: the known-at time of a group over the
- * same source, where it depends on more than the event time (`date + to_minutes(delay)`: the delay
- * is not known at `date`), and a label.
+ * known only afterwards, and neither must that by which an entity is looked up. Two declarations
+ * tell what that is: the known-at time of a group over the same source, where it depends on more
+ * than the event time (`date + to_minutes(delay)`: the delay is not known at `date`), and a label.
  */
 
 export interface LateColumns {
