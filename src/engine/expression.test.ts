@@ -69,6 +69,17 @@ test('what is not one expression is refused', async () => {
   }
 })
 
+test('a column that is a word of SQL is to be quoted', async () => {
+  const relation = { name: 'trips', columns: [{ name: 'at', type: 'TIMESTAMP' }] }
+  await expect(readExpression(engine, relation, 'hour(at) + 1')).rejects.toMatchObject({
+    code: 'E_SQL_STATEMENT',
+    hint: 'at is a word of SQL: write "at", in quotes',
+  })
+  await expect(readExpression(engine, relation, 'hour(at')).rejects.toMatchObject({
+    hint: undefined,
+  })
+})
+
 test('what reaches past its row, or changes by itself, is refused', async () => {
   const reach = ['(select max(delay) from "my-trips")', 'delay in (select 1)', 'exists (select 1)']
   const many = [

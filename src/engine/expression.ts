@@ -2,6 +2,7 @@ import { MusterError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import type { Column, Engine } from './engine.ts'
 import { type AstNode, isNode, nodesOf, parseSelect } from './sql-ast.ts'
+import { at } from './sql-error.ts'
 import { embedded, quoted } from './sql-text.ts'
 
 /*
@@ -71,7 +72,12 @@ export async function readExpression(
   relation: Relation,
   text: string,
 ): Promise<Expression> {
-  const root = await soleExpression(engine, text)
+  const root = await soleExpression(engine, text).catch(async error => {
+    const column = await unquotedColumn(engine, relation, text)
+    throw column === undefined
+      ? error
+      : at(error, { hint: `${column} is a word of SQL: write "${column}", in quotes` })
+  })
   const functions = await rowFunctions(engine)
   const columns = new Set<string>()
   const bound = new Set<string>()
@@ -102,6 +108,25 @@ export function isBoolean(type: string): boolean {
 
 export function isTime(type: string): boolean {
   return /^(?:DATE|TIMESTAMP.*)$/.test(type)
+}
+
+/** A column whose name is a word of SQL and stands without quotes: in them, the text parses. */
+async function unquotedColumn(
+  engine: Engine,
+  relation: Relation,
+  text: string,
+): Promise<string | undefined> {
+  for (const { name } of relation.columns) {
+    if (!/^\w+$/.test(name)) continue
+    const quotedText = text.replace(new RegExp(`(?<!["\\w])${name}(?!["\\w])`, 'gi'), quoted(name))
+    if (quotedText === text) continue
+    const parses = await soleExpression(engine, quotedText).then(
+      () => true,
+      () => false,
+    )
+    if (parses) return name
+  }
+  return undefined
 }
 
 async function soleExpression(engine: Engine, text: string): Promise<AstNode> {
