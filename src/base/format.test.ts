@@ -28,10 +28,11 @@ test('counts, plurals, spans and durations read as words', () => {
   expect(spanWords('2000-12..2001-04')).toBe('December 2000 to April 2001')
   expect(spanWords('2001-05-17')).toBe('17 May 2001')
   expect(spanWords('2001')).toBe('2001')
-  expect([0.2, 40, 200, 7_200].map(aboutDuration)).toEqual([
+  expect([0.2, 40, 200, 7_200, 418_100_400].map(aboutDuration)).toEqual([
     'under 1 s',
     'about 40 s',
     'about 3 min',
     'about 2 h',
+    'about 4,839 days',
   ])
 })

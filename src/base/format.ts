@@ -86,5 +86,6 @@ export function aboutDuration(seconds: number): string {
   if (seconds < 1) return 'under 1 s'
   if (seconds < 90) return `about ${Math.round(seconds)} s`
   if (seconds < 5_400) return `about ${Math.round(seconds / 60)} min`
-  return `about ${formatNumber(Math.round(seconds / 360) / 10)} h`
+  if (seconds < 172_800) return `about ${formatNumber(Math.round(seconds / 360) / 10)} h`
+  return `about ${formatCount(Math.round(seconds / 86_400))} days`
 }

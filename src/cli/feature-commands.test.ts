@@ -64,6 +64,10 @@ test('a version that the fleet does not have is looked for here', async () => {
   }
 })
 
+test('an owner of nothing is told so', async () => {
+  expect((await ask('features --owner nobody')).err).toContain('Nothing has all of `nobody`')
+})
+
 test.each([
   ['features --kind views', 2, '`views` is no kind of the catalogue\n  use `view`'],
   ['features show nothing', 2, 'nothing that is named `nothing`\n  nearest: departures'],

@@ -42,7 +42,7 @@ export const act: Act = async call => {
     near = page.nearest
   }
   if (screen.json) return exitCodes.done
-  if (shown === 0) screen.say(nothingFound(words, near))
+  if (shown === 0) screen.say(nothingFound([words, kind, owner].filter(Boolean).join(' '), near))
   else {
     screen.say(`${formatCount(shown)} found${more ? ', and there are more (--limit)' : ''}.`)
     screen.say('One of them: muster features show NAME')
