@@ -61,7 +61,12 @@ features:
   rain: { from: sky.rain, on: { station: origin } }
 labels:
   wet:
-    { source: weather, by: [station], on: { station: destination }, of: rain, stat: max, horizon: 1d }
+    source: weather
+    by: [station]
+    on: { station: destination }
+    of: rain
+    stat: max
+    horizon: 1d
 ---
 kind: FeatureView
 name: airport-hour
