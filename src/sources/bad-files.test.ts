@@ -169,8 +169,8 @@ test('a time that is no time is told with a value and with the cure', async () =
     await told(seconds('to_timestamp(happened * 1000)')),
   ]).toMatchInlineSnapshot(`
     [
-      "E_DATA_SCHEMA at eventTime: \`happened\` is VARCHAR, not a time: \`25.12.2020 10:00\`; name a time, or say how it is written: strptime(happened, '%d.%m.%Y %H:%M')",
-      "E_DATA_SCHEMA at eventTime: \`happened\` is VARCHAR, not a time; make it a time: cast(happened as timestamptz)",
+      "E_DATA_SCHEMA at eventTime: \`happened\` is VARCHAR, not a time: \`25.12.2020 10:00\`; name a time, or say how it is written: strptime("happened", '%d.%m.%Y %H:%M')",
+      "E_DATA_SCHEMA at eventTime: \`happened\` is VARCHAR, not a time; make it a time: cast("happened" as timestamptz)",
       "E_DATA_SCHEMA at eventTime: \`happened\` is BIGINT, not a time; make it a time: epoch_ms(...) of milliseconds, to_timestamp(...) of seconds",
       "E_DATA_SCHEMA at eventTime: every \`to_timestamp(happened * 1000)\` lies after the year 2255; look at its unit: epoch_ms(...) takes milliseconds, to_timestamp(...) seconds",
     ]

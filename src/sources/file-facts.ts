@@ -1,8 +1,9 @@
 import { MusterError } from '../base/errors.ts'
 import type { Column, Engine } from '../engine/index.ts'
 import { literal, plainReason, quoted } from '../engine/index.ts'
-import { columnsMax, csvLineBytesMax } from './file-shape.ts'
-import { csvDialect, csvText } from './relation.ts'
+import { checkQuotes, csvFault, csvHeader } from './csv-text.ts'
+import { columnsMax } from './file-shape.ts'
+import { csvText } from './relation.ts'
 import { castText } from './text-cast.ts'
 
 /** What a file of data holds, as its bytes say. */
@@ -23,7 +24,10 @@ export async function parquetFacts(
   return readable(shown, 'parquet', async () => {
     const table = `read_parquet([${literal(path)}])`
     const columns = await engine.describe(`select * from ${table}`)
-    checkNames(columns, shown)
+    checkNames(
+      columns.map(c => c.name),
+      shown,
+    )
     const counts = columns.map(c => `count(${quoted(c.name)})`)
     const [row] = await engine.rows<{ rows: number }>(
       `select count(*)::double as rows, [${counts.join(', ')}] as filled from ${table}`,
@@ -46,19 +50,14 @@ export async function csvFacts(
   declared: Readonly<Record<string, string>>,
 ): Promise<FileFacts> {
   return readable(shown, 'csv', async () => {
-    const header = await engine.describe(
-      `select * from read_csv([${literal(path)}], all_varchar = true, ${csvDialect})`.replace(
-        'auto_detect = false',
-        'auto_detect = true, sample_size = 1',
-      ),
-    )
-    const names = header.map(c => c.name)
-    checkNames(header, shown)
+    const names = await csvHeader(path, shown)
+    checkNames(names, shown)
     if (names.length === 1 && /[;\t|]/.test(names[0]!)) {
       throw new MusterError('E_DATA_SCHEMA', `\`${shown}\` is not separated by commas`, {
         hint: 'write it with commas between the values and a header line',
       })
     }
+    await checkQuotes(path, shown)
     const tests = names.map(name => testOf(quoted(name), declared[name]))
     const [row] = await engine.rows<{ rows: number; tested: readonly TestedColumn[] }>(
       `select count(*)::double as rows, [${tests.join(', ')}] as tested
@@ -145,15 +144,15 @@ function chosenType(
   return type
 }
 
-function checkNames(columns: readonly Column[], shown: string): void {
-  if (columns.length > columnsMax) {
-    const detail = `\`${shown}\` has ${columns.length} columns; ${columnsMax} is the most`
+function checkNames(names: readonly string[], shown: string): void {
+  if (names.length > columnsMax) {
+    const detail = `\`${shown}\` has ${names.length} columns; ${columnsMax} is the most`
     throw new MusterError('E_DATA_SCHEMA', detail)
   }
-  const own = columns.find(c => c.name.toLowerCase().startsWith('muster '))
+  const own = names.find(name => name.toLowerCase().startsWith('muster '))
   if (own !== undefined) {
     const hint = 'names that begin with "muster " are kept for Muster: rename the column'
-    throw new MusterError('E_DATA_SCHEMA', `\`${shown}\` has a column \`${own.name}\``, { hint })
+    throw new MusterError('E_DATA_SCHEMA', `\`${shown}\` has a column \`${own}\``, { hint })
   }
 }
 
@@ -164,22 +163,11 @@ async function readable<T>(shown: string, format: string, read: () => Promise<T>
     const ours = error instanceof MusterError
     if (ours && /^E_(?:DATA_|SQL_TIMEOUT|SQL_MEMORY)/.test(error.code)) throw error
     const cause = ours && error.cause instanceof Error ? error.cause.message : String(error)
-    if (/maximum line size|Maximum line/i.test(cause)) {
-      throw new MusterError(
-        'E_CSV_LINE',
-        `\`${shown}\` has a line of more than ${csvLineBytesMax} bytes`,
-        {
-          field: shown,
-          hint: 'look for a quote that is never closed',
-          cause: error,
-        },
-      )
-    }
-    const [line] = /line:? \d+/i.exec(cause) ?? []
-    const reason = line === undefined ? plainReason(cause) : `${plainReason(cause)} (${line})`
+    const fault = format === 'csv' ? csvFault(cause, shown) : undefined
+    if (fault !== undefined) throw fault
     throw new MusterError(
       'E_DATA_CORRUPT',
-      `\`${shown}\` is not readable as ${format}: ${reason}`,
+      `\`${shown}\` is not readable as ${format}: ${plainReason(cause)}`,
       {
         field: shown,
         hint: 'write the file again from where it came',

@@ -266,15 +266,17 @@ async function noTime(
     return new MusterError('E_DATA_SCHEMA', detail, { hint })
   }
   const value = embedded(eventTime)
+  // In an expression the name of a column may need its quotes: `at` does.
+  const written = embedded(eventTime).slice(2, -2)
   const [row] = await engine.rows<{ value: string }>(
     `select ${value}[:80] as value from ${quoted(source)}
      where ${value} is not null and try_cast(${value} as timestamptz) is null limit 1`,
   )
   if (row === undefined) {
-    const hint = `make it a time: cast(${eventTime} as timestamptz)`
+    const hint = `make it a time: cast(${written} as timestamptz)`
     return new MusterError('E_DATA_SCHEMA', detail, { hint })
   }
   return new MusterError('E_DATA_SCHEMA', `${detail}: \`${row.value}\``, {
-    hint: `name a time, or say how it is written: strptime(${eventTime}, '%d.%m.%Y %H:%M')`,
+    hint: `name a time, or say how it is written: strptime(${written}, '%d.%m.%Y %H:%M')`,
   })
 }
