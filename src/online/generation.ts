@@ -4,7 +4,7 @@ import { type EntityKind, entityKinds } from '../features/index.ts'
 import type { FeatureGroupSpec, LatestFeature, SourceSpec, WindowFeature } from '../spec/index.ts'
 import type { OnlineGeneration } from '../store/index.ts'
 import { type KeepRule, rowsMax } from './kept-rows.ts'
-import { generationPrefix, kindPrefix } from './keys.ts'
+import { generationPrefix, kindPrefix, markerKey } from './keys.ts'
 
 /*
  * Everything that the online store keeps of a group under one declaration. What is read is read by
@@ -33,12 +33,15 @@ export interface Kind extends EntityKind {
 export class Generation {
   readonly record: OnlineGeneration<Definition>
   readonly prefix: Buffer
+  /** That it was written to its end, and that the store still holds it. */
+  readonly marker: Buffer
   readonly kinds: readonly Kind[]
   readonly places: ReadonlyMap<string, FeaturePlace>
 
   constructor(record: OnlineGeneration<Definition>) {
     this.record = record
     this.prefix = generationPrefix(record.fleet, record.group, record.word)
+    this.marker = markerKey(this.prefix)
     this.kinds = record.definition.kinds.map((kind, at) => ({
       ...kind,
       prefix: kindPrefix(this.prefix, at),

@@ -1,3 +1,4 @@
+import { MusterError } from '../base/errors.ts'
 import {
   type LookupAnswer,
   type LookupAsk,
@@ -31,30 +32,48 @@ interface Read {
   readonly keysTo: number
 }
 
-/** By ask, by feature. What stands in no generation is NOT_FOUND. */
+/**
+ * By ask, by feature. The markers of the generations are read in the same batch: of a store that
+ * was emptied meanwhile, or that rows have streamed into since, no value would be right. Throws
+ * E_FEATURES_AWAY then.
+ */
 export async function lookupOnline(
   asks: readonly LookupAsk[],
   nowMs: number,
   store: OnlineStore,
-  current: (group: string) => Generation | undefined,
+  current: (group: string) => Generation,
 ): Promise<readonly (readonly LookupAnswer[])[]> {
-  const keys: Buffer[] = []
+  const generations = [...new Set(asks.map(ask => current(ask.group)))]
+  const keys = generations.map(({ marker }) => marker)
   const reads: Read[] = []
   const answers = asks.map(ask => {
     const rows = ask.entities[0]?.length ?? 0
     const columns = ask.features.map(() => emptyColumn(rows))
-    const generation = current(ask.group)
-    if (generation !== undefined) reads.push(...readsOf(ask, columns, generation, keys))
+    reads.push(...readsOf(ask, columns, current(ask.group), keys))
     return columns
   })
   const found = new Array<KeptRows | undefined>(keys.length)
-  let read = 0 // Keys stand in the order of the reads.
+  let read = 0 // Keys stand in the order of the reads, behind the markers.
   await store.read(keys, (at, bytes) => {
+    const generation = generations[at]
+    if (generation !== undefined) {
+      if (bytes === undefined) throw notHeld(generation.record.group, 'the store was emptied')
+      return
+    }
     while (at >= reads[read]!.keysTo) read++
     if (bytes !== undefined) found[at] = decodeRows(bytes, reads[read]!.kind.columns.length)
   })
   for (const one of reads) answer(one, found, nowMs * 1_000)
   return answers
+}
+
+/** Its values are not known: whoever takes them for missing would be answered wrongly, unseen. */
+export function notHeld(group: string, because: string): MusterError {
+  return new MusterError('E_FEATURES_AWAY', `group \`${group}\` is not online: ${because}`, {
+    field: group,
+    hint: 'it is filled by itself (muster features materialise); or send its features',
+    extra: { retryAfterSeconds: 5 },
+  })
 }
 
 function emptyColumn(rows: number): Column {

@@ -6,7 +6,7 @@ export interface OnlineMetrics {
   looked(
     asks: readonly LookupAsk[],
     answers: readonly (readonly LookupAnswer[])[],
-    about: { readonly nowMs: number; readonly tookMs: number; kept(group: string): boolean },
+    about: { readonly nowMs: number; readonly tookMs: number },
   ): void
   /** Rows that streamed in. */
   applied(rows: number): void
@@ -55,11 +55,10 @@ export function openOnlineMetrics(registry = new Registry()): OnlineMetrics {
     registers,
   })
   return {
-    looked(asks, answers, { nowMs, tookMs, kept }) {
+    looked(asks, answers, { nowMs, tookMs }) {
       latency.observe(tookMs / 1_000)
       for (const [at, { group, entities }] of asks.entries()) {
         rowsLooked.inc(entities[0]?.length ?? 0)
-        if (!kept(group)) continue // A name that anybody sends is no label.
         for (const [status, count] of statusesOf(answers[at]!)) values.inc({ group, status }, count)
         // The first feature tells of the row.
         for (const eventMs of answers[at]![0]?.eventMs ?? []) {

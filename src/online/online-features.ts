@@ -19,9 +19,9 @@ import {
 } from '../store/index.ts'
 import { Arrivals } from './arrivals.ts'
 import { type Definition, definitionOf, Generation } from './generation.ts'
-import { generationPrefix, markerKey } from './keys.ts'
+import { generationPrefix } from './keys.ts'
 import { followCommits, type LoadAt, loadSnapshot } from './load.ts'
-import { lookupOnline } from './lookup.ts'
+import { lookupOnline, notHeld } from './lookup.ts'
 import { type OnlineMetrics, openOnlineMetrics } from './metrics.ts'
 import type { OnlineStore } from './store.ts'
 
@@ -101,12 +101,16 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     nowMs: number,
   ): Promise<readonly (readonly LookupAnswer[])[]> {
     const began = this.#parts.clock.monotonicMs()
-    const answers = await lookupOnline(asks, nowMs, this.#parts.store, group =>
-      this.#current.get(group),
-    )
+    const answers = await lookupOnline(asks, nowMs, this.#parts.store, group => this.#read(group))
     const tookMs = this.#parts.clock.monotonicMs() - began
-    this.#metrics.looked(asks, answers, { nowMs, tookMs, kept: group => this.#current.has(group) })
+    this.#metrics.looked(asks, answers, { nowMs, tookMs })
     return answers
+  }
+
+  #read(group: string): Generation {
+    const generation = this.#current.get(group)
+    if (generation !== undefined) return generation
+    throw notHeld(group, this.#refused.get(group)?.because ?? 'it is not materialised yet')
   }
 
   /** What is read of a group, if anything. */
@@ -281,7 +285,7 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     held: { readonly commit: number | null; readonly entities: number },
   ): Promise<void> {
     const { store, records, clock } = this.#parts
-    await store.update([markerKey(generation.prefix)], () => Buffer.from('whole'))
+    await store.update([generation.marker], () => Buffer.from('whole'))
     await switchGeneration(records, generation.record, { ...held, at: clock.now() })
     const before = this.#current.get(generation.record.group)
     if (before) this.#leftAtMs.set(before.record.number, clock.monotonicMs())
@@ -294,7 +298,7 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   async #leaveLost(): Promise<void> {
     const all = [...this.#current.values()]
     const lost: Generation[] = []
-    const markers = all.map(({ prefix }) => markerKey(prefix))
+    const markers = all.map(({ marker }) => marker)
     await this.#parts.store.read(markers, (at, bytes) => {
       if (bytes === undefined) lost.push(all[at]!)
     })
