@@ -49,15 +49,13 @@ export async function defineTexts(
 }
 
 /** Leaves of `texts` those that the rows of a frame have, and rewrites their codes. */
-export function compactTexts(
-  codes: Float32Array,
-  rows: Int32Array,
-  texts: readonly string[],
-): readonly string[] {
+export function compactTexts(codes: Float32Array, texts: readonly string[]): readonly string[] {
   const codeOf = new Int32Array(texts.length).fill(-1)
-  for (const row of rows) if (!Number.isNaN(codes[row]!)) codeOf[codes[row]!] = 0
+  for (const code of codes) if (!Number.isNaN(code)) codeOf[code] = 0
   let next = 0
   for (let code = 0; code < texts.length; code++) if (codeOf[code] === 0) codeOf[code] = next++
-  for (const row of rows) if (!Number.isNaN(codes[row]!)) codes[row] = codeOf[codes[row]!]!
+  for (let row = 0; row < codes.length; row++) {
+    if (!Number.isNaN(codes[row]!)) codes[row] = codeOf[codes[row]!]!
+  }
   return texts.filter((_, code) => codeOf[code]! >= 0)
 }

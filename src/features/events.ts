@@ -21,8 +21,6 @@ export interface ValueColumn {
 /** Rows of a group as they arrived; all arrays are of one length. */
 export interface ArrivedEvents {
   readonly count: number
-  /** Where the chunks begin in which they came; within one the order of the files is kept. */
-  readonly chunks: readonly number[]
   readonly rows: Int32Array
   /** NaN for a row without a moment. */
   readonly eventUs: Float64Array
@@ -75,13 +73,11 @@ export async function readEvents(engine: Engine, query: EventQuery): Promise<Arr
   const doubles = list.length - numbers.length
   const columns = Array.from({ length: doubles }, () => new GrowingColumn(Float64Array, rows.rows))
   const all = [...numbers, ...columns]
-  const chunks: number[] = []
   let count = 0
   await engine.stream(
     `select ${list.join(',\n')}\nfrom ${rows.from} ${joins}\nwhere ${spanSql(group, span)}`,
     (chunk, taken) => {
       for (let at = 0; at < all.length; at++) all[at]!.add(chunk[at]!, taken)
-      chunks.push(count)
       count += taken
     },
   )
@@ -92,7 +88,6 @@ export async function readEvents(engine: Engine, query: EventQuery): Promise<Arr
   if (!atOnce) raiseToEvent(knownUs, eventUs!)
   return {
     count,
-    chunks,
     rows: rowNumbers!,
     eventUs: eventUs!,
     knownUs,

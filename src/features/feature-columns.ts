@@ -1,12 +1,13 @@
 import { must } from '../base/assert.ts'
 import { type Engine, numberOf, type Relation, readExpression } from '../engine/index.ts'
 import type { FeatureGroupSpec, ViewFeature } from '../spec/index.ts'
+import type { AskingRows } from './asking-rows.ts'
 import { defineTexts } from './category.ts'
-import { type AskingRows, fillGroup, type Wanted } from './group-features.ts'
+import { fillGroup, type Wanted } from './group-features.ts'
 import type { Target } from './spine.ts'
 import type { OpenSources } from './view-rows.ts'
 
-/** The values of one feature of a view, by row number. */
+/** The values of one feature of a view. */
 export interface FeatureColumn {
   readonly name: string
   readonly values: Float32Array | Float64Array
@@ -16,7 +17,7 @@ export interface FeatureColumn {
 
 type Columns = ReadonlyMap<string, FeatureColumn>
 
-/** Features of the row itself: `targets` fill them, read with `joins` behind what has the rows. */
+/** Features of the row itself, by row number: `targets` fill them, read with `joins` behind what has the rows. */
 export async function rowFeatures(
   engine: Engine,
   relation: Relation,
@@ -44,7 +45,7 @@ export async function rowFeatures(
   return { columns, targets, joins }
 }
 
-/** Features of groups, in float32 as frames hold them or in double as they are computed. */
+/** Features of groups, by place of who asks, in float32 as frames hold them or in double as they are computed. */
 export async function groupFeatures(
   engine: Engine,
   about: {
@@ -65,7 +66,7 @@ export async function groupFeatures(
       [...group.features, ...group.latest].find(f => f.name === from.feature),
       `group ${from.group} has feature ${from.feature}`,
     )
-    const wanted = { name, feature, on: from.on, into: new numbers(asking.rows) }
+    const wanted = { name, feature, on: from.on, into: new numbers(asking.asOfUs.length) }
     const list = wantedBy.get(group.name) ?? []
     wantedBy.set(group.name, [...list, { ...wanted, text: type === 'category' }])
   }

@@ -3,6 +3,7 @@ import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import { microsOf, quoted, readExpression } from '../engine/index.ts'
 import type { Blobs, FrameManifest, StepInput, StepProgress } from '../fleet/index.ts'
+import { AskingRows } from './asking-rows.ts'
 import { compactTexts } from './category.ts'
 import { type FeatureColumn, groupFeatures, rowFeatures } from './feature-columns.ts'
 import { divideIntoParts, putJson, writeColumns } from './parts.ts'
@@ -16,7 +17,7 @@ import {
   type Spine,
   type Target,
 } from './spine.ts'
-import { presentRows, sortByTime } from './time-order.ts'
+import { gathered } from './time-order.ts'
 import { openSources, openViewRows } from './view-rows.ts'
 
 export interface StepPlace {
@@ -58,20 +59,22 @@ export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Dige
   await readByRow(engine, { number, from, where: spine.where }, targets, report.rows)
   report.stage(1)
 
-  const byAsOf = presentRows(event.into)
-  if (names.size > 0) sortByTime(byAsOf, asOf.into)
-  const asking = { ...viewRows, asks: { asOfUs: asOf.into, byAsOf } }
-  const joined = await groupFeatures(engine, { ...input, sources }, asking, Float32Array, report)
+  // From here on rows stand in the order of the frame, and are written where they stay.
   const order = await frameOrder(event.into, leaves.into, spine.leafRows.length)
-  const columns = view.features.map(({ name }) =>
-    must(own.columns.get(name) ?? joined.columns.get(name), 'every feature was filled'),
-  )
+  const eventMs = gathered(event.into, order).map(us => us / 1_000)
+  const asking = new AskingRows(viewRows, gathered(asOf.into, order), order)
+  const joined = await groupFeatures(engine, { ...input, sources }, asking, Float32Array, report)
+  const columns = view.features.map(({ name }) => {
+    const row = own.columns.get(name)
+    if (row) return { ...row, values: gathered(row.values, order) }
+    return must(joined.columns.get(name), 'every feature was filled')
+  })
   const categories: Record<string, readonly string[]> = {}
   for (const { name, values, texts } of columns) {
-    if (texts) categories[name] = compactTexts(values as Float32Array, order, texts)
+    if (texts) categories[name] = compactTexts(values as Float32Array, texts)
   }
   const { rowsWithoutEntity } = joined
-  const frame = { input, spine, order, eventUs: event.into, columns, categories, rowsWithoutEntity }
+  const frame = { input, spine, eventMs, columns, categories, rowsWithoutEntity }
   return writeFrame(frame, at.blobs, report)
 }
 
@@ -106,28 +109,25 @@ function reporter(rows: number, stages: number, at: StepPlace): Report {
 interface FilledFrame {
   readonly input: FrameInput
   readonly spine: Spine
-  readonly order: Int32Array
-  readonly eventUs: Float64Array
+  /** In the order of the frame, as all columns are. */
+  readonly eventMs: Float64Array
   readonly columns: readonly FeatureColumn[]
   readonly categories: Readonly<Record<string, readonly string[]>>
   readonly rowsWithoutEntity: Readonly<Record<string, number>>
 }
 
 async function writeFrame(frame: FilledFrame, blobs: Blobs, report: Report): Promise<Digest> {
-  const { order, spine, columns, eventUs, input, categories, rowsWithoutEntity } = frame
+  const { spine, columns, eventMs, input, categories, rowsWithoutEntity } = frame
   const parts: FrameManifest['parts'][number][] = []
   let pending: Promise<void> = Promise.resolve()
   for (const part of divideIntoParts(spine.leafRows)) {
-    const rows = order.subarray(part.rowFrom, part.rowFrom + part.rows)
-    const eventMs = new Float64Array(part.rows)
-    for (let i = 0; i < rows.length; i++) eventMs[i] = eventUs[rows[i]!]! / 1000
-    const gathered = columns.map(({ name, values }) => {
-      const into = new Float32Array(part.rows)
-      for (let i = 0; i < rows.length; i++) into[i] = values[rows[i]!]!
-      return { name, values: into }
-    })
-    const bytes = writeColumns([{ name: 'event_ms', values: eventMs }, ...gathered])
-    // While one part becomes durable the next is gathered; one after the other, for order is
+    const bytes = writeColumns(
+      [{ name: 'event_ms', values: eventMs }, ...columns].map(({ name, values }) => ({
+        name,
+        values: values.subarray(part.rowFrom, part.rowFrom + part.rows),
+      })),
+    )
+    // While one part becomes durable the next is laid out; one after the other, for order is
     // meaning.
     await pending
     pending = blobs.put(bytes).then(digest => {
@@ -141,8 +141,8 @@ async function writeFrame(frame: FilledFrame, blobs: Blobs, report: Report): Pro
     view: input.view.id,
     key: input.key,
     features: columns.map(column => column.name),
-    rows: order.length,
-    rowsWithoutKey: spine.viewRows - order.length,
+    rows: eventMs.length,
+    rowsWithoutKey: spine.viewRows - eventMs.length,
     leafKeys: spine.leafKeys,
     leafRows: spine.leafRows,
     parts,

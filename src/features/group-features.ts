@@ -1,6 +1,7 @@
 import { must } from '../base/assert.ts'
 import { type Engine, readExpression } from '../engine/index.ts'
 import type { FeatureGroupSpec, LatestFeature, WindowFeature } from '../spec/index.ts'
+import type { AskingRows } from './asking-rows.ts'
 import { defineTexts, type Texts } from './category.ts'
 import { areTogether, readSuperseded, supersededTogether, versionsOf } from './corrections.ts'
 import {
@@ -9,28 +10,24 @@ import {
   type Entities,
   type EntityColumns,
   type EntityRange,
-  readAskEntities,
 } from './entities.ts'
 import { type ArrivedEvents, readEvents, type ValueColumn, valueColumn } from './events.ts'
 import { type GroupRows, openGroupRows } from './group-rows.ts'
 import { fillLatest, type WantedLatest } from './latest.ts'
-import { EventOrder, type OrderedEvents } from './ordered-events.ts'
+import { type OrderedEvents, orderEvents } from './ordered-events.ts'
 import { divideEntities, sliceAsks } from './passes.ts'
-import { type Asks, groupAsks, sweepWindows, type WantedWindow } from './sweep.ts'
-import type { NumberedRows, OpenSource } from './view-rows.ts'
+import { groupAsks, sweepWindows, type WantedWindow } from './sweep.ts'
+import { gathered } from './time-order.ts'
+import type { OpenSource } from './view-rows.ts'
 import type { EntityAsks } from './window-bounds.ts'
 
-/** One feature of a group that the asking rows want, and where it is written, by row number. */
+/** One feature of a group that the asking rows want, and where it is written, by place among them. */
 export interface Wanted {
   readonly feature: WindowFeature | LatestFeature
   readonly on?: Readonly<Record<string, string>> | undefined
   /** Whether the value is text: then its place among the texts is written. */
   readonly text?: boolean
   readonly into: Float32Array | Float64Array
-}
-
-export interface AskingRows extends NumberedRows {
-  readonly asks: Asks
 }
 
 export interface FilledGroup {
@@ -56,27 +53,21 @@ export async function fillGroup(
   rowsAtOnce?: number,
 ): Promise<FilledGroup> {
   const rows = await openGroupRows(engine, group, source)
-  const kinds = await defineEntities(engine, rows, asking.relation, kindsOf(wanted))
+  const kinds = await defineEntities(engine, rows, asking, kindsOf(wanted))
   const { values, texts } = await valuesOf(engine, group, rows, wanted)
   const isOwn = group.sql === undefined && group.source === asking.relation.name
   // Rows of the view that are the group's own rows are read once, as events and as those who ask.
   const own = isOwn && kinds.every(kind => Object.keys(kind.on ?? {}).length === 0)
   const passes = await divideEntities(engine, rows, kinds, rowsAtOnce)
   const readsAsks = !own || passes.length > 1
-  const askEntities = readsAsks ? await readAskEntities(engine, asking, kinds) : undefined
-  const span = readsAsks ? spanOf(group, asking.asks, wanted) : undefined
+  const span = readsAsks ? spanOf(group, asking.asOfUs, wanted) : undefined
   const filling = { engine, group, source, rows, wanted, asking }
   for (const pass of passes) {
     const joins = [...texts.values()].map(text => text.join)
     const query = { group, rows, kinds: pass.kinds, range: pass.range, values, joins, span }
-    const readsAll = asking.asks.byAsOf.length * rowsPerAskMax >= rows.rows
+    const readsAll = asking.asOfUs.length * rowsPerAskMax >= rows.rows
     const arrived = await readEvents(engine, { ...query, readsAll })
-    await fillPass(filling, arrived, pass, kind =>
-      must(
-        askEntities?.[kinds.indexOf(kind)] ?? byRow(arrived, pass.kinds.indexOf(kind), asking.rows),
-        'every kind has its asking rows',
-      ),
-    )
+    await fillPass(filling, arrived, pass, readsAsks)
   }
   const bys = Map.groupBy(kinds, kind => JSON.stringify(kind.by))
   let rowsWithoutEntity = 0
@@ -102,18 +93,23 @@ async function fillPass(
   filling: Filling,
   arrived: ArrivedEvents,
   pass: { readonly kinds: readonly Entities[]; readonly range: EntityRange | undefined },
-  askEntitiesOf: (kind: Entities) => Int32Array,
+  readsAsks: boolean,
 ): Promise<void> {
-  const { wanted, asking } = filling
-  const order = new EventOrder(arrived)
+  const { wanted, asking, rows } = filling
   for (const [index, kind] of pass.kinds.entries()) {
     const { from, to } = pass.range ?? { from: 0, to: kind.count }
     const ids = must(arrived.entities[index], 'every kind was read')
     const local = from === 0 ? ids : ids.map(entity => entity - from)
-    const all = groupAsks(asking.asks, askEntitiesOf(kind), kind.count)
+    const all = readsAsks
+      ? await kind.asks()
+      : groupAsks(asking.asOfUs, asking.inPlaces(byRow(arrived, ids, rows.rows)), kind.count)
     const asks = pass.range ? sliceAsks(all, pass.range) : all
     const here = wanted.filter(each => kindText(each) === kindText({ feature: kind, on: kind.on }))
-    await fillKind(filling, arrived, order.by(local, to - from), { kind, asks, wanted: here })
+    await fillKind(filling, arrived, orderEvents(arrived, local, to - from), {
+      kind,
+      asks,
+      wanted: here,
+    })
   }
 }
 
@@ -134,7 +130,7 @@ async function fillKind(
   else if (versions !== undefined) {
     const byRowNumber = await readSuperseded(engine, group, rows, versions)
     const taken = byRowNumber && Float64Array.from(arrived.rows, row => byRowNumber[row]!)
-    supersededUs = taken && ordered.inOrder(taken)
+    supersededUs = taken && gathered(taken, ordered.rows)
   }
   const events = { ...ordered, supersededUs }
   const windows: WantedWindow[] = []
@@ -196,13 +192,15 @@ async function valuesOf(
 /** Moments outside of which no row of the group can count for any of the asking rows. */
 function spanOf(
   group: FeatureGroupSpec,
-  { asOfUs, byAsOf }: Asks,
+  asOfUs: Float64Array,
   wanted: readonly Wanted[],
 ): { fromUs: number; toUs: number } {
-  const first = byAsOf.find(row => !Number.isNaN(asOfUs[row]!))
-  const last = byAsOf.at(-1)
-  const least = first === undefined ? Number.NaN : asOfUs[first]!
-  const most = last === undefined ? Number.NaN : asOfUs[last]!
+  let least = Number.POSITIVE_INFINITY
+  let most = Number.NEGATIVE_INFINITY
+  for (const asOf of asOfUs) {
+    if (asOf < least) least = asOf
+    if (asOf > most) most = asOf
+  }
   const reachMs = Math.max(...wanted.map(({ feature }) => reachOf(group, feature)))
   return { fromUs: least - reachMs * 1_000, toUs: most }
 }
@@ -215,9 +213,8 @@ function reachOf(group: FeatureGroupSpec, feature: WindowFeature | LatestFeature
   return known && feature.over.kind === 'time' ? feature.over.ms : Number.POSITIVE_INFINITY
 }
 
-function byRow(arrived: ArrivedEvents, kind: number, rows: number): Int32Array {
+function byRow(arrived: ArrivedEvents, entities: Int32Array, rows: number): Int32Array {
   const into = new Int32Array(rows)
-  const entities = must(arrived.entities[kind], 'every kind was read')
   for (let at = 0; at < arrived.count; at++) into[arrived.rows[at]!] = entities[at]!
   return into
 }

@@ -2,8 +2,8 @@ import { must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
 import { type Engine, isBoolean, microsOf, quoted, readExpression } from '../engine/index.ts'
 import type { FeatureGroupSpec, LabelSpec, WindowStat } from '../spec/index.ts'
-import { type AskingRows, fillGroup } from './group-features.ts'
-import { presentRows, sortByTime } from './time-order.ts'
+import { AskingRows } from './asking-rows.ts'
+import { fillGroup } from './group-features.ts'
 import type { NumberedRows, OpenSource, OpenSources } from './view-rows.ts'
 
 /*
@@ -68,14 +68,14 @@ export async function fillAhead(
   const { source, group, binary } = await openAhead(engine, label, about.sources)
   const horizonUs = label.horizonMs * 1_000
   const asOfUs = about.eventUs.map(us => us + horizonUs)
-  const byAsOf = presentRows(asOfUs)
-  sortByTime(byAsOf, asOfUs)
-  const asking: AskingRows = { ...viewRows, asks: { asOfUs, byAsOf } }
+  const asking = new AskingRows(viewRows, asOfUs)
   const { name, by, of, stat, on } = label
   const feature = { name, by, of, stat, over: { kind: 'time' as const, ms: label.horizonMs } }
   await fillGroup(engine, group, source, asking, [{ feature, on, into: about.into }])
   const newestUs = await newestEvent(engine, source, group.eventTime)
-  for (const row of byAsOf) if (!(asOfUs[row]! <= newestUs)) about.into[row] = Number.NaN
+  for (let row = 0; row < asOfUs.length; row++) {
+    if (!(asOfUs[row]! <= newestUs)) about.into[row] = Number.NaN
+  }
   return { binary }
 }
 

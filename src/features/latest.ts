@@ -28,14 +28,19 @@ export function fillLatest(
   moved: boolean,
 ): void {
   const newest = newestKnown(events, asks, moved && events.supersededUs !== undefined)
-  for (const [name, ofThis] of Map.groupBy(wanted, ({ value }) => value)) {
-    const ordered = events.inOrder(values.get(name)!)
-    for (const { feature, into } of ofThis) {
-      const ttlUs = feature.ttlMs === undefined ? Number.POSITIVE_INFINITY : feature.ttlMs * 1_000
-      for (let ask = 0; ask < newest.length; ask++) {
-        const at = newest[ask]!
-        const counts = at >= 0 && events.eventUs[at]! >= asks.asOfUs[ask]! - ttlUs
-        into[asks.rows[ask]!] = counts ? ordered[at]! : Number.NaN
+  for (const [ttlMs, ofThis] of Map.groupBy(wanted, ({ feature }) => feature.ttlMs)) {
+    const ttlUs = ttlMs === undefined ? Number.POSITIVE_INFINITY : ttlMs * 1_000
+    const places = new Int32Array(newest.length)
+    for (let ask = 0; ask < newest.length; ask++) {
+      const at = newest[ask]!
+      const counts = at >= 0 && events.eventUs[at]! >= asks.asOfUs[ask]! - ttlUs
+      places[ask] = counts ? events.rows[at]! : -1
+    }
+    for (const { value, into } of ofThis) {
+      const column = values.get(value)!
+      for (let ask = 0; ask < places.length; ask++) {
+        const place = places[ask]!
+        into[asks.rows[ask]!] = place < 0 ? Number.NaN : column[place]!
       }
     }
   }

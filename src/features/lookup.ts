@@ -4,9 +4,9 @@ import { type LoadedColumn, quoted } from '../engine/index.ts'
 import type { Blobs, SourceData } from '../fleet/index.ts'
 import { rowNumber } from '../sources/index.ts'
 import type { FeatureGroupSpec, ViewFeature } from '../spec/index.ts'
+import { AskingRows } from './asking-rows.ts'
 import { type FeatureColumn, groupFeatures, rowFeatures } from './feature-columns.ts'
 import { readByRow, rowNumberSql } from './spine.ts'
-import { sortByTime } from './time-order.ts'
 import { openSources } from './view-rows.ts'
 
 /** A value of a row that asks. Whole numbers are BIGINT, so that 7 is the entity "7". */
@@ -60,9 +60,7 @@ export async function lookupAsOf(
     await readByRow(engine, query, own.targets)
   }
   const asOfUs = asked.asOfMs.map(ms => ms * 1_000)
-  const byAsOf = Int32Array.from(numbers)
-  sortByTime(byAsOf, asOfUs)
-  const asking = { relation, rows, asks: { asOfUs, byAsOf } }
+  const asking = new AskingRows({ relation, rows }, asOfUs)
   const { rowsAtOnce } = place
   const about = { view: { features }, groups: ask.groups, sources, rowsAtOnce }
   const joined = await groupFeatures(engine, about, asking, Float64Array, { stage: () => {} })

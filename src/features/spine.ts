@@ -12,7 +12,7 @@ import {
 } from '../engine/index.ts'
 import { rowNumber } from '../sources/index.ts'
 import type { FeatureViewSpec } from '../spec/index.ts'
-import { groupRows, presentRows, sortByTime } from './time-order.ts'
+import { groupInTime } from './time-order.ts'
 
 /*
  * The spine of a frame: which rows of the view are in it, and in which order. Rows are told by
@@ -54,7 +54,7 @@ export async function openSpine(
   const table = quoted(relation.name)
   await engine.define(
     `create temp table "muster leaves" as
-     select *, (row_number() over (order by ${keyNames.join(', ')}) - 1)::integer as "muster leaf"
+     select *, (row_number() over (order by ${keyNames.join(', ')}))::integer as "muster leaf"
      from (select ${keyNames.map((name, k) => `${keyText(k)} as ${name}`).join(', ')},
                   count(*)::double as "muster rows"
            from ${table} where ${where} group by all)`,
@@ -135,8 +135,7 @@ export async function frameOrder(
   leaves: Int32Array,
   leafCount: number,
 ): Promise<Int32Array> {
-  const rows = presentRows(eventUs)
-  sortByTime(rows, eventUs)
+  const { rows, starts } = groupInTime(leaves, leafCount, eventUs)
   await setImmediate()
-  return groupRows(rows, leaves, leafCount).rows
+  return rows.subarray(starts[1])
 }

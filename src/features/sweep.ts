@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { WindowFeature, WindowLength } from '../spec/index.ts'
 import { recountSuperseded } from './corrections.ts'
 import type { OrderedEvents } from './ordered-events.ts'
-import { type Grouped, groupRows } from './time-order.ts'
+import { gathered, groupInTime } from './time-order.ts'
 import { type EntityAsks, windowBounds } from './window-bounds.ts'
 import { type StatOutputs, slideWindow } from './window-stats.ts'
 
@@ -11,24 +11,16 @@ import { type StatOutputs, slideWindow } from './window-stats.ts'
  * only move on. Nothing here depends on the order in which rows arrived.
  */
 
-/** The rows that ask: those in order of as-of time, NaN first. */
-export interface Asks {
-  readonly asOfUs: Float64Array
-  readonly byAsOf: Int32Array
-}
-
-/** What one window feature is to be written into: by row number of the asking rows. */
+/** What one window feature is to be written into: by place among the asking rows. */
 export interface WantedWindow {
   readonly feature: WindowFeature
   readonly into: Float32Array | Float64Array
 }
 
-/** Asking rows by their entity, which is in [1, count]; 0 asks for nothing. */
-export function groupAsks(asks: Asks, entities: Int32Array, count: number): EntityAsks {
-  const grouped: Grouped = groupRows(asks.byAsOf, entities, count + 1)
-  const asOfUs = new Float64Array(grouped.rows.length)
-  for (let at = 0; at < asOfUs.length; at++) asOfUs[at] = asks.asOfUs[grouped.rows[at]!]!
-  return { ...grouped, asOfUs }
+/** Asking rows by their entity, which is in [1, count]; 0 asks for nothing, and so does NaN. */
+export function groupAsks(asOfUs: Float64Array, entities: Int32Array, count: number): EntityAsks {
+  const grouped = groupInTime(entities, count, asOfUs)
+  return { ...grouped, asOfUs: gathered(asOfUs, grouped.rows) }
 }
 
 /** Fills the wanted features of one kind of entity; `values` by the SQL of the value. */
@@ -39,7 +31,7 @@ export async function sweepWindows(
   wanted: readonly WantedWindow[],
 ): Promise<void> {
   for (const [of, ofThis] of Map.groupBy(wanted, ({ feature }) => feature.of)) {
-    const ordered = events.inOrder(values.get(of)!)
+    const ordered = gathered(values.get(of)!, events.rows)
     for (const overThis of Map.groupBy(ofThis, w => lengthText(w.feature.over)).values()) {
       const { over } = overThis[0]!.feature
       const bounds = windowBounds(events, asks, over)
