@@ -25,12 +25,27 @@ export function sourcesDesk(parts: DeskParts): SourcesDesk {
     push: async (name, delivery) => pushing.push(await declaredSource(parts, name), delivery),
     append: async (name, file) =>
       append(await declaredSource(parts, name), file, parts).finally(() => parts.wake()),
-    deleteEntities: async (name, { entities }) =>
-      deleteEntities(await declaredSource(parts, name), entities, parts).finally(() =>
-        parts.wake(),
-      ),
+    deleteEntities: async (name, { entities }) => {
+      const source = await declaredSource(parts, name)
+      try {
+        const deleted = await deleteEntities(source, entities, parts)
+        await leaveOnline(source, parts)
+        return deleted
+      } finally {
+        parts.wake()
+      }
+    },
     compact: async name => compactSource(await declaredSource(parts, name), parts),
   }
+}
+
+/** Who asked to be forgotten is served no more when the answer comes. */
+async function leaveOnline(source: SourceSpec, { online, fleet }: DeskParts): Promise<void> {
+  const spec = await fleet.spec()
+  if (online === undefined || spec === undefined) return
+  const groups = [...spec.groups.values()].filter(g => g.online && g.source === source.name)
+  if (groups.length === 0) return
+  await online.features.follow(spec, { groups: groups.map(({ name }) => name) })
 }
 
 /** E_NOT_FOUND, with the nearest names, for a source that the applied fleet does not declare. */

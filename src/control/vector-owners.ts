@@ -46,7 +46,13 @@ export function findView(text: string, spec: FleetSpec): FeatureViewSpec | undef
 /** `view@1:feature`, `group:feature`, or a group's feature as views spell it: `group.feature`. */
 export function readFeatureName(text: string, spec: FleetSpec): FeatureName {
   const end = text.includes(':') ? text.indexOf(':') : text.indexOf('.')
-  const owner = readOwner(text.slice(0, Math.max(end, 0)), spec)
+  if (end < 1) {
+    throw new MusterError('E_NOT_FOUND', `\`${text}\` does not say whose feature it is`, {
+      field: text,
+      hint: 'name the view or group before it: docks:free',
+    })
+  }
+  const owner = readOwner(text.slice(0, end), spec)
   const feature = text.slice(end + 1)
   const { features } = owner.view
   if (features.some(({ name }) => name === feature)) return { owner, feature }

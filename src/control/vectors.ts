@@ -3,6 +3,7 @@ import { must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
 import type { RowWord, VectorAnswer, VectorAsk } from '../contract/index.ts'
 import { vectorRowsMax } from '../contract/index.ts'
+import type { Column } from '../engine/index.ts'
 import {
   arrowColumnOf,
   arrowStream,
@@ -105,10 +106,22 @@ export class VectorReads {
   }
 
   async #make(view: VectorOwner['view'], spec: FleetSpec): Promise<Vectors> {
-    const { snapshot } = await namedSnapshot(view.rows, this.#parts.store)
     const groups = [...spec.groups.values()]
-    const rowColumns = rowColumnsOf(view, snapshot.columns)
+    const rowColumns = rowColumnsOf(view, await this.#columnsOf(view.rows, spec))
     return openVectors({ view, groups, rowColumns }, this.#place)
+  }
+
+  /** Of a source that rows are pushed to as declared: they are online before any snapshot. */
+  async #columnsOf(name: string, spec: FleetSpec): Promise<readonly Column[]> {
+    const source = spec.sources.get(name)
+    if (source === undefined || !('push' in source.location)) {
+      return (await namedSnapshot(name, this.#parts.store)).snapshot.columns
+    }
+    const columns: Column[] = []
+    for (const [column, type] of Object.entries(source.columns)) {
+      columns.push({ name: column, type: await this.#place.onDemand.typeOf(type) })
+    }
+    return columns
   }
 }
 

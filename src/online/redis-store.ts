@@ -45,14 +45,17 @@ export async function openRedis(url: string): Promise<OnlineStore> {
     connectionName: 'muster',
     retryStrategy: times => Math.min(50 * 2 ** times, 2_000),
   })
-  redis.on('error', () => {}) // Each call that fails tells it; between calls nobody asks.
+  let refusal: unknown // What a refused log-in is told by; the call itself says that it has ended.
+  redis.on('error', error => {
+    refusal = error
+  })
   redis.defineCommand('setIfStill', { lua: setIfStill })
   try {
     await redis.connect()
-    await redis.ping()
+    await redis.select(redis.options.db ?? 0) // Of one that is not there the client says nothing.
   } catch (error) {
     redis.disconnect()
-    throw away(error, url)
+    throw away(isReply(error) ? error : (refusal ?? error), url)
   }
   return new RedisStore(redis as Redis & Scripted, url)
 }
@@ -159,15 +162,25 @@ class RedisStore implements OnlineStore {
   }
 }
 
+function isReply(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
+/** Of a reply only its first word: what follows may hold keys. */
+function reasonOf(cause: unknown): string {
+  if (!isReply(cause)) return 'does not answer'
+  if (/^(?:NOAUTH|WRONGPASS)|AUTH/.test(cause.message)) return 'refuses the password'
+  if (/^OOM/.test(cause.message)) return 'is full (OOM)'
+  if (/DB index/.test(cause.message)) return 'has no such database'
+  return `refuses what is asked of it (${/^\w+/.exec(cause.message)?.[0] ?? 'an error'})`
+}
+
 /** Host and port are told, name and password are not. */
 function away(cause: unknown, url: string): MusterError {
   const { hostname, port } = new URL(url)
-  const because = /^(?:NOAUTH|WRONGPASS)/.test(String((cause as Error).message))
-    ? 'refuses the password'
-    : 'does not answer'
   return new MusterError(
     'E_FEATURES_AWAY',
-    `the online store at ${hostname}:${port || 6379} ${because}`,
+    `the online store at ${hostname}:${port || 6379} ${reasonOf(cause)}`,
     {
       field: 'MUSTER_ONLINE',
       hint: 'start it or mend MUSTER_ONLINE; without it the embedded store is used',

@@ -156,9 +156,17 @@ test('a Redis that is away is told by host and port, and never by its password',
   if (missing) skipBecause(context, missing)
   await using server = await startRedis('s3cret-word')
   const wrong = server.url.replace('s3cret-word', 'other-word')
-  for (const url of [wrong, 'redis://:s3cret-word@127.0.0.1:1']) {
+  const none = new URL(server.url)
+  none.password = ''
+  for (const [url, because] of [
+    [wrong, 'refuses the password'],
+    [none.href, 'refuses the password'],
+    [`${server.url}/777`, 'has no such database'],
+    ['redis://:s3cret-word@127.0.0.1:1', 'does not answer'],
+  ] as const) {
     const refused = await openOnlineStore({ url }).catch((error: unknown) => error)
     expect(refused).toMatchObject({ code: 'E_FEATURES_AWAY', field: 'MUSTER_ONLINE' })
+    expect((refused as Error).message).toContain(because)
     expect(JSON.stringify([String(refused), refused])).not.toMatch(/s3cret|other-word/)
   }
   const store = await openOnlineStore({ url: server.url })
