@@ -1,3 +1,4 @@
+import { Recent } from '../base/recent.ts'
 import {
   type Column,
   DataFault,
@@ -28,7 +29,7 @@ export interface KeptShape {
 /** Of a table that is read by a cursor: nobody says how much comes in a day. */
 const spanDefault: PartitionSpan = 'month'
 
-const shapesSeen = new Map<string, KeptShape>()
+const shapesSeen = new Recent<KeptShape>(1_000)
 
 /**
  * The shape that a source declares, or that `found` columns give one that declares none. Throws a

@@ -1,3 +1,4 @@
+import { Recent } from '../base/recent.ts'
 import { type Column, type Engine, openEngine, quoted } from '../engine/index.ts'
 import type { Blobs, ColumnProfile, Snapshot, SnapshotProfile } from '../fleet/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
@@ -17,7 +18,7 @@ const columnsAtOnce = 32
  * again. More than these are not kept at hand.
  */
 const profilesMax = 64
-const profilesSeen = new Map<string, Promise<SnapshotProfile>>()
+const profilesSeen = new Recent<Promise<SnapshotProfile>>(profilesMax)
 
 /** The profile of the rows that are read: those that are set aside are not in it. */
 export function profileOf(
@@ -31,8 +32,6 @@ export function profileOf(
   const made = makeProfile(source, snapshot, blobs)
   profilesSeen.set(of, made)
   made.catch(() => profilesSeen.delete(of))
-  const [oldest] = profilesSeen.keys()
-  if (profilesSeen.size > profilesMax && oldest !== undefined) profilesSeen.delete(oldest)
   return made
 }
 

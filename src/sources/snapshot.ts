@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { type Digest, digestOfValue } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
+import { Recent } from '../base/recent.ts'
 import {
   type Column,
   DataFault,
@@ -106,7 +107,8 @@ async function storeTable(
   return { path: table, format: 'parquet', digest: await blobs.putFile(written.path), sizeBytes }
 }
 
-const factsSeen = new Map<string, FileFacts>()
+/** Of files, which never change: a plan asks again for those of the one before. */
+const factsSeen = new Recent<FileFacts>(10_000)
 
 async function factsOf(
   engine: Engine,
@@ -213,7 +215,7 @@ function checkDeclared(
   })
 }
 
-const rangesSeen = new Map<string, { fromMs: number | null; toMs: number | null }>()
+const rangesSeen = new Recent<{ fromMs: number | null; toMs: number | null }>(1_000)
 
 async function timeRange(
   engine: Engine,
@@ -223,7 +225,7 @@ async function timeRange(
 ): Promise<{ fromMs: number | null; toMs: number | null }> {
   const { eventTime } = source
   if (eventTime === undefined || snapshot.rows === 0) return { fromMs: null, toMs: null }
-  const seenAs = JSON.stringify([snapshot.files, snapshot.columns, eventTime])
+  const seenAs = digestOfValue([snapshot.files, snapshot.columns, eventTime])
   const before = rangesSeen.get(seenAs)
   if (before !== undefined) return before
   try {

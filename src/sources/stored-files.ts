@@ -3,6 +3,7 @@ import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
+import { Recent } from '../base/recent.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { checkShape } from './file-shape.ts'
 import type { LocatedFile } from './locate.ts'
@@ -22,9 +23,9 @@ export interface StoredFile {
 
 /**
  * Digests of what was stored before in this process, by all that can be known of it without reading
- * it, so that nothing is read twice.
+ * it, so that nothing is read twice. A fleet has fewer files than this.
  */
-const digestsSeen = new Map<string, Digest>()
+const digestsSeen = new Recent<Digest>(100_000)
 
 /**
  * Stores what `copyTo` writes, unless what is known of it (`seenAs`) says that it is stored. Throws
