@@ -49,15 +49,18 @@ export async function verifyOnline(
   const { online, intake } = place
   const findings: FeatureFinding[] = []
   for (const name of ask.groups ?? online.groups()) {
-    const generation = online.generation(name)
-    const source = generation && fleet.sources.get(generation.source)
+    const read = online.generation(name)
+    const source = read && fleet.sources.get(read.source)
     if (source === undefined) {
       throw new MusterError('E_NOT_FOUND', `no group \`${name}\` is read online`, {
         field: 'group',
         hint: `these are: ${online.groups().join(', ') || 'none'}`,
       })
     }
-    findings.push(...(await verifyGroup(generation!, source, ask, place)))
+    // What is set aside by the snapshot of this moment is still read, until the store follows it.
+    if ('push' in source.location) await takeSources([source], intake)
+    await online.follow(fleet, { groups: [name] })
+    findings.push(...(await verifyGroup(name, source, ask, place)))
   }
   const number = await recordChecks(intake.store, findings, intake.clock.now())
   return { number, findings }
@@ -65,15 +68,17 @@ export async function verifyOnline(
 
 /** In order of feature. Nothing is found of a source without a snapshot. */
 async function verifyGroup(
-  generation: Generation,
+  name: string,
   source: SourceSpec,
   ask: VerifyAsk,
   place: VerifyPlace,
 ): Promise<readonly FeatureFinding[]> {
   const findings: FeatureFinding[] = []
+  const generation = place.online.generation(name)
+  if (generation === undefined) return []
   const { group } = generation.record.definition
   for (const [at, kind] of generation.kinds.entries()) {
-    const before = await snapshotOf(generation, source, place)
+    const before = await snapshotOf(generation, kind, source, place)
     if (before === undefined) return []
     const { entities, texts } = await sampleOf(generation, at, before, ask, place)
     if (entities.length === 0) continue
@@ -83,7 +88,7 @@ async function verifyGroup(
     const lookup = { group: group.name, by: kind.by, features, entities: columns }
     const [found] = await place.online.lookup([lookup], nowMs)
     // What has streamed in since the first snapshot was read above, and is in this one.
-    const after = (await snapshotOf(generation, source, place)) ?? before
+    const after = (await snapshotOf(generation, kind, source, place)) ?? before
     const asked = { group, kind, columns, texts, nowMs }
     const again = await offline(asked, after, place.intake.blobs)
     for (const [f, feature] of features.entries()) {
@@ -94,13 +99,14 @@ async function verifyGroup(
   return findings.sort((a, b) => (a.feature < b.feature ? -1 : 1))
 }
 
-/** Of a source that is pushed, everything by now; of others what the generation was made from. */
+/** Of what streams in, everything by now; of all else what the generation was made from. */
 async function snapshotOf(
   { record }: Generation,
+  { streams }: Kind,
   source: SourceSpec,
   { intake }: VerifyPlace,
 ): Promise<SourceData | undefined> {
-  if ('push' in source.location) {
+  if ('push' in source.location && streams) {
     const [taken] = await takeSources([source], intake)
     return taken?.snapshot && { spec: source, snapshot: taken.snapshot }
   }
