@@ -3,6 +3,7 @@ import type { Snapshot, SourceCommit } from '../fleet/index.ts'
 import {
   acceptedAsOf,
   lastAcceptedCommit,
+  lastCommit,
   newestCommitOf,
   readCommit,
   type Sql,
@@ -30,6 +31,11 @@ export async function namedSnapshot(name: string, sql: Sql): Promise<NamedSnapsh
   }
   const commit = await lastAcceptedCommit(sql, name)
   if (commit !== undefined) return ofCommit(commit, name, sql)
+  if ((await lastCommit(sql, name)) !== undefined) {
+    throw new MusterError('E_NOT_FOUND', `nothing of \`${name}\` was accepted yet`, {
+      hint: `name a commit of it: muster data history ${name}`,
+    })
+  }
   const hex = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(name)?.[1]
   if (hex === undefined) throw unknown(name)
   const [found, other] = await snapshotsLike(sql, hex)
@@ -61,6 +67,6 @@ function timeOf(text: string): Date {
 
 function unknown(name: string): MusterError {
   return new MusterError('E_NOT_FOUND', `no snapshot is named \`${name}\``, {
-    hint: 'name a commit (c-12), a source, SOURCE@TIME or a digest; see: muster data list',
+    hint: 'name a commit (c-12), a source that has rows, SOURCE@TIME or a digest; see: muster data list',
   })
 }

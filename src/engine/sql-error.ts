@@ -35,6 +35,7 @@ export function plainReason(message: string): string {
   const line = message.split('\n')[0] ?? ''
   return line
     .replace(/^[A-Za-z ]+ Error: /, '')
+    .replace(/\b[Ff]ile (["']?)\/[^\s"',]+\1/g, 'the file')
     .replace(/(["']?)\/[^\s"',]+\1/g, 'a file')
     .slice(0, 300)
 }
