@@ -62,6 +62,20 @@ test('what was pushed a moment ago is in the next prediction', async () => {
   expect(sent).not.toHaveProperty('featuresLookedUp')
 })
 
+test('what is deleted is online no more when its deletion is answered', async () => {
+  await docks.push(72, 5, 'open')
+  const ask = { features: ['docks.free'], entities: { station: [72] } }
+  const status = async () => {
+    const answer = await post('/api/v1/features/online', ask)
+    const { features } = (await answer.json()) as { features: { statuses: string[] }[] }
+    return features[0]!.statuses[0]
+  }
+  expect(await status()).toBe('PRESENT')
+  const gone = await post('/api/v1/sources/readings/delete', { entities: [{ station: 72 }] })
+  expect(gone.status).toBe(200)
+  expect(await status()).toBe('NOT_FOUND')
+})
+
 test('the metadata says it, and what is not said is asked for by name', async () => {
   const answer = await fetch(`${docks.url}/v2/models/demand.70`)
   const facts = (await answer.json()) as { inputs: { name: string; parameters: object }[] }
