@@ -1,6 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api'
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  DuckDBInstance,
+  StatementType,
+} from '@duckdb/node-api'
 import { MusterError } from '../base/errors.ts'
 import { type LoadedColumn, loadTable } from './loaded-table.ts'
 import { columnOf, PreparedSelect, type ResultColumn } from './prepared.ts'
@@ -88,6 +93,22 @@ export async function openLocked(options: EngineOptions) {
   return { connection, close }
 }
 
+function numbersOf(chunk: DuckDBDataChunk, at: number): ChunkColumn {
+  // Both are private in the package's types; its public accessors read value by value, 20 times
+  // slower.
+  const { items, validity } = chunk.getColumnVector(at) as unknown as {
+    readonly items: ChunkColumn
+    readonly validity: { readonly data: BigUint64Array | null }
+  }
+  if (validity.data === null || items instanceof Int32Array) return items
+  const bits = new Uint8Array(validity.data.buffer, validity.data.byteOffset)
+  const numbers = items.slice()
+  for (let row = 0; row < numbers.length; row++) {
+    if (((bits[row >> 3]! >> (row & 7)) & 1) === 0) numbers[row] = Number.NaN
+  }
+  return numbers
+}
+
 export class Engine implements AsyncDisposable {
   readonly #connection: DuckDBConnection
   readonly #timeLimitMs: number
@@ -108,8 +129,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Gives `take` the columns of one chunk after the other; it must not keep them. Columns hold no
-   * nulls.
+   * Gives `take` the columns of one chunk after the other; it must not keep them. A null FLOAT or
+   * DOUBLE is NaN; INTEGER columns hold no nulls.
    */
   async stream(
     sql: string,
@@ -118,17 +139,20 @@ export class Engine implements AsyncDisposable {
     await this.#limited(async () => {
       const result = await (await this.#prepare(sql)).stream()
       const width = result.columnCount
-      for (;;) {
-        const chunk = await result.fetchChunk()
-        if (!chunk || chunk.rowCount === 0) return
-        const columns: ChunkColumn[] = []
-        for (let at = 0; at < width; at++) {
-          // `items` is private in the package's types; its public accessors read value by value, 20
-          // times slower.
-          const vector = chunk.getColumnVector(at) as unknown as { readonly items: ChunkColumn }
-          columns.push(vector.items)
+      // The next chunk is made while one is taken.
+      let next = result.fetchChunk()
+      try {
+        for (;;) {
+          const chunk = await next
+          if (!chunk || chunk.rowCount === 0) return
+          next = result.fetchChunk()
+          take(
+            Array.from({ length: width }, (_, at) => numbersOf(chunk, at)),
+            chunk.rowCount,
+          )
         }
-        take(columns, chunk.rowCount)
+      } finally {
+        await next.catch(() => {})
       }
     })
   }

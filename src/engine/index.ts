@@ -20,5 +20,14 @@ export type { LoadedColumn } from './loaded-table.ts'
 export type { ListParameter, PreparedSelect, ResultColumn } from './prepared.ts'
 export { type AstNode, isNode, nodesOf, parseSelect } from './sql-ast.ts'
 export { at, plainReason } from './sql-error.ts'
-export { embedded, isMoment, literal, microsOf, numberOf, quoted } from './sql-text.ts'
+export {
+  embedded,
+  isMoment,
+  literal,
+  microsOf,
+  microsOrNull,
+  numberOf,
+  numberOrNull,
+  quoted,
+} from './sql-text.ts'
 export { openWriter, type Writer, type WriterOptions } from './writer.ts'

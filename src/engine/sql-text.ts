@@ -21,7 +21,12 @@ const wordAlone = /^\s*(?!(?:true|false|null)\s*$)[a-z_]\w*\s*$/i
 
 /** Microseconds since 1970 as DOUBLE: exact until the year 2255; NaN for null and infinity. */
 export function microsOf(expression: string): string {
-  return `coalesce(epoch_us(cast(${embedded(expression)} as timestamp))::double, 'nan'::double)`
+  return `coalesce(${microsOrNull(expression)}, 'nan'::double)`
+}
+
+/** The same with null, for `Engine.stream`: that is a third quicker. */
+export function microsOrNull(expression: string): string {
+  return `epoch_us(cast(${embedded(expression)} as timestamp))::double`
 }
 
 /** Whether a time is a moment: neither null nor infinite. */
@@ -31,5 +36,10 @@ export function isMoment(expression: string): string {
 
 /** A number or truth value as FLOAT or DOUBLE: NaN for null and for what does not fit. */
 export function numberOf(expression: string, type: 'float' | 'double'): string {
-  return `coalesce(try_cast(${embedded(expression)} as ${type}), 'nan'::${type})`
+  return `coalesce(${numberOrNull(expression, type)}, 'nan'::${type})`
+}
+
+/** The same with null, for `Engine.stream`. */
+export function numberOrNull(expression: string, type: 'float' | 'double'): string {
+  return `try_cast(${embedded(expression)} as ${type})`
 }

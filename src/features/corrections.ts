@@ -51,7 +51,7 @@ export function supersededTogether(events: OrderedEvents): Float64Array | undefi
   for (let entity = 1; entity + 1 < starts.length; entity++) {
     const from = starts[entity]!
     const end = starts[entity + 1]!
-    if (risesWithin(eventUs, from, end)) {
+    if (eventUs === knownUs || risesWithin(eventUs, from, end)) {
       for (let at = from + 1; at < end; at++)
         if (eventUs[at] === eventUs[at - 1]) supersede(at - 1, at)
       continue

@@ -2,17 +2,17 @@ import {
   type ChunkColumn,
   type Engine,
   embedded,
-  microsOf,
-  numberOf,
+  microsOrNull,
+  numberOrNull,
   quoted,
   readExpression,
 } from '../engine/index.ts'
-import type { FeatureGroupSpec } from '../spec/index.ts'
+import { arrivalColumn, type FeatureGroupSpec, knownOnArrival } from '../spec/index.ts'
 import { type Entities, type EntityRange, entityLookup, entitySql, joinEvents } from './entities.ts'
 import type { GroupRows } from './group-rows.ts'
 import { rowNumberSql } from './spine.ts'
 
-/** A value of the group's rows: an SQL that gives DOUBLE without nulls, and its name. */
+/** A value of the group's rows: an SQL that gives DOUBLE, and its name. */
 export interface ValueColumn {
   readonly name: string
   readonly sql: string
@@ -55,13 +55,13 @@ export async function readEvents(engine: Engine, query: EventQuery): Promise<Arr
   await readExpression(engine, rows.relation, group.eventTime)
   await readExpression(engine, rows.relation, group.knownAt)
   // Known when it happened: one column says both.
-  const atOnce = group.knownAt === group.eventTime
+  const atOnce = await isKnownAtOnce(engine, query)
   const lookups = lookupsOf(query)
   const list = [
     `${quoted(rows.named)}.${rowNumberSql}`,
     ...kinds.map(kind => (lookups.has(kind) ? keySql(kind) : entitySql(kind))),
-    microsOf(group.eventTime),
-    ...(atOnce ? [] : [microsOf(group.knownAt)]),
+    microsOrNull(group.eventTime),
+    ...(atOnce ? [] : [microsOrNull(group.knownAt)]),
     ...values.map(value => value.sql),
   ]
   const joined = kinds.filter(kind => !lookups.has(kind))
@@ -96,6 +96,15 @@ export async function readEvents(engine: Engine, query: EventQuery): Promise<Arr
   }
 }
 
+/** Whether rows were known when they happened: by declaration, or because none arrived later. */
+async function isKnownAtOnce(engine: Engine, { group, rows }: EventQuery): Promise<boolean> {
+  const { knownAt, eventTime } = group
+  if (knownAt === eventTime) return true
+  if (knownAt !== knownOnArrival(eventTime)) return false
+  const arrived = `from ${rows.from} where ${quoted(arrivalColumn)} is not null`
+  return (await engine.rows(`select 1 ${arrived} limit 1`)).length === 0
+}
+
 /** How the entities are found of those kinds that are not joined. */
 function lookupsOf({ kinds, range, readsAll }: EventQuery) {
   const lookups = new Map<Entities, (key: number) => number>()
@@ -105,7 +114,7 @@ function lookupsOf({ kinds, range, readsAll }: EventQuery) {
 }
 
 function keySql({ eventKeys }: Entities): string {
-  return `coalesce(${eventKeys[0]}::double, 'nan'::double)`
+  return `${eventKeys[0]}::double`
 }
 
 /** To a model infinite numbers are as missing as nulls. */
@@ -184,5 +193,5 @@ export async function valueColumn(
 ): Promise<ValueColumn> {
   await readExpression(engine, rows.relation, of)
   const sql = counted ? `case when ${embedded(of)} is null then null else 1 end` : of
-  return { name: of, sql: numberOf(sql, 'double') }
+  return { name: of, sql: numberOrNull(sql, 'double') }
 }

@@ -17,7 +17,10 @@ export interface FeatureColumn {
 
 type Columns = ReadonlyMap<string, FeatureColumn>
 
-/** Features of the row itself, by row number: `targets` fill them, read with `joins` behind what has the rows. */
+/**
+ * Features of the row itself, by row number: `targets` fill them, read with `joins` behind what has
+ * the rows.
+ */
 export async function rowFeatures(
   engine: Engine,
   relation: Relation,
@@ -45,7 +48,10 @@ export async function rowFeatures(
   return { columns, targets, joins }
 }
 
-/** Features of groups, by place of who asks, in float32 as frames hold them or in double as they are computed. */
+/**
+ * Features of groups, by place of who asks, in float32 as frames hold them or in double as they are
+ * computed.
+ */
 export async function groupFeatures(
   engine: Engine,
   about: {

@@ -21,7 +21,7 @@ import { gathered } from './time-order.ts'
 import type { OpenSource } from './view-rows.ts'
 import type { EntityAsks } from './window-bounds.ts'
 
-/** One feature of a group that the asking rows want, and where it is written, by place among them. */
+/** One feature of a group that the asking rows want, and where it is written, by their place. */
 export interface Wanted {
   readonly feature: WindowFeature | LatestFeature
   readonly on?: Readonly<Record<string, string>> | undefined
@@ -197,7 +197,8 @@ function spanOf(
 ): { fromUs: number; toUs: number } {
   let least = Number.POSITIVE_INFINITY
   let most = Number.NEGATIVE_INFINITY
-  for (const asOf of asOfUs) {
+  for (let ask = 0; ask < asOfUs.length; ask++) {
+    const asOf = asOfUs[ask]!
     if (asOf < least) least = asOf
     if (asOf > most) most = asOf
   }

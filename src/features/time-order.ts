@@ -16,8 +16,8 @@ export interface Grouped {
 export type Tie = (a: number, b: number) => number
 
 /**
- * Orders the rows 0, 1, ... of groups in [1, count]. Group 0 has those that have none, or whose time
- * is NaN, in no order. Rows that tie keep theirs.
+ * Orders the rows 0, 1, ... of groups in [1, count]. Group 0 has those that have none, or whose
+ * time is NaN, in no order. Rows that tie keep theirs.
  */
 export function groupInTime(
   groups: Int32Array,

@@ -8,7 +8,7 @@ import type {
   WindowLength,
   WindowStat,
 } from './fleet-spec.ts'
-import { arrivalColumn } from './kept.ts'
+import { knownOnArrival } from './kept.ts'
 import { asColumn, complainOfTwice } from './source-parts.ts'
 
 /*
@@ -65,7 +65,7 @@ export function readGroup(
 /** When a row of the source became known, where the group does not say it. */
 function knownAtOf(source: SourceSpec | undefined, eventTime: string): string {
   if (source === undefined || !('push' in source.location)) return eventTime
-  return `coalesce("${arrivalColumn}", ${eventTime})`
+  return knownOnArrival(eventTime)
 }
 
 function readWindows(

@@ -2,7 +2,7 @@ export { readDataRoots } from './data-roots.ts'
 export { readSpecFiles } from './files.ts'
 export type * from './fleet-spec.ts'
 export { fleetJsonSchema } from './json-schema.ts'
-export { arrivalColumn, isKept } from './kept.ts'
+export { arrivalColumn, isKept, knownOnArrival } from './kept.ts'
 export { type DeclaredAt, type Fault, type Locate, type Located, problemAt } from './locate.ts'
 export { type NextVersion, nextVersion, type TextEdit } from './next-version.ts'
 export {
