@@ -1,6 +1,7 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { shortDigest } from '../base/digest.ts'
-import { formatCount, formatNumber } from '../base/format.ts'
+import { asMusterError } from '../base/errors.ts'
+import { countOf, formatCount, formatNumber } from '../base/format.ts'
 import { type DoctorAnswer, freeBytesMin } from '../contract/index.ts'
 import { probeConnection } from '../sources/index.ts'
 import type { DeskParts } from './desk-parts.ts'
@@ -78,10 +79,34 @@ async function connection(name: string, { connections }: DeskParts): Promise<Che
   return { name: `connection ${name}`, ...(await probeConnection(name, connections)) }
 }
 
+async function online({ online, fleet }: DeskParts): Promise<Check | undefined> {
+  const groups = [...((await fleet.spec())?.groups.values() ?? [])].filter(group => group.online)
+  if (online === undefined || groups.length === 0) return undefined
+  const name = 'online'
+  const kind = online.store.kind === 'lmdb' ? 'the embedded store' : 'Redis'
+  try {
+    for (const group of groups) {
+      const because = await online.features.faultOf(group)
+      if (because === undefined) continue
+      const detail = `group ${group.name}: ${because}`
+      return { name, ok: false, detail, cure: 'see what it says: muster features materialise' }
+    }
+    const detail = `${countOf(groups.length, 'group')} in ${kind}, all as new as their sources`
+    return { name, ok: true, detail, cure: null }
+  } catch (error) {
+    const { message, hint = null } = asMusterError(error)
+    return { name, ok: false, detail: message, cure: hint }
+  }
+}
+
 /** What can be wrong on the side of the server, each with its cure. */
 export async function doctor(parts: DeskParts): Promise<DoctorAnswer> {
   const checks = [await database(parts), await state(parts), await disk(parts), await bytes(parts)]
-  if (checks[0]!.ok) checks.push(await runs(parts))
+  if (checks[0]!.ok) {
+    checks.push(await runs(parts))
+    const kept = await online(parts)
+    if (kept !== undefined) checks.push(kept)
+  }
   const { names } = parts.connections
   checks.push(...(await Promise.all(names.map(name => connection(name, parts)))))
   return { ok: checks.every(check => check.ok), checks }

@@ -49,6 +49,8 @@ export interface FrameJob {
 
 /** The name under which event times stand. */
 export const eventTimeColumn = 'event_time'
+/** Rows are framed in the order of their keys, so that the first of them come from all: in memory. */
+const framedRowsMax = 10_000_000
 /** Of one batch: a megabyte or two for a dozen features. */
 const batchRows = 65_536
 
@@ -67,7 +69,7 @@ async function viewBatches(job: FrameJob, ask: ViewRows, store: Blobs) {
   const view = within(job.view, ask.span)
   const { groups, sources, rowsMax } = job
   const { key, label, limit } = ask
-  if (limit === undefined) await checkRows(view, key, sources, store, rowsMax)
+  await checkRows(view, key, sources, store, limit === undefined ? rowsMax : framedRowsMax)
   const blobs = new KeptInMemory(store)
   const place = { blobs, progress: () => {} }
   const framed = new Set([view.rows, ...groups.map(group => group.source)])
@@ -107,8 +109,9 @@ async function checkRows(
   throw new MusterError(
     'E_TOO_LARGE',
     `${view.id} has ${rows.toLocaleString('en')} rows; ` +
-      `a frame has at most ${rowsMax.toLocaleString('en')}`,
-    { field: 'limit', hint: 'ask for a span, or for the first rows by `limit`' },
+      `${rowsMax === framedRowsMax ? 'the first are taken of' : 'a frame has'} at most ` +
+      rowsMax.toLocaleString('en'),
+    { field: 'span', hint: 'ask for a span, or for the first rows by `limit`' },
   )
 }
 

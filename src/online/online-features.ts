@@ -64,6 +64,9 @@ export interface FollowOptions {
 
 /** A read that began before the switch has ended by then. */
 const sweepAfterMs = 5_000
+const notYet = 'it is not materialised yet'
+/** A commit is followed in seconds; while runs train, and for a large group, in minutes. */
+const lateAfterMs = 300_000
 /** Of a source that goes on changing in other ways than by more rows; the next look tries again. */
 const buildsMax = 3
 
@@ -78,6 +81,8 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   readonly #caughtUp = new Set<string>()
   /** By group: of what it was refused, and why; it is tried again when that has changed. */
   readonly #refused = new Map<string, { readonly of: string; readonly because: string }>()
+  /** By group: why the last look could not bring it. */
+  readonly #faults = new Map<string, string>()
   #turn: Promise<unknown> = Promise.resolve()
 
   private constructor(parts: OnlineParts) {
@@ -110,12 +115,24 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   #read(group: string): Generation {
     const generation = this.#current.get(group)
     if (generation !== undefined) return generation
-    throw notHeld(group, this.#refused.get(group)?.because ?? 'it is not materialised yet')
+    throw notHeld(group, this.#faults.get(group) ?? notYet)
   }
 
   /** What is read of a group, if anything. */
   generation(group: string): Generation | undefined {
     return this.#current.get(group)
+  }
+
+  /** Why nothing is read of a group, or not what is newest; undefined when all is well. */
+  async faultOf(group: FeatureGroupSpec): Promise<string | undefined> {
+    const generation = this.#current.get(group.name)
+    const fault = this.#faults.get(group.name)
+    if (generation === undefined || fault !== undefined) return fault ?? notYet
+    if ((await this.#lostOf([generation])).length > 0) return 'the store was emptied'
+    const newest = await lastAcceptedCommit(this.#parts.records, group.source)
+    if (newest === undefined || newest.number === generation.record.commit) return undefined
+    const lateMs = this.#parts.clock.now().getTime() - newest.at.getTime()
+    return lateMs > lateAfterMs ? `it does not hold c-${newest.number}` : undefined
   }
 
   groups(): readonly string[] {
@@ -153,18 +170,21 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   }
 
   async #follow(fleet: FleetSpec, options: FollowOptions): Promise<readonly Materialised[]> {
-    await this.#leaveLost()
+    await this.#leave(await this.#lostOf([...this.#current.values()]))
     await this.#leaveUndeclared(fleet)
     const done: Materialised[] = []
     for (const group of wantedGroups(fleet, options.groups)) {
       const source = must(fleet.sources.get(group.source), 'the source of a group is declared')
       try {
-        done.push(await this.#bring(fleet.name, group, source, options))
+        const one = await this.#bring(fleet.name, group, source, options)
+        if (one.outcome !== 'refused') this.#faults.delete(group.name)
+        done.push(one)
       } catch (error) {
         const { code } = asMusterError(error)
         if (code === 'E_DATABASE' || code === 'E_FEATURES_AWAY') throw error
         const because = reasonOf(error)
         this.#parts.log(`online: group ${group.name}: ${because}`)
+        this.#faults.set(group.name, because)
         done.push(refused(group.name, because))
       }
     }
@@ -197,11 +217,12 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     if (followed.commit !== from) await this.#advance(current, followed.commit)
     const { entities, commit } = followed
     const outcome = rows > 0 ? 'added' : 'kept'
-    return { group: group.name, outcome, rows, entities, commit, because: becauseOf(outcome) }
+    const because = rows > 0 ? 'its source has grown' : 'it holds all that its source has'
+    return { group: group.name, outcome, rows, entities, commit, because }
   }
 
   async #catchUp(source: SourceSpec, current: Generation): Promise<number> {
-    const all = [...this.#current.values()].filter(({ source: of }) => of === source.name)
+    const all = [...this.#current.values()].filter(one => one.source === source.name)
     try {
       return await this.#arrivals.putWaiting(source, all, this.#parts.records)
     } catch (error) {
@@ -211,8 +232,9 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   }
 
   async #advance(generation: Generation, commit: number | null): Promise<void> {
-    const at = this.#parts.clock.now()
-    await advanceGeneration(this.#parts.records, generation.record.number, { commit, at })
+    const { records, clock } = this.#parts
+    const at = clock.now()
+    await advanceGeneration(records, generation.record.number, { commit, at })
     const record = { ...generation.record, commit, materialisedAt: at }
     this.#current.set(record.group, new Generation(record))
   }
@@ -295,14 +317,13 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   }
 
   /** A store that was emptied holds no generation any more, whatever PostgreSQL says. */
-  async #leaveLost(): Promise<void> {
-    const all = [...this.#current.values()]
+  async #lostOf(all: readonly Generation[]): Promise<readonly Generation[]> {
     const lost: Generation[] = []
     const markers = all.map(({ marker }) => marker)
     await this.#parts.store.read(markers, (at, bytes) => {
       if (bytes === undefined) lost.push(all[at]!)
     })
-    await this.#leave(lost)
+    return lost
   }
 
   async #leaveUndeclared(fleet: FleetSpec): Promise<void> {
@@ -368,10 +389,6 @@ function wantedGroups(fleet: FleetSpec, named?: readonly string[]): readonly Fea
 
 function refused(group: string, because: string): Materialised {
   return { group, outcome: 'refused', rows: 0, entities: 0, commit: null, because }
-}
-
-function becauseOf(outcome: 'added' | 'kept'): string {
-  return outcome === 'added' ? 'its source has grown' : 'it holds all that its source has'
 }
 
 function reasonOf(error: unknown): string {

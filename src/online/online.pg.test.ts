@@ -280,6 +280,7 @@ test.for(engines)(
     world.clock.advance(10_000)
     expect(await of.follow(fleetOf(other))).toMatchObject([{ outcome: 'added' }])
     expect(await store.keys(before, 10)).toEqual([])
+    expect(await of.faultOf(other)).toBeUndefined()
     // A store that was emptied is filled anew; until then nothing that it holds is the whole.
     await store.remove(Buffer.from('muster:'))
     await send(setting, of, [row('a', 41, 2)])
@@ -287,6 +288,7 @@ test.for(engines)(
       code: 'E_FEATURES_AWAY',
       message: expect.stringContaining('emptied'),
     })
+    expect(await of.faultOf(other)).toBe('the store was emptied')
     expect(await of.follow(fleetOf(other))).toMatchObject([{ outcome: 'built' }])
     expect((await online(of, world.clock.now().getTime())).get('value')![0]).toBe(102)
     expect(await of.follow(fleetOf({ ...other, online: false }))).toEqual([])
@@ -303,6 +305,7 @@ test('a window over more rows than are kept is refused, and told', async context
   })
   const [told] = await setting.online.follow(fleetOf(far))
   expect(told).toMatchObject({ outcome: 'refused' })
+  expect(await setting.online.faultOf(far)).toBe(told!.because)
   expect(told!.because).toContain('50,000 rows, and 20,000 of one entity are kept')
   await expect(setting.online.follow(fleetOf(), { groups: ['stat'] })).rejects.toMatchObject({
     code: 'E_NOT_FOUND',
