@@ -1,3 +1,4 @@
+import { must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
 import { literal, quoted, type Writer } from '../engine/index.ts'
 import {
@@ -30,25 +31,34 @@ export async function acceptRows(
   now: Date,
 ): Promise<number> {
   await readRows(writer, file, shape, accepted)
-  await checkEventTimes(writer, shape, now)
+  const rows = await checkEventTimes(writer, shape, now)
   await checkKeys(writer, shape)
-  const [row] = await writer.rows<{ rows: bigint }>(`select count(*) as rows from ${accepted}`)
-  return Number(row!.rows)
+  return rows
 }
 
-async function checkEventTimes(writer: Writer, shape: KeptShape, now: Date): Promise<void> {
+/** Gives how many rows there are. */
+async function checkEventTimes(writer: Writer, shape: KeptShape, now: Date): Promise<number> {
   const time = `cast(${quoted(shape.eventTime)} as timestamp)`
   const latest = new Date(now.getTime() + futureMaxMs).toISOString().replace('Z', '')
+  const fault = `${time} is null or not isfinite(${time})
+    or ${time} > ${literal(latest)}::timestamp or ${time} < '0001-01-01'::timestamp`
+  const [count] = await writer.rows<{ rows: bigint; faulty: bigint }>(
+    `select count(*) as rows, count(*) filter (${fault}) as faulty from ${accepted}`,
+  )
+  if (count!.faulty === 0n) return Number(count!.rows)
   const [row] = await writer.rows<{ place: bigint; value: string | null; is: string }>(
     `select ${quoted(placeColumn)} as place, cast(${time} as varchar) as value,
        case when ${time} is null then 'missing' when not isfinite(${time}) then 'infinite'
          when ${time} > ${literal(latest)}::timestamp then 'ahead' else 'ancient' end as "is"
-     from ${accepted}
-     where ${time} is null or not isfinite(${time}) or ${time} > ${literal(latest)}::timestamp
-       or ${time} < '0001-01-01'::timestamp
-     order by place limit 1`,
+     from ${accepted} where ${fault} order by place limit 1`,
   )
-  if (!row) return
+  return refuseEventTime(shape, must(row, 'it was counted'))
+}
+
+function refuseEventTime(
+  shape: KeptShape,
+  row: { readonly place: bigint; readonly value: string | null; readonly is: string },
+): never {
   const field = shape.eventTime
   if (row.is === 'missing') {
     throw new MusterError('E_DATA_SCHEMA', `row ${row.place} has no \`${field}\``, {
@@ -110,13 +120,8 @@ export async function checkLoaded(
   )
 }
 
-/** Makes a view of the accepted rows as they stand in files. `knownAt` null: when they happened. */
-export async function numberRows(
-  writer: Writer,
-  shape: KeptShape,
-  rowFrom: number,
-  knownAt: Date | null,
-): Promise<string> {
+/** SQL of the accepted rows as they stand in files. `knownAt` null: when they happened. */
+export function numberedRows(shape: KeptShape, rowFrom: number, knownAt: Date | null): string {
   const number = `(${quoted(placeColumn)} - 1 + ${rowFrom})::integer`
   const known = knownAt === null ? 'null' : literal(knownAt.toISOString().replace('Z', ''))
   const columns = fileColumns(shape).map((column, at) => {
@@ -128,6 +133,5 @@ export async function numberRows(
           : quoted(column.name)
     return `${value} as ${quoted(column.name)}`
   })
-  await writer.run(`create view numbered_rows as select ${columns.join(', ')} from ${accepted}`)
-  return 'numbered_rows'
+  return `(select ${columns.join(', ')} from ${accepted})`
 }

@@ -56,7 +56,7 @@ export async function appendFile(
   const found = await numbered(opened, shape, incoming, digest, at)
   if (found === undefined) return 0
   return await untilStill(source, async () => {
-    const rows = await writeRows(opened.writer, found.view, shape)
+    const rows = await writeRows(opened.writer, found.relation, shape)
     await storeFiles(source, rows.written, at)
     const outcome = await untilStill(source, async () => {
       const tip = await readTip(source, shape, at.store)

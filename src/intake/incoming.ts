@@ -4,7 +4,7 @@ import { openWriter, type Writer } from '../engine/index.ts'
 import { type KeptShape, pathsOf, type RowsFile } from '../sources/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
 import { batchByKey, type PushedBatch, reserveRows, type Sql } from '../store/index.ts'
-import { acceptRows, checkLoaded, numberRows } from './accept.ts'
+import { acceptRows, checkLoaded, numberedRows } from './accept.ts'
 import type { IntakeAt } from './at.ts'
 import { flushPushed } from './flush.ts'
 import { readTip } from './tip.ts'
@@ -87,7 +87,7 @@ async function keptFiles(
 }
 
 /**
- * Checks the rows and gives them their numbers; `view` shows them as they stand in files. Undefined
+ * Checks the rows and gives them their numbers; `relation` is them as they stand in files. Undefined
  * when there are none.
  */
 export async function numbered(
@@ -96,7 +96,7 @@ export async function numbered(
   incoming: IncomingRows,
   digest: Digest,
   { store, clock }: IntakeAt,
-): Promise<{ readonly batch: PushedBatch; readonly view: string } | undefined> {
+): Promise<{ readonly batch: PushedBatch; readonly relation: string } | undefined> {
   const now = clock.now()
   const rows = await acceptRows(writer, { path, format: incoming.format }, shape, now)
   if (rows === 0) return undefined
@@ -119,6 +119,6 @@ export async function numbered(
       idempotencyKey: incoming.idempotencyKey ?? null,
       digest,
     },
-    view: await numberRows(writer, shape, reserved.rowFrom, knownAt),
+    relation: numberedRows(shape, reserved.rowFrom, knownAt),
   }
 }

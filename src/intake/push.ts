@@ -77,9 +77,9 @@ export async function pushRows(
   await using opened = await openDelivery(source, shape, rows, at)
   const found = await numbered(opened, shape, rows, digest, at)
   if (found === undefined) return { batch: null, rows: 0, again: false }
-  const { batch, view } = found
+  const { batch, relation } = found
   if (batch.rows > pushRowsMax) throw tooLarge(`${batch.rows} rows; ${pushRowsMax} is the most`)
-  const path = await opened.writer.parquet(`select * from ${view}`, opened.batchName)
+  const path = await opened.writer.parquet(`from ${relation}`, opened.batchName)
   if (!(await putBatch(at.store, batch, await readFile(path)))) {
     // The same delivery came twice at once, and the other was faster.
     const other = (await earlier(at.store, source, rows, digest))!

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
 import {
   type Column,
@@ -41,16 +42,21 @@ export async function readRows(
   table: string,
 ): Promise<void> {
   const raw = await readRaw(writer, file, shape.columns)
-  const checks = raw.columns.map(({ bad }) => `min(${quoted(placeColumn)}) filter (${bad})`)
+  const faults = [...raw.faults.map(({ fault }) => fault), ...raw.columns.map(({ bad }) => bad)]
+  const checks = faults.map(fault => `min(${quoted(placeColumn)}) filter (${fault})`)
   const [found] = await writer.rows<{ first: readonly (bigint | null)[] }>(
     `select [${checks.join(', ')}]::bigint[] as first from ${raw.table}`,
   )
   const first = found!.first.map(place =>
     place === null ? Number.POSITIVE_INFINITY : Number(place),
   )
-  const place = Math.min(...first)
+  for (const [at, { tell }] of raw.faults.entries()) {
+    if (Number.isFinite(first[at])) throw await tell(first[at]!)
+  }
+  const ofColumns = first.slice(raw.faults.length)
+  const place = Math.min(...ofColumns)
   if (Number.isFinite(place)) {
-    const at = first.indexOf(place)
+    const at = ofColumns.indexOf(place)
     throw await misfit(writer, raw, shape.columns[at]!, { at, place })
   }
   const values = raw.columns.map(
@@ -62,8 +68,17 @@ export async function readRows(
   await writer.run(`drop table ${raw.table}`)
 }
 
+/** What no row may be, told at the first that is. */
+interface RowFault {
+  /** SQL: whether the row is that. */
+  readonly fault: string
+  readonly tell: (place: number) => Promise<MusterError>
+}
+
 interface RawRows {
   readonly table: string
+  /** Of whole rows; told before those of columns. */
+  readonly faults: readonly RowFault[]
   /** One for each declared column. */
   readonly columns: readonly (Conversion & { readonly shown: string })[]
 }
@@ -101,26 +116,40 @@ async function readJson(
       throw (await brokenLine(path)) ?? noJson('this is not JSON', error)
     },
   )
-  const place = quoted(placeColumn)
-  const [other] = await writer.rows<{ place: bigint }>(
-    `select ${place} as place from ${table} where json_type(json) <> 'OBJECT' limit 1`,
-  )
-  if (other) {
-    throw new MusterError('E_DATA_SCHEMA', `row ${other.place} is not a JSON object`, {
-      hint: 'send one object a line: {"station": "70", "at": "2026-01-01T00:00:00Z"}',
-    })
-  }
-  const names = declared.map(c => literal(c.name)).join(', ')
-  const [unknown] = await writer.rows<{ key: string; place: bigint }>(
-    `select key, place from (select unnest(json_keys(json)) as key, ${place} as place from ${table})
-     where key not in (${names}) order by place limit 1`,
-  )
-  if (unknown) throw undeclared(unknown.key, declared, `row ${unknown.place}`)
   const columns = declared.map(({ name, type }) => {
     const pointer = `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
     return { ...fromJson('json', pointer, type), shown: `json_extract(json, ${literal(pointer)})` }
   })
-  return { table, columns }
+  return { table, faults: jsonFaults(writer, table, declared), columns }
+}
+
+function jsonFaults(
+  writer: Writer,
+  table: string,
+  declared: readonly Column[],
+): readonly RowFault[] {
+  const names = declared.map(c => literal(c.name)).join(', ')
+  return [
+    {
+      fault: `json_type(json) <> 'OBJECT'`,
+      tell: async place =>
+        new MusterError('E_DATA_SCHEMA', `row ${place} is not a JSON object`, {
+          hint: 'send one object a line: {"station": "70", "at": "2026-01-01T00:00:00Z"}',
+        }),
+    },
+    {
+      fault: `not list_has_all([${names}], json_keys(json))`,
+      async tell(place) {
+        const [unknown] = await writer.rows<{ key: string }>(
+          `select key from (
+             select unnest(json_keys(json)) as key from ${table}
+             where ${quoted(placeColumn)} = ${place}
+           ) where key not in (${names}) limit 1`,
+        )
+        return undeclared(must(unknown, 'the row has such a key').key, declared, `row ${place}`)
+      },
+    },
+  ]
 }
 
 /** The first line that is no JSON, as the parser of the language sees it. */
@@ -157,6 +186,7 @@ async function readCsv(
   const table = await store(writer, `* from ${csvText([path], names)}`)
   return {
     table,
+    faults: [],
     columns: declared.map(({ name, type }) => ({
       ...fromText(quoted(name), type),
       shown: quoted(name),
@@ -182,7 +212,7 @@ async function readParquet(
     })
   })
   const table = await store(writer, `* from read_parquet([${literal(path)}])`).catch(unreadable)
-  return { table, columns }
+  return { table, faults: [], columns }
 }
 
 function unreadable(error: unknown): never {
