@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../test/e2e/program.ts'
 import { conditions, cpuSeconds, tell } from '../conditions.ts'
 import { round } from '../ratio.ts'
 
@@ -22,7 +23,7 @@ import { round } from '../ratio.ts'
 const [seconds = 20, rate = 10_000, rowsEach = 200] = process.argv.slice(2).map(Number)
 const stations = 5_000
 const readsPerSecond = 200
-const port = 7_392
+const port = await freePort()
 const url = `http://127.0.0.1:${port}`
 const program = fileURLToPath(new URL('../../src/main/muster.ts', import.meta.url))
 const declaration = `apiVersion: muster/v1
