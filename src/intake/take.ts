@@ -53,7 +53,7 @@ export async function takeSources(
   for (const source of sources) {
     const { asOf } = at
     if (asOf !== undefined) taken.push(await takenAsOf(source, asOf, at))
-    else taken.push(await orFault(source, () => enter(source, at)))
+    else taken.push(await awayIsHeld(await orFault(source, () => enter(source, at)), at))
   }
   return taken
 }
@@ -77,6 +77,21 @@ async function orFault(source: SourceSpec, look: () => Promise<TakenSource>): Pr
     if (!(error instanceof DataFault)) throw error
     return { source, snapshot: undefined, commit: undefined, findings: [], fault: error }
   }
+}
+
+/**
+ * What lies with others may be away for a while: then what was accepted before stands, and the rest
+ * of the fleet goes on. A file of the fleet that cannot be read is whoever plans's to mend.
+ */
+async function awayIsHeld(taken: TakenSource, { store }: IntakeAt): Promise<TakenSource> {
+  const { source, fault } = taken
+  const isOurs = !('postgres' in source.location || 's3' in source.location)
+  if (isOurs || fault?.code !== 'E_SOURCE') return taken
+  const commit = await lastCommit(store, source.name)
+  const snapshot = commit && (await stillAccepted(source, store))
+  if (snapshot === undefined) return taken
+  const held = { because: `it could not be read: ${fault.message}`, hint: fault.hint }
+  return { source, snapshot, commit, findings: commit?.findings ?? [], held }
 }
 
 async function takenAsOf(source: SourceSpec, asOf: Date, at: IntakeAt): Promise<TakenSource> {

@@ -105,6 +105,17 @@ test('of a table that is given more columns, those that are declared are kept', 
   expect(declared.base.snapshots).toEqual(before.base.snapshots)
 })
 
+test('a table that was read before and is away holds its readers, and nothing else', async () => {
+  const before = await world.plan(inShop('table: shop.sales'))
+  world.connections = readConnections({
+    MUSTER_CONNECTION_SHOP: 'postgres://u:hunter2@127.0.0.1:1/x',
+  })
+  const away = await world.plan()
+  expect(away.base.snapshots).toEqual(before.base.snapshots)
+  const note = 'sales is held: it could not be read: the connection `shop`: it does not answer'
+  expect(away.notes).toEqual([expect.stringContaining(note)])
+})
+
 test('a table that cannot be read is told where it is declared', async () => {
   await expect(world.plan(inShop('table: shop.gone'))).rejects.toMatchObject({
     code: 'E_SPEC',
