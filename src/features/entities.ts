@@ -78,6 +78,11 @@ export function entityLookup(numbers: Float64Array): (key: number) => number {
 const whole = /^(?:U?(?:TINY|SMALL)INT|U?INTEGER|BIGINT)$/
 const textLike = /^(?:VARCHAR|BOOLEAN|DATE|TIMESTAMP|UUID|HUGEINT|UBIGINT)$/
 
+/** Whether values of the type are equal exactly when their texts are. */
+export function isToldByText(type: string): boolean {
+  return whole.test(type) || textLike.test(type)
+}
+
 /** What both sides are compared as. */
 function keyForm(a: string, b: string): (sql: string) => string {
   if (whole.test(a) && whole.test(b)) return sql => `cast(${sql} as bigint)`

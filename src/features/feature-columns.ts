@@ -1,5 +1,5 @@
 import { must } from '../base/assert.ts'
-import { type Engine, numberOf, type Relation, readExpression } from '../engine/index.ts'
+import { type Engine, numberOrNull, type Relation, readExpression } from '../engine/index.ts'
 import type { FeatureGroupSpec, ViewFeature } from '../spec/index.ts'
 import type { AskingRows } from './asking-rows.ts'
 import { defineTexts } from './category.ts'
@@ -37,7 +37,7 @@ export async function rowFeatures(
     const values = new Float32Array(rows)
     if (type !== 'category') {
       columns.set(name, { name, values })
-      targets.push({ sql: numberOf(from.sql, 'float'), into: values })
+      targets.push({ sql: numberOrNull(from.sql, 'float'), into: values })
       continue
     }
     const { texts, join, code } = await defineTexts(engine, name, read, from.sql)

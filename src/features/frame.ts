@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
-import { microsOf, quoted, readExpression } from '../engine/index.ts'
+import { microsOrNull, quoted, readExpression } from '../engine/index.ts'
 import type { Blobs, FrameManifest, StepInput, StepProgress } from '../fleet/index.ts'
 import { AskingRows } from './asking-rows.ts'
 import { compactTexts } from './category.ts'
@@ -47,10 +47,11 @@ export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Dige
 
   const event = eventTarget(view, rows)
   const leaves = { sql: leafSql, into: new Int32Array(rows) }
-  const asOf = { sql: microsOf(view.asOf), into: new Float64Array(rows) }
+  const atEvent = view.asOf === view.eventTime
+  const asOf = atEvent ? event : { sql: microsOrNull(view.asOf), into: new Float64Array(rows) }
   const own = await rowFeatures(engine, relation, view.features, spine, rows)
   const targets: Target[] = [event, leaves, ...own.targets]
-  if (names.size > 0) {
+  if (names.size > 0 && !atEvent) {
     await readExpression(engine, relation, view.asOf)
     targets.push(asOf)
   }

@@ -5,13 +5,14 @@ import {
   type Engine,
   embedded,
   isMoment,
-  microsOf,
+  microsOrNull,
   quoted,
   type Relation,
   readExpression,
 } from '../engine/index.ts'
 import { rowNumber } from '../sources/index.ts'
 import type { FeatureViewSpec } from '../spec/index.ts'
+import { isToldByText } from './entities.ts'
 import { groupInTime } from './time-order.ts'
 
 /*
@@ -44,26 +45,35 @@ export async function openSpine(
 ): Promise<Spine> {
   await readExpression(engine, relation, view.eventTime)
   if (view.where !== undefined) await readExpression(engine, relation, view.where)
-  for (const column of key) await readExpression(engine, relation, quoted(column))
+  // Keys are texts; where values are equal exactly when those are, rows are compared by them.
+  const values: string[] = []
+  for (const column of key) {
+    const { type } = await readExpression(engine, relation, quoted(column))
+    const value = `${quoted(relation.name)}.${quoted(column)}`
+    values.push(isToldByText(type) ? value : `cast(${value} as varchar)`)
+  }
   const chosen =
     view.where === undefined ? 'true' : `coalesce(cast(${embedded(view.where)} as boolean), false)`
-  const keyText = (k: number) => `cast(${quoted(relation.name)}.${quoted(key[k]!)} as varchar)`
   const keyNames = key.map((_, k) => quoted(`muster key ${k}`))
-  const present = key.map((_, k) => `${keyText(k)} is not null`)
+  const valueNames = key.map((_, k) => quoted(`muster value ${k}`))
+  const present = values.map(value => `${value} is not null`)
   const where = [chosen, isMoment(view.eventTime), ...present].join(' and ')
   const table = quoted(relation.name)
   await engine.define(
     `create temp table "muster leaves" as
      select *, (row_number() over (order by ${keyNames.join(', ')}))::integer as "muster leaf"
-     from (select ${keyNames.map((name, k) => `${keyText(k)} as ${name}`).join(', ')},
-                  count(*)::double as "muster rows"
-           from ${table} where ${where} group by all)`,
+     from (select *, ${valueNames.map((value, k) => `cast(${value} as varchar) as ${keyNames[k]}`)}
+           from (select ${values.map((value, k) => `${value} as ${valueNames[k]}`)},
+                        count(*)::double as "muster rows"
+                 from ${table} where ${where} group by all))`,
   )
-  const leaves = await engine.rows(`select * from "muster leaves" order by "muster leaf"`)
+  const leaves = await engine.rows(
+    `select "muster rows", ${keyNames} from "muster leaves" order by "muster leaf"`,
+  )
   const [counted] = await engine.rows<{ rows: number }>(
     `select count(*)::double as rows from ${table} where ${chosen}`,
   )
-  const equal = key.map((_, k) => `${keyText(k)} = ${keyNames[k]}`)
+  const equal = values.map((value, k) => `${value} = ${valueNames[k]}`)
   return {
     viewRows: counted?.rows ?? 0,
     leafKeys: key.map((_, k) => leaves.map(leaf => String(leaf[`muster key ${k}`]))),
@@ -80,8 +90,8 @@ export interface Target {
 }
 
 /**
- * Reads columns into arrays by row number. The SQL of a target gives the array's own type and no
- * nulls. Infinite numbers become NaN: to a model they are as missing as nulls.
+ * Reads columns into arrays by row number. The SQL of a target gives the array's own type, and an
+ * integer that is not null. Infinite numbers become NaN: to a model they are as missing as nulls.
  */
 export async function readByRow(
   engine: Engine,
@@ -126,7 +136,7 @@ export function eventTarget(
   view: FeatureViewSpec,
   rows: number,
 ): { sql: string; into: Float64Array } {
-  return { sql: microsOf(view.eventTime), into: new Float64Array(rows).fill(Number.NaN) }
+  return { sql: microsOrNull(view.eventTime), into: new Float64Array(rows).fill(Number.NaN) }
 }
 
 /** The rows of the frame in its order: by leaf, then event time, then row number. */
