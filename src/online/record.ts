@@ -1,3 +1,4 @@
+import { MusterError } from '../base/errors.ts'
 import type { KeptRow, KeptRows, KeptValue } from './kept-rows.ts'
 
 /*
@@ -47,8 +48,22 @@ export function revisionOf(bytes: Uint8Array | undefined): number {
   return bytes === undefined ? 0 : viewOf(bytes).getUint32(0, true)
 }
 
-/** Copies all it needs: the bytes may be lent. `width` values a row. */
+/**
+ * Copies all it needs: the bytes may be lent. `width` values a row. Throws E_FEATURES_AWAY for bytes
+ * that are none of ours: somebody else wrote them, or they are damaged.
+ */
 export function decodeRows(bytes: Uint8Array, width: number): KeptRows {
+  try {
+    return decoded(bytes, width)
+  } catch (cause) {
+    throw new MusterError('E_FEATURES_AWAY', 'an entity in the online store cannot be read', {
+      hint: 'build what it holds anew: muster features materialise --full',
+      cause,
+    })
+  }
+}
+
+function decoded(bytes: Uint8Array, width: number): KeptRows {
   const view = viewOf(bytes)
   const count = view.getUint32(4, true)
   const rows = new Array<KeptRow>(count)

@@ -7,7 +7,7 @@ import { skipBecause } from '../../test/strict.ts'
 import { SeededRandom } from '../base/random.ts'
 import { entityKey, entityOf, generationPrefix, kindPrefix } from './keys.ts'
 import { openOnlineStore } from './open-store.ts'
-import { encodeRows, revisionOf } from './record.ts'
+import { decodeRows, encodeRows, revisionOf } from './record.ts'
 import { startRedis } from './redis.fixture.ts'
 import { keyBytesMax, type OnlineStore } from './store.ts'
 
@@ -175,4 +175,12 @@ test('a Redis that is away is told by host and port, and never by its password',
     code: 'E_FEATURES_AWAY',
   })
   await store[Symbol.asyncDispose]()
+})
+
+test('bytes that are none of ours are refused, with the cure', () => {
+  for (const bytes of [Buffer.from('garbage'), Buffer.alloc(64, 0xff)]) {
+    expect(() => decodeRows(bytes, 2)).toThrow(
+      expect.objectContaining({ code: 'E_FEATURES_AWAY', hint: expect.stringMatching(/--full/) }),
+    )
+  }
 })
