@@ -41,8 +41,9 @@ test('features of views and groups, and the nearest of what there is not', () =>
   }
   expect(refused('demand:houre')).toBe('`demand@10` has no feature `houre`; nearest: hour')
   expect(refused('dock:x')).toMatch(/no feature view or group `dock`; nearest: docks/)
-  for (const text of ['', ':', 'x', 'demand:', ':hour']) {
-    expect(refused(text)).toMatch(/^(?:the fleet has no feature view|`demand@10` has no feature)/)
+  for (const text of ['', ':', 'x', ':hour']) {
+    expect(refused(text)).toMatch(/does not say whose feature it is; name the view or group/)
   }
+  expect(refused('demand:')).toMatch(/^`demand@10` has no feature/)
   expect(readOwner('docks', spec)).toMatchObject({ name: 'docks', version: undefined })
 })
