@@ -49,7 +49,7 @@ export interface FrameJob {
 
 /** The name under which event times stand. */
 export const eventTimeColumn = 'event_time'
-/** Rows are framed in the order of their keys, so that the first of them come from all: in memory. */
+/** Rows are framed in the order of their keys: the first of them come from all, in memory. */
 const framedRowsMax = 10_000_000
 /** Of one batch: a megabyte or two for a dozen features. */
 const batchRows = 65_536

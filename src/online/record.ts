@@ -49,8 +49,8 @@ export function revisionOf(bytes: Uint8Array | undefined): number {
 }
 
 /**
- * Copies all it needs: the bytes may be lent. `width` values a row. Throws E_FEATURES_AWAY for bytes
- * that are none of ours: somebody else wrote them, or they are damaged.
+ * Copies all it needs: the bytes may be lent. `width` values a row. Throws E_FEATURES_AWAY for
+ * bytes that are none of ours: somebody else wrote them, or they are damaged.
  */
 export function decodeRows(bytes: Uint8Array, width: number): KeptRows {
   try {
