@@ -8,6 +8,7 @@ import {
   readExpression,
 } from '../engine/index.ts'
 import { arrivalColumn, type FeatureGroupSpec, knownOnArrival } from '../spec/index.ts'
+import type { ColumnMemory } from './column-memory.ts'
 import { type Entities, type EntityRange, entityLookup, entitySql, joinEvents } from './entities.ts'
 import type { GroupRows } from './group-rows.ts'
 import { rowNumberSql } from './spine.ts'
@@ -50,7 +51,12 @@ export interface EventQuery {
   readonly readsAll: boolean
 }
 
-export async function readEvents(engine: Engine, query: EventQuery): Promise<ArrivedEvents> {
+/** The arrays lie in `memory`. */
+export async function readEvents(
+  engine: Engine,
+  query: EventQuery,
+  memory: ColumnMemory,
+): Promise<ArrivedEvents> {
   const { group, rows, kinds, values, span } = query
   await readExpression(engine, rows.relation, group.eventTime)
   await readExpression(engine, rows.relation, group.knownAt)
@@ -68,10 +74,13 @@ export async function readEvents(engine: Engine, query: EventQuery): Promise<Arr
   const entityJoins = joinEvents(joined, kinds.length === 1 ? 'join' : 'left join', query.range)
   const joins = [entityJoins, ...query.joins].join(' ')
   const numbers = [undefined, ...kinds].map(
-    kind => new GrowingColumn(Int32Array, rows.rows, kind && lookups.get(kind)),
+    kind => new GrowingColumn(Int32Array, rows.rows, memory, kind && lookups.get(kind)),
   )
   const doubles = list.length - numbers.length
-  const columns = Array.from({ length: doubles }, () => new GrowingColumn(Float64Array, rows.rows))
+  const columns = Array.from(
+    { length: doubles },
+    () => new GrowingColumn(Float64Array, rows.rows, memory),
+  )
   const all = [...numbers, ...columns]
   let count = 0
   await engine.stream(
@@ -144,30 +153,36 @@ function spanSql(group: FeatureGroupSpec, span: EventQuery['span']): string {
 /** Memory that is not written is not taken, so that the first guess may be large. */
 const rowsAtFirstMax = 1 << 24
 
+interface NumbersIn<Values> {
+  new (memory: ArrayBuffer, from: number, length: number): Values
+  readonly BYTES_PER_ELEMENT: number
+}
+
 /** A column that grows chunk by chunk, for how many rows match is known only at the end. */
 class GrowingColumn<Values extends Int32Array | Float64Array> {
-  readonly #of: new (
-    length: number,
-  ) => Values
+  readonly #of: NumbersIn<Values>
+  readonly #memory: ColumnMemory
   readonly #map: ((value: number) => number) | undefined
   #values: Values
   #length = 0
 
   constructor(
-    of: new (length: number) => Values,
+    of: NumbersIn<Values>,
     rowsMax: number,
+    memory: ColumnMemory,
     map?: (value: number) => number,
   ) {
     this.#of = of
+    this.#memory = memory
     this.#map = map
-    this.#values = new of(Math.min(rowsMax, rowsAtFirstMax))
+    this.#values = this.#make(Math.min(rowsMax, rowsAtFirstMax))
   }
 
   add(chunk: ChunkColumn, rows: number): void {
     const length = this.#length + rows
     if (length > this.#values.length) {
       const before = this.#values
-      this.#values = new this.#of(Math.max(length, 2 * before.length))
+      this.#values = this.#make(Math.max(length, 2 * before.length))
       this.#values.set(before)
     }
     const map = this.#map
@@ -177,6 +192,11 @@ class GrowingColumn<Values extends Int32Array | Float64Array> {
       for (let at = 0; at < rows; at++) this.#values[this.#length + at] = map(chunk[at]!)
     }
     this.#length = length
+  }
+
+  #make(length: number): Values {
+    const memory = this.#memory.take(length * this.#of.BYTES_PER_ELEMENT)
+    return new this.#of(memory, 0, length)
   }
 
   take(): Values {

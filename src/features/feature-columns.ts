@@ -3,6 +3,7 @@ import { type Engine, numberOrNull, type Relation, readExpression } from '../eng
 import type { FeatureGroupSpec, ViewFeature } from '../spec/index.ts'
 import type { AskingRows } from './asking-rows.ts'
 import { defineTexts } from './category.ts'
+import { ColumnMemory } from './column-memory.ts'
 import { fillGroup, type Wanted } from './group-features.ts'
 import type { Target } from './spine.ts'
 import type { OpenSources } from './view-rows.ts'
@@ -78,11 +79,13 @@ export async function groupFeatures(
   }
   const columns = new Map<string, FeatureColumn>()
   const rowsWithoutEntity: Record<string, number> = {}
+  const { rowsAtOnce } = about
+  const memory = new ColumnMemory()
   let finished = 1
   for (const [name, wanted] of wantedBy) {
     const group = groupOf(about.groups, name)
     const source = must(about.sources.get(group.source), `source ${group.source} is open`)
-    const filled = await fillGroup(engine, group, source, asking, wanted, about.rowsAtOnce)
+    const filled = await fillGroup(engine, group, source, asking, wanted, { rowsAtOnce, memory })
     if (filled.rowsWithoutEntity > 0) rowsWithoutEntity[name] = filled.rowsWithoutEntity
     for (const { name: column, feature, into, text } of wanted) {
       const texts = text ? filled.texts.get(feature.of) : undefined

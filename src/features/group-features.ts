@@ -3,6 +3,7 @@ import { type Engine, readExpression } from '../engine/index.ts'
 import type { FeatureGroupSpec, LatestFeature, WindowFeature } from '../spec/index.ts'
 import type { AskingRows } from './asking-rows.ts'
 import { defineTexts, type Texts } from './category.ts'
+import { ColumnMemory } from './column-memory.ts'
 import { areTogether, readSuperseded, supersededTogether, versionsOf } from './corrections.ts'
 import {
   countWithoutEntity,
@@ -40,17 +41,21 @@ export interface FilledGroup {
 /** Where fewer rows ask, most of the group's entities are asked for by nobody. */
 const rowsPerAskMax = 100
 
-/**
- * Fills all wanted features of one group. `rowsAtOnce`: about how many of its rows are held at a
- * time; the result is the same with any number.
- */
+export interface HowFilled {
+  /** About how many rows of a group are held at a time; the result is the same with any number. */
+  readonly rowsAtOnce?: number | undefined
+  /** In which they are held; it is released. */
+  readonly memory?: ColumnMemory
+}
+
+/** Fills all wanted features of one group. */
 export async function fillGroup(
   engine: Engine,
   group: FeatureGroupSpec,
   source: OpenSource,
   asking: AskingRows,
   wanted: readonly Wanted[],
-  rowsAtOnce?: number,
+  { rowsAtOnce, memory = new ColumnMemory() }: HowFilled = {},
 ): Promise<FilledGroup> {
   const rows = await openGroupRows(engine, group, source)
   const kinds = await defineEntities(engine, rows, asking, kindsOf(wanted))
@@ -66,8 +71,9 @@ export async function fillGroup(
     const joins = [...texts.values()].map(text => text.join)
     const query = { group, rows, kinds: pass.kinds, range: pass.range, values, joins, span }
     const readsAll = asking.asOfUs.length * rowsPerAskMax >= rows.rows
-    const arrived = await readEvents(engine, { ...query, readsAll })
+    const arrived = await readEvents(engine, { ...query, readsAll }, memory)
     await fillPass(filling, arrived, pass, readsAsks)
+    memory.release()
   }
   const bys = Map.groupBy(kinds, kind => JSON.stringify(kind.by))
   let rowsWithoutEntity = 0
