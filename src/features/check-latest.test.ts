@@ -33,12 +33,16 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const columns = 'station, sensor, happened, known, value, word'
 
 /** Rows as `(station, sensor, minute, known minute, value, word)`. */
-async function readings(name: string, rows: readonly string[]): Promise<Snapshot> {
+async function readings(
+  name: string,
+  rows: readonly string[],
+  arrived = 'null::timestamp',
+): Promise<Snapshot> {
   await writeParquet(
     join(folder, `${name}.parquet`),
     `select station, sensor, make_timestamp(happened::bigint * 60000000) as happened,
        make_timestamp(known::bigint * 60000000) as known, value, word,
-       null::timestamp as "${arrivalColumn}"
+       ${arrived} as "${arrivalColumn}"
      from (values ${rows.join(', ')}) t(${columns})`,
   )
   const path = join(folder, `${name}.parquet`)
@@ -116,6 +120,13 @@ test('rows that one name has at one moment are refused, with one of them', async
   // What raises known-at to the event makes ties of it.
   const raised = aGroup([], { latest, knownAt: 'known - interval 1 hour' })
   expect(await problems(await readings('raised', good), raised)).toHaveLength(1)
+})
+
+test('a row that is corrected before it happens is no tie: the later one holds', async () => {
+  const snapshot = await readings('ahead', good, 'make_timestamp(known::bigint * 1000000)')
+  const knownAt = `coalesce("${arrivalColumn}", happened)`
+  const group = aGroup([], { latest, knownAt })
+  expect(await problems(snapshot, group, { source: { key: ['station'] } })).toEqual([])
 })
 
 test('a SELECT that drops the key of its source, or when rows arrived, is refused', async () => {

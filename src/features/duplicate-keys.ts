@@ -64,10 +64,13 @@ export async function checkLatestTies(
   }
 }
 
+/**
+ * When a row counts from. Of rows that arrive ahead of their event that is one moment for all of
+ * them, but they are numbered in order of arrival, so the later one holds and there is no tie.
+ */
 function knownOf({ knownAt, eventTime }: FeatureGroupSpec): string {
-  return knownAt === eventTime
-    ? eventTime
-    : `greatest(${embedded(knownAt)}, ${embedded(eventTime)})`
+  if (knownAt === eventTime || knownAt.includes(arrivalColumn)) return knownAt
+  return `greatest(${embedded(knownAt)}, ${embedded(eventTime)})`
 }
 
 interface Tied {

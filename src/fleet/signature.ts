@@ -7,6 +7,11 @@ export interface Signature {
     /** Whether a missing value (NaN, null) may be sent: it is imputed, or none that is known. */
     readonly mayBeMissing: boolean
     /**
+     * A missing value is not imputed but in no category or bucket, like an unknown one: whoever
+     * leaves it out is told that the answer is unlike training. Absent: false.
+     */
+    readonly unknownIfMissing?: boolean
+    /**
      * The least and the largest value among the training rows of the whole family, not of one
      * member, in the newest sealed run; absent where that is not known.
      */

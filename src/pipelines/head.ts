@@ -5,6 +5,7 @@ import {
   builtInPipelines,
   mayBeMissing,
   type PipelineChoice,
+  unknownIfMissing,
   type ViewFeature,
 } from '../spec/index.ts'
 
@@ -62,6 +63,7 @@ export function signatureOf(
       name: feature.name,
       datatype: feature.type === 'category' ? 'BYTES' : 'FP32',
       mayBeMissing: mayBeMissing(feature),
+      ...(unknownIfMissing(feature) && { unknownIfMissing: true }),
     })),
     output: {
       name: head.output === 'sigmoid' ? 'probability' : 'prediction',

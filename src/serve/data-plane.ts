@@ -11,7 +11,7 @@ import { type Block, readBlock } from './block.ts'
 import { type Family, type FamilyFacts, loadFamily } from './family.ts'
 import { type Filled, fillGaps } from './fill.ts'
 import { HeldByDigest } from './held-by-digest.ts'
-import type { InputReader } from './input-reader.ts'
+import { type InputReader, missedInputs } from './input-reader.ts'
 import { type ServeLimits, serveLimits } from './limits.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { receiptIds } from './receipts.ts'
@@ -185,6 +185,7 @@ export class DataPlane {
       filled = found
       outOfRange = namesOutOfRange(outOfRange, found.outOfRange)
     }
+    outOfRange = namesOutOfRange(outOfRange, missedInputs(reader, x, rows))
     // No await up to here since the family was seen to serve: what is enqueued is of the generation
     // that serves now.
     const values = await batcher.run({

@@ -24,6 +24,8 @@ export interface InputReader {
   readonly sharedColumns: ReadonlyMap<string, RowColumn> | undefined
   /** By input that is a category: the codes of its texts in the graph that answers. */
   readonly dictionaries: readonly (Dictionary | undefined)[]
+  /** Inputs of which a missing value is as good as an unknown one. */
+  readonly unknownIfMissing: readonly number[]
 }
 
 /** `categories`: what the codes of the graph stand for that answers. */
@@ -56,7 +58,23 @@ export function inputReader(
     rowColumns: byName(source?.columns.filter(({ name }) => !columns.has(name))),
     sharedColumns: byName(source?.columns.filter(({ name }) => columns.has(name))),
     dictionaries,
+    unknownIfMissing: inputs.flatMap((input, i) => (input.unknownIfMissing ? [i] : [])),
   }
+}
+
+/** Names of the inputs that some row of `x` misses and nothing imputes; undefined when none. */
+export function missedInputs(
+  reader: InputReader,
+  x: Float32Array,
+  rows: number,
+): readonly string[] | undefined {
+  const missed = reader.unknownIfMissing.filter(input => {
+    for (let row = 0, at = input; row < rows; row++, at += reader.count) {
+      if (Number.isNaN(x[at]!)) return true
+    }
+    return false
+  })
+  return missed.length > 0 ? missed.map(input => reader.signature.inputs[input]!.name) : undefined
 }
 
 /**

@@ -38,6 +38,7 @@ export {
   isEncoder,
   mayBeMissing,
   misplacedStep,
+  unknownIfMissing,
 } from './transform-order.ts'
 export {
   definitionText,

@@ -32,6 +32,11 @@ export function mayBeMissing(feature: Pick<ViewFeature, 'transform'>): boolean {
   return feature.transform.some(step => step.kind === 'impute' || compares(step))
 }
 
+/** Whether a missing value is as good as an unknown one: it is compared, and nothing imputes it. */
+export function unknownIfMissing({ transform }: Pick<ViewFeature, 'transform'>): boolean {
+  return transform.some(compares) && !transform.some(step => step.kind === 'impute')
+}
+
 /** A column that a feature gives: as it is, the n-th category or bucket, whether it was missing. */
 export type ColumnPart = 'value' | 'sin' | 'cos' | 'missing' | number
 
