@@ -75,7 +75,7 @@ async function online(ask: FeastOnlineAsk, reads: VectorReads): Promise<FeastOnl
 }
 
 function resultOf({ values, statuses, eventMs }: WireFeature, timeOf: TimeOf) {
-  return { values, statuses, event_timestamps: Array.from(eventMs, timeOf) }
+  return { values, statuses, event_timestamps: eventMs.map(timeOf) }
 }
 
 type TimeOf = (eventMs: number, row: number) => string

@@ -31,7 +31,7 @@ export interface WireFeature extends FeatureName {
   readonly values: readonly (number | string | null)[]
   readonly statuses: readonly VectorStatus[]
   /** NaN for what was computed, and where it is not PRESENT. */
-  readonly eventMs: Float64Array
+  readonly eventMs: readonly number[]
 }
 
 export type Entities = Readonly<Record<string, readonly RowWord[]>>
@@ -216,7 +216,7 @@ function onWire(vector: Vector, rows: number): Omit<WireFeature, keyof FeatureNa
     Number.isNaN(value) ? null : value,
   )
   const statuses = all.map(value => (value === null ? 'NULL_VALUE' : 'PRESENT') as VectorStatus)
-  return { values: all, statuses, eventMs: new Float64Array(rows).fill(Number.NaN) }
+  return { values: all, statuses, eventMs: new Array<number>(rows).fill(Number.NaN) }
 }
 
 /** What an ask names: all features of a view that can be had, or those that it lists. */

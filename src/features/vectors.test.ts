@@ -73,7 +73,7 @@ const online = {
         statuses: entities[0]!.map(entity =>
           entity === '2' ? ('NOT_FOUND' as const) : ('PRESENT' as const),
         ),
-        eventMs: Float64Array.from(entities[0]!, entity => (entity === '2' ? Number.NaN : 7)),
+        eventMs: entities[0]!.map(entity => (entity === '2' ? Number.NaN : 7)),
       })),
     )
   },

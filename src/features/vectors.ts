@@ -33,8 +33,8 @@ export interface LookupAnswer {
   /** Null where it is not PRESENT. */
   readonly values: readonly (number | string | null)[]
   readonly statuses: readonly VectorStatus[]
-  /** NaN where it is not PRESENT. */
-  readonly eventMs: Float64Array
+  /** NaN where it is not PRESENT. A list: typed arrays of one number are dear to make. */
+  readonly eventMs: readonly number[]
 }
 
 /** The online store as it is needed here; `online/` has it. One batch a call. */
@@ -126,7 +126,10 @@ export class Vectors {
     return origins.map((origin, i) =>
       origin.kind === 'computed'
         ? { values: must(computed?.[origin.expression], 'it was computed') }
-        : vectorOf(must(looked.get(i), 'it was looked up'), this.features[ask.features[i]!]!),
+        : new LookedVector(
+            must(looked.get(i), 'it was looked up'),
+            this.features[ask.features[i]!]!.category,
+          ),
     )
   }
 
@@ -177,13 +180,18 @@ function textsOf(column: Column, values: readonly RowValue[]): readonly (string 
 }
 
 /** Its values are made when they are asked for: a wire takes them as the store has them. */
-function vectorOf(looked: LookupAnswer, { category }: VectorFeature): Vector {
-  return {
-    looked,
-    get values() {
-      const { values } = looked
-      if (category) return values.map(value => (value === null ? null : String(value)))
-      return Float32Array.from(values, value => (value === null ? Number.NaN : Number(value)))
-    },
+class LookedVector implements Vector {
+  readonly looked: LookupAnswer
+  readonly #category: boolean
+
+  constructor(looked: LookupAnswer, category: boolean) {
+    this.looked = looked
+    this.#category = category
+  }
+
+  get values(): Vector['values'] {
+    const { values } = this.looked
+    if (this.#category) return values.map(value => (value === null ? null : String(value)))
+    return Float32Array.from(values, value => (value === null ? Number.NaN : Number(value)))
   }
 }

@@ -20,6 +20,7 @@ import type { OnlineStore } from './store.ts'
 interface Column extends LookupAnswer {
   readonly values: KeptValue[]
   readonly statuses: VectorStatus[]
+  readonly eventMs: number[]
 }
 
 /** A kind of entity of one ask: the rows of its keys, and the features that they give. */
@@ -80,7 +81,7 @@ function emptyColumn(rows: number): Column {
   return {
     values: new Array<KeptValue>(rows).fill(null),
     statuses: new Array<VectorStatus>(rows).fill('NOT_FOUND'),
-    eventMs: new Float64Array(rows).fill(Number.NaN),
+    eventMs: new Array<number>(rows).fill(Number.NaN),
   }
 }
 

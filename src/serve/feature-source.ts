@@ -24,7 +24,7 @@ export interface FilledInput {
   /** By row; undefined for what was computed from the request. */
   readonly statuses?: readonly FeatureStatus[]
   /** When the looked up value happened, by row; NaN where it is not PRESENT. */
-  readonly eventMs?: Float64Array
+  readonly eventMs?: readonly number[]
 }
 
 export interface FeatureSource {

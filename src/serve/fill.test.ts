@@ -70,7 +70,7 @@ afterAll(async () => {
 beforeEach(() => {
   asks.length = 0
   failing = undefined
-  const eventMs = new Float64Array([systemClock.now().getTime() - 60_000])
+  const eventMs = [systemClock.now().getTime() - 60_000]
   stored = { values: new Float32Array([5]), statuses: ['PRESENT'], eventMs }
 })
 
@@ -129,7 +129,7 @@ test('too little said: the columns that would do are named', async () => {
 
 test('what is missing in the store is imputed where the view does, else refused', async () => {
   const none = new Float32Array([Number.NaN])
-  const gone = new Float64Array([Number.NaN])
+  const gone = [Number.NaN]
   stored = { values: none, statuses: ['OUTSIDE_MAX_AGE'], eventMs: gone }
   const got = await infer('demand.70', tensor('miles', 'FP64', 1))
   expect(got.data).toEqual([2_001])
