@@ -1,7 +1,7 @@
 """Peers asked what `features/oracle.ts` asked: newest values as of a time, which are known exactly.
 
-Arguments: folder of the exported worlds; worlds for feast-duckdb; worlds for feast-file. Windows are
-not asked, for no peer has them. Each peer is asked as its manual says: DuckDB by ASOF JOIN on event
+Arguments: folder of the exported worlds; worlds for feast-duckdb; worlds for feast-file. Windows
+are not asked, for no peer has them. Each peer is asked as its manual says: DuckDB by ASOF JOIN on event
 time with the time-to-live as a condition; Feast by get_historical_features, with the time at which
 a row became known as its created_timestamp_column. Asks without an entity or a time, and rows
 without a time at which they happened or became known, are left out, for they count nowhere. With
@@ -67,7 +67,8 @@ def ask_duckdb(world, rows, entity, ttl, features):
     values = ", ".join(f"case when {alive} then r.{c} end as {c}" for c in columns)
     return connection.execute(
         f"""select s.rid, {values} from ({spine_sql(world, entity)}) s
-        asof left join ({rows_sql(world, rows, entity, features)}) r on {on} and s.as_of >= r.event"""
+        asof left join ({rows_sql(world, rows, entity, features)}) r
+        on {on} and s.as_of >= r.event"""
     ).df()
 
 
