@@ -1,7 +1,7 @@
 /*
  * PERFORMANCE.md F1, F2, F3: the historical join. A spine asks several feature tables for the
- * newest row of each entity as of its time, 30 days at most, against Feast's file and DuckDB stores, bare
- * DuckDB and polars, on the same Parquet files.
+ * newest row of each entity as of its time, 30 days at most, against Feast's file and DuckDB
+ * stores, bare DuckDB and polars, on the same Parquet files.
  *
  *   node bench/features/historical.ts [--spine 1000000] [--rows 10000000] [--entities 100000]
  *     [--skew uniform|zipf] [--rounds 5] [--sides ours-files,ours-store,duckdb,...]

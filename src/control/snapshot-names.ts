@@ -67,6 +67,6 @@ function timeOf(text: string): Date {
 
 function unknown(name: string): MusterError {
   return new MusterError('E_NOT_FOUND', `no snapshot is named \`${name}\``, {
-    hint: 'name a commit (c-12), a source that has rows, SOURCE@TIME or a digest; see: muster data list',
+    hint: 'name a commit (c-12), a source that has rows, SOURCE@TIME or a digest: muster data list',
   })
 }

@@ -87,8 +87,8 @@ async function keptFiles(
 }
 
 /**
- * Checks the rows and gives them their numbers; `relation` is them as they stand in files. Undefined
- * when there are none.
+ * Checks the rows and gives them their numbers; `relation` is them as they stand in files.
+ * Undefined when there are none.
  */
 export async function numbered(
   { writer, path, loaded }: Opened,

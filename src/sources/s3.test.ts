@@ -138,7 +138,7 @@ test('what cannot be read is told with its key, and with no address and no secre
       "E_SOURCE at s3.files.0: \`readings/2024/notes.txt\` is neither .parquet nor .csv; say format: parquet or csv",
       "E_DATA_CORRUPT at s3.files: \`bad/half.parquet\` is not readable as parquet: it has no footer at its end; it was cut short or is still being written: write it again, and rename it when done",
       "E_DATA_CORRUPT at s3.files: \`bad/empty.csv\` is empty; write the file again from where it came",
-      "E_DATA_CORRUPT at s3.files: \`bad/ragged.csv\` is not readable as csv: CSV Error on Line: 2 (Line: 2); write the file again from where it came",
+      "E_DATA_CORRUPT at s3.files: line 3 of \`bad/ragged.csv\` has 3 values, and the header 2 names; write each row with all its values, and those with a comma in quotes",
       "E_SOURCE at s3.connection: the connection \`sea\`: it has no such bucket; see that the store is up, and that MUSTER_CONNECTION_SEA is right",
       "E_SOURCE at s3.connection: the connection \`away\`: it does not answer (ECONNREFUSED); see that the store is up, and that MUSTER_CONNECTION_AWAY is right",
       "E_SOURCE at s3.connection: the connection \`shop\` is postgres, not s3; name one of s3://..., or set MUSTER_CONNECTION_SHOP to that",
