@@ -109,8 +109,8 @@ function namesOf(ask: FeastOnlineAsk, spec: FleetSpec): readonly FeatureName[] {
 /** As Feast shows them: without the version, and with the view only when that is asked for. */
 function shownNames(names: readonly FeatureName[], full: boolean): readonly string[] {
   const shown = names.map(({ owner, feature }) => (full ? `${owner.name}__${feature}` : feature))
+  if (new Set(shown).size === shown.length) return shown
   const twice = shown.find((name, i) => shown.indexOf(name) !== i)
-  if (twice === undefined) return shown
   throw new MusterError('E_USAGE', `two of the features are called \`${twice}\``, {
     field: 'features',
     hint: 'ask with "full_feature_names": true',

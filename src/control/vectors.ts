@@ -171,7 +171,10 @@ async function readOf(ask: {
     return at
   })
   const found = await vectors.read({ features, columns, rows, nowMs })
-  return names.map((name, i) => ({ ...name, ...onWire(found[i]!, rows) }))
+  return names.map(({ owner, feature }, i) => {
+    const { values, statuses, eventMs } = onWire(found[i]!, rows)
+    return { owner, feature, values, statuses, eventMs } // Spelled out: spreading is dear here.
+  })
 }
 
 /** Clients of other systems say 70 for "70" and "70" for 70: entities are compared as text. */
@@ -191,8 +194,8 @@ function checkFollows(
       hint: 'it is of the row itself: only whoever has the row knows it',
     })
   }
+  if (follows.every(name => given.has(name))) return
   const lacking = follows.filter(name => !given.has(name))
-  if (lacking.length === 0) return
   throw new MusterError('E_USAGE', `\`${feature}\` needs \`${lacking.join('`, `')}\``, {
     field: lacking[0]!,
     hint: 'give a list of values for it in `entities`',

@@ -1,8 +1,8 @@
 """Peers asked what `features/oracle.ts` asked: newest values as of a time, which are known exactly.
 
 Arguments: folder of the exported worlds; worlds for feast-duckdb; worlds for feast-file. Windows
-are not asked, for no peer has them. Each peer is asked as its manual says: DuckDB by ASOF JOIN on event
-time with the time-to-live as a condition; Feast by get_historical_features, with the time at which
+are not asked, for no peer has them. Each peer is asked as its manual says: DuckDB by ASOF JOIN on
+event time with the time-to-live as a condition; Feast by get_historical_features, with the time at which
 a row became known as its created_timestamp_column. Asks without an entity or a time, and rows
 without a time at which they happened or became known, are left out, for they count nowhere. With
 the values each peer gives the number of the row that it took, by which what differs is told apart.
