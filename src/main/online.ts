@@ -24,6 +24,8 @@ const scheduledSample = 100
 export interface OnlineRole extends OnlineParts, AsyncDisposable {
   /** Brings the store to what is declared and recorded; while runs train, only now and then. */
   look(): Promise<void>
+  /** At once, for a run that is about to be done: who applied may ask by name alone then. */
+  fill(): Promise<void>
 }
 
 export interface OnlineRoleParts {
@@ -75,6 +77,11 @@ export async function openOnline(parts: OnlineRoleParts): Promise<OnlineRole> {
       log,
     ),
   )
+  const follow = async () => {
+    const spec = await parts.fleet.spec()
+    if (spec !== undefined) await features.follow(spec)
+    lookedAtMs = systemClock.monotonicMs()
+  }
   const open = stack.move()
   return {
     features,
@@ -83,10 +90,10 @@ export async function openOnline(parts: OnlineRoleParts): Promise<OnlineRole> {
     async look() {
       const waitedMs = systemClock.monotonicMs() - lookedAtMs
       if (waitedMs < lookAtLeastEveryMs && (await unfinishedRuns(parts.store)).length > 0) return
-      const spec = await parts.fleet.spec()
-      if (spec !== undefined) await features.follow(spec)
-      lookedAtMs = systemClock.monotonicMs()
+      await follow()
     },
+    // A store that is away keeps no run from its end.
+    fill: () => follow().catch(error => log.error({ err: error }, 'online: will be tried again')),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }

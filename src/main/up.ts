@@ -89,7 +89,10 @@ export async function startServer(config: Config): Promise<Server> {
     log,
     sourceOf: frame => familySource(frame, vectors, systemClock),
   })
-  const beforeDone = (): Promise<void> => follower.follow()
+  const beforeDone = async (): Promise<void> => {
+    await follower.follow()
+    await online.fill()
+  }
   const loop = new Loop({ store, blobs, queue, code: codeVersion(), beforeDone })
   stack.use(keepLooking(wake, log, 'loop', () => loop.activate()))
   stack.use(keepLooking(wake, log, 'routes', () => follower.follow()))

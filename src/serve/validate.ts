@@ -54,7 +54,7 @@ export function namesOutOfRange(
   filled: readonly string[] | undefined,
 ): readonly string[] | undefined {
   if (filled === undefined) return sent
-  return [...(sent ?? []), ...filled].slice(0, namesOutOfRangeMax)
+  return [...new Set([...(sent ?? []), ...filled])].slice(0, namesOutOfRangeMax)
 }
 
 /**
