@@ -59,6 +59,14 @@ const memoryMbDefault = 768
  */
 const timeLimitMsDefault = 600_000
 
+/** No DuckDB of ours loads code or remembers secrets, whether it reads or writes. */
+export const noExtensions = {
+  autoload_known_extensions: 'false',
+  autoinstall_known_extensions: 'false',
+  allow_community_extensions: 'false',
+  allow_persistent_secrets: 'false',
+} as const
+
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { connection, close } = await openLocked(options)
   return new Engine(connection, options.timeLimitMs ?? timeLimitMsDefault, close)
@@ -75,10 +83,7 @@ export async function openLocked(options: EngineOptions) {
     threads: String(options.threads ?? threadsDefault),
     memory_limit: `${options.memoryMb ?? memoryMbDefault}MB`,
     temp_directory: tempFolder ?? '',
-    autoload_known_extensions: 'false',
-    autoinstall_known_extensions: 'false',
-    allow_community_extensions: 'false',
-    allow_persistent_secrets: 'false',
+    ...noExtensions,
   })
   const connection = await instance.connect()
   await connection.run("set TimeZone = 'UTC'")

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DuckDBAppender, type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { noExtensions } from './engine.ts'
 import { sqlError } from './sql-error.ts'
 import { literal } from './sql-text.ts'
 
@@ -69,10 +70,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     memory_limit: `${options.memoryMb ?? 768}MB`,
     temp_directory: join(folder, 'spill'),
     preserve_insertion_order: 'true',
-    autoload_known_extensions: 'false',
-    autoinstall_known_extensions: 'false',
-    allow_community_extensions: 'false',
-    allow_persistent_secrets: 'false',
+    ...noExtensions,
   })
   const connection = await instance.connect()
   await connection.run("set TimeZone = 'UTC'")
