@@ -1,6 +1,7 @@
 export { readDataRoots } from './data-roots.ts'
 export { readSpecFiles } from './files.ts'
 export type * from './fleet-spec.ts'
+export type * from './graph-spec.ts'
 export { fleetJsonSchema } from './json-schema.ts'
 export { arrivalColumn, isKept, knownOnArrival } from './kept.ts'
 export { type DeclaredAt, type Fault, type Locate, type Located, problemAt } from './locate.ts'
@@ -29,6 +30,7 @@ export {
 } from './problem.ts'
 export { type FleetRead, type ReadFleetOptions, readFleet } from './read-fleet.ts'
 export { renderEach, renderProblems } from './render-problems.ts'
+export { defaultServing, type Fallback, type ServingSpec } from './serving.ts'
 export { countDocuments } from './text.ts'
 export { readTransform, type Transform } from './transform.ts'
 export {
