@@ -45,6 +45,8 @@ export const errorCodes = {
   E_DEADLINE_PAST: { status: 504, title: 'the deadline passed before the model ran' },
   E_TOO_LARGE: { status: 413, title: 'the request is too large' },
   E_BUSY: { status: 503, title: 'the server is at its limit' },
+  E_DISK_FULL: { status: 507, title: 'there is no room on the disk' },
+  E_JOURNAL: { status: 503, title: 'the journal cannot be written' },
   E_SOURCE: { status: 422, title: 'the source cannot be read' },
   E_DATA_CORRUPT: { status: 422, title: 'a data file is not readable' },
   E_CSV_LINE: { status: 422, title: 'a line of a CSV file is too long' },

@@ -24,6 +24,13 @@ export {
   type PlanReason,
   planReasons,
 } from './plan.ts'
+export type {
+  PredictedBy,
+  PredictedLookup,
+  PredictedTensor,
+  PredictionEntry,
+  PredictionOrigin,
+} from './prediction.ts'
 export type { ColumnProfile, SnapshotProfile } from './profile.ts'
 export type { ReportOutput } from './report.ts'
 export type { FamilyRoutes, Route } from './route.ts'
@@ -40,5 +47,13 @@ export type {
   StepKind,
   StepProgress,
 } from './step.ts'
+export {
+  type Datatype,
+  datatypeBytes,
+  type Tensor,
+  type TensorData,
+  type TensorShape,
+  type TensorSignature,
+} from './tensor.ts'
 export type { Decision, RuleOutcome, Verdict } from './verdict.ts'
 export type { Lineage, Version } from './version.ts'
