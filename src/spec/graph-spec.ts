@@ -1,3 +1,6 @@
+import type { Digest } from '../base/digest.ts'
+import type { Place } from './fleet-spec.ts'
+
 /*
  * What an inference graph means once parsed: what starts it (triggers), what it does (nodes), where
  * its result goes (sinks). Triggers and sinks name connections that the operator configured, never
@@ -90,4 +93,84 @@ export interface SinkSpec {
   /** One of its graph. */
   readonly name: string
   readonly to: SinkTarget
+}
+
+/** CEL; what it may read is said in `spec/kinds/graph.ts`. */
+export type Expression = string
+
+/** The kinds of node, as KServe's InferenceGraph names them. */
+export const routerTypes = ['Sequence', 'Switch', 'Ensemble', 'Splitter'] as const
+export type RouterType = (typeof routerTypes)[number]
+
+/** Which models of a blueprint a message goes to, by the values of their key. */
+export interface SelectSpec {
+  readonly blueprint: string
+  /**
+   * By column, each with the columns before it: a value, or a list of values. Columns left out are
+   * open: every member below. In the order of the blueprint's key.
+   */
+  readonly key: Readonly<Record<string, Expression>>
+  /** Only the members for which this holds. */
+  readonly where: Expression | undefined
+  /** More members than these are refused, never cut off. */
+  readonly atMost: number
+}
+
+export type StepTarget =
+  | { readonly kind: 'node'; readonly node: string }
+  /** A model of a declared blueprint. */
+  | { readonly kind: 'model'; readonly model: string }
+  /** A model that was brought in from outside; whether there is one is seen when it is called. */
+  | { readonly kind: 'imported'; readonly model: string }
+  | { readonly kind: 'models'; readonly select: SelectSpec }
+
+export interface StepSpec {
+  /** One of its node. */
+  readonly name: string
+  readonly target: StepTarget
+  /** What the target is given: the input of the node, or what the step before it gave. */
+  readonly data: 'request' | 'response'
+  readonly condition: Expression | undefined
+  /** Splitter: share of a hundred. Ensemble: share in a weighted merge. */
+  readonly weight: number | undefined
+  /** Whether the node fails with it. */
+  readonly dependency: 'Hard' | 'Soft'
+  /** Inputs of the model, over those that data and preparation have by name. */
+  readonly inputs: Readonly<Record<string, Expression>>
+  readonly deadlineMs: number | undefined
+}
+
+export const mergeWords = ['concat', 'mean', 'vote', 'min', 'max', 'weighted'] as const
+export type MergeWord = (typeof mergeWords)[number]
+export type MergeSpec = { readonly word: MergeWord } | { readonly cel: Expression }
+
+export interface NodeSpec {
+  readonly name: string
+  readonly routerType: RouterType
+  readonly steps: readonly StepSpec[]
+  /** Of an Ensemble. */
+  readonly merge: MergeSpec
+  /** Of an Ensemble: how many of its parts must answer. */
+  readonly require: 'all' | 'any' | number
+  readonly deadlineMs: number | undefined
+}
+
+/** One message in, one preparation, several models, one result out. */
+export interface GraphSpec {
+  readonly name: string
+  /** For people. */
+  readonly description?: string
+  readonly owner: string
+  readonly deadlineMs: number
+  /** What names a message, where the caller does not say. Undefined: nothing does. */
+  readonly messageId: Expression | undefined
+  /** Computed once a message, in order; each may read those before it. */
+  readonly prepare: readonly { readonly name: string; readonly cel: Expression }[]
+  /** By name. A message enters at `root`. */
+  readonly nodes: ReadonlyMap<string, NodeSpec>
+  readonly triggers: readonly TriggerSpec[]
+  readonly sinks: readonly SinkSpec[]
+  /** Of all that it does; not of owner, description and place. */
+  readonly digest: Digest
+  readonly place: Place
 }

@@ -1,0 +1,1 @@
+export type { GraphPart, GraphResult } from './result.ts'
