@@ -138,7 +138,7 @@ async function fillKind(
     const taken = byRowNumber && Float64Array.from(arrived.rows, row => byRowNumber[row]!)
     supersededUs = taken && gathered(taken, ordered.rows)
   }
-  const events = { ...ordered, supersededUs }
+  const events = supersededUs ? ordered.withSuperseded(supersededUs) : ordered
   const windows: WantedWindow[] = []
   const latest: WantedLatest[] = []
   for (const { feature, into, text = false } of of.wanted) {

@@ -19,8 +19,8 @@ export interface WantedWindow {
 
 /** Asking rows by their entity, which is in [1, count]; 0 asks for nothing, and so does NaN. */
 export function groupAsks(asOfUs: Float64Array, entities: Int32Array, count: number): EntityAsks {
-  const grouped = groupInTime(entities, count, asOfUs)
-  return { ...grouped, asOfUs: gathered(asOfUs, grouped.rows) }
+  const { rows, starts, times } = groupInTime(entities, count, asOfUs)
+  return { rows, starts, asOfUs: times }
 }
 
 /** Fills the wanted features of one kind of entity; `values` by the SQL of the value. */

@@ -1,8 +1,8 @@
 /*
- * Rows by group, in each in order of time: one counting sort by group, then the rows of each group
- * by a natural merge sort. What is sorted by group and time already, in one file or in several one
- * behind the other, is only looked over and merged; and the rows of a group lie in the caches
- * together, which those of a sort of all rows by time do not.
+ * Rows by group, in each in order of time: one counting sort by group, which takes the times along,
+ * then each group by itself. What is sorted by group and time already, in one file or in several
+ * one behind the other, is only looked over and merged. What comes in no order goes digit by digit:
+ * a comparison of times that nobody can foresee costs more than a pass over rows in the cache.
  */
 
 export interface Grouped {
@@ -10,6 +10,11 @@ export interface Grouped {
   readonly rows: Int32Array
   /** Rows of group g are [starts[g], starts[g + 1]). */
   readonly starts: Int32Array
+}
+
+export interface GroupedInTime extends Grouped {
+  /** In the order of `rows`. */
+  readonly times: Float64Array
 }
 
 /** Below 0: row a comes before row b, whose time is equal. */
@@ -24,7 +29,7 @@ export function groupInTime(
   count: number,
   times: Float64Array,
   tie: Tie = () => 0,
-): Grouped {
+): GroupedInTime {
   const starts = new Int32Array(count + 2)
   for (let row = 0; row < groups.length; row++) {
     const next = (Number.isNaN(times[row]!) ? 0 : groups[row]!) + 1
@@ -35,26 +40,37 @@ export function groupInTime(
   }
   const free = starts.slice()
   const rows = new Int32Array(groups.length)
+  const ordered = new Float64Array(groups.length)
   for (let row = 0; row < groups.length; row++) {
-    const group = Number.isNaN(times[row]!) ? 0 : groups[row]!
+    const time = times[row]!
+    const group = Number.isNaN(time) ? 0 : groups[row]!
     const where = free[group]!
     free[group] = where + 1
     rows[where] = row
+    ordered[where] = time
   }
-  const sort = new RunSort(rows, times, tie)
+  const sort = new StretchSort(rows, ordered, tie)
   for (let group = 1; group <= count; group++) sort.sort(starts[group]!, starts[group + 1]!)
-  return { rows, starts }
+  return { rows, starts, times: ordered }
 }
 
 /** Runs shorter than this are made longer one row at a time. */
-const runRowsMin = 12
+const runRowsMin = 16
+/** Below this many rows, inserting and merging is quicker than counting digits. */
+const digitRowsMin = 64
+/** From this many rows on 2,048 digits are counted at a time, else 256. */
+const wideRowsMin = 4_096
+/** Of rows one after the other, so many must be out of order for a sort digit by digit. */
+const disorderMin = 1 / 16
 
-/** A stable merge sort of stretches of `rows` that finds what is in order already. */
-class RunSort {
-  readonly #rows: Int32Array
-  readonly #times: Float64Array
+/** A stable sort of stretches of rows and their times. */
+class StretchSort {
   readonly #tie: Tie
-  #spare = new Int32Array(64)
+  #rows: Int32Array
+  #times: Float64Array
+  #spareRows = new Int32Array(64)
+  #spareTimes = new Float64Array(64)
+  readonly #counts = new Int32Array(2_048)
 
   constructor(rows: Int32Array, times: Float64Array, tie: Tie) {
     this.#rows = rows
@@ -63,6 +79,79 @@ class RunSort {
   }
 
   sort(from: number, end: number): void {
+    if (end - from < 2 || this.#runTo(from, end) === end) return
+    if (end - from < digitRowsMin || !this.#isDisordered(from, end)) this.#sortRuns(from, end)
+    else this.#sortDigits(from, end)
+  }
+
+  #isDisordered(from: number, end: number): boolean {
+    const times = this.#times
+    let falls = 0
+    for (let at = from + 1; at < end; at++) if (times[at]! < times[at - 1]!) falls++
+    return falls > (end - from) * disorderMin
+  }
+
+  /** By whole units of time, then what is in one of them: what ties, or differs by a fraction. */
+  #sortDigits(from: number, end: number): void {
+    let least = Number.POSITIVE_INFINITY
+    let most = Number.NEGATIVE_INFINITY
+    for (let at = from; at < end; at++) {
+      const time = this.#times[at]!
+      if (time < least) least = time
+      if (time > most) most = time
+    }
+    if (!(most - least < Number.MAX_SAFE_INTEGER)) {
+      this.#sortRuns(from, end)
+      return
+    }
+    const bits = end - from < wideRowsMin ? 8 : 11
+    for (let scale = 1; scale <= most - least; scale *= 2 ** bits) {
+      this.#passByDigit(from, end, { least, by: 1 / scale, mask: 2 ** bits - 1 })
+    }
+    const times = this.#times
+    for (let at = from; at < end; ) {
+      const first = at
+      const next = Math.trunc(times[at]! - least) + 1
+      do at++
+      while (at < end && times[at]! - least < next)
+      if (at - first > 1 && this.#runTo(first, at) < at) this.#sortRuns(first, at)
+    }
+  }
+
+  #passByDigit(
+    from: number,
+    end: number,
+    { least, by, mask }: { readonly least: number; readonly by: number; readonly mask: number },
+  ): void {
+    const length = end - from
+    this.#reserve(length)
+    const [rows, times] = [this.#rows, this.#times]
+    const [spareRows, spareTimes] = [this.#spareRows, this.#spareTimes]
+    const counts = this.#counts.fill(0, 0, mask + 1)
+    for (let at = from; at < end; at++) {
+      const digit = ((times[at]! - least) * by) & mask
+      counts[digit] = counts[digit]! + 1
+    }
+    let next = 0
+    for (let digit = 0; digit <= mask; digit++) {
+      const count = counts[digit]!
+      counts[digit] = next
+      next += count
+    }
+    for (let at = from; at < end; at++) {
+      const time = times[at]!
+      const digit = ((time - least) * by) & mask
+      const where = counts[digit]!
+      counts[digit] = where + 1
+      spareRows[where] = rows[at]!
+      spareTimes[where] = time
+    }
+    rows.set(spareRows.subarray(0, length), from)
+    times.set(spareTimes.subarray(0, length), from)
+  }
+
+  /** A natural merge sort: finds what is in order already. */
+  #sortRuns(from: number, end: number): void {
     let runs = [from]
     for (let at = from; at < end; ) {
       at = this.#runEnd(at, end)
@@ -79,42 +168,85 @@ class RunSort {
     }
   }
 
-  /** Where the run that begins at `from` ends. */
-  #runEnd(from: number, end: number): number {
-    const rows = this.#rows
+  #runTo(from: number, end: number): number {
+    const [rows, times, tie] = [this.#rows, this.#times, this.#tie]
     let at = from + 1
-    while (at < end && !this.#isBefore(rows[at]!, rows[at - 1]!)) at++
-    const least = Math.min(end, from + runRowsMin)
-    for (; at < least; at++) {
-      const row = rows[at]!
-      let into = at
-      for (; into > from && this.#isBefore(row, rows[into - 1]!); into--)
-        rows[into] = rows[into - 1]!
-      rows[into] = row
+    for (; at < end; at++) {
+      if (times[at]! < times[at - 1]!) break
+      if (times[at]! === times[at - 1]! && tie(rows[at]!, rows[at - 1]!) < 0) break
     }
     return at
   }
 
-  #merge(from: number, middle: number, end: number): void {
-    const rows = this.#rows
-    if (!this.#isBefore(rows[middle]!, rows[middle - 1]!)) return
-    const length = middle - from
-    if (this.#spare.length < length) this.#spare = new Int32Array(2 * length)
-    const spare = this.#spare
-    for (let i = 0; i < length; i++) spare[i] = rows[from + i]!
-    let left = 0
-    let right = middle
-    let into = from
-    while (left < length && right < end) {
-      if (this.#isBefore(rows[right]!, spare[left]!)) rows[into++] = rows[right++]!
-      else rows[into++] = spare[left++]!
+  /** Where the run that begins at `from` ends. */
+  #runEnd(from: number, end: number): number {
+    const [rows, times] = [this.#rows, this.#times]
+    let at = this.#runTo(from, end)
+    const least = Math.min(end, from + runRowsMin)
+    for (; at < least; at++) {
+      const row = rows[at]!
+      const time = times[at]!
+      let into = at
+      for (; into > from && this.#isBefore(time, row, times[into - 1]!, rows[into - 1]!); into--) {
+        rows[into] = rows[into - 1]!
+        times[into] = times[into - 1]!
+      }
+      rows[into] = row
+      times[into] = time
     }
-    while (left < length) rows[into++] = spare[left++]!
+    return at
   }
 
-  #isBefore(a: number, b: number): boolean {
-    const difference = this.#times[a]! - this.#times[b]!
-    return difference < 0 || (difference === 0 && this.#tie(a, b) < 0)
+  /** Costs as much as overlaps: rows that are late are late by little. */
+  #merge(from: number, middle: number, end: number): void {
+    const start = this.#placeIn(from, middle, this.#times[middle]!, this.#rows[middle]!)
+    const length = middle - start
+    if (length === 0) return
+    const [rows, times] = [this.#rows, this.#times]
+    this.#reserve(length)
+    const [spareRows, spareTimes] = [this.#spareRows, this.#spareTimes]
+    for (let i = 0; i < length; i++) {
+      spareRows[i] = rows[start + i]!
+      spareTimes[i] = times[start + i]!
+    }
+    let left = 0
+    let right = middle
+    let into = start
+    while (left < length && right < end) {
+      const isRight = this.#isBefore(
+        times[right]!,
+        rows[right]!,
+        spareTimes[left]!,
+        spareRows[left]!,
+      )
+      rows[into] = isRight ? rows[right]! : spareRows[left]!
+      times[into++] = isRight ? times[right++]! : spareTimes[left++]!
+    }
+    for (; left < length; left++) {
+      rows[into] = spareRows[left]!
+      times[into++] = spareTimes[left]!
+    }
+  }
+
+  /** The first place of [from, end), in order, that the row comes before; or the end. */
+  #placeIn(from: number, end: number, time: number, row: number): number {
+    let [low, high] = [from, end]
+    while (low < high) {
+      const at = (low + high) >>> 1
+      if (this.#isBefore(time, row, this.#times[at]!, this.#rows[at]!)) high = at
+      else low = at + 1
+    }
+    return low
+  }
+
+  #isBefore(time: number, row: number, otherTime: number, otherRow: number): boolean {
+    return time < otherTime || (time === otherTime && this.#tie(row, otherRow) < 0)
+  }
+
+  #reserve(length: number): void {
+    if (this.#spareRows.length >= length) return
+    this.#spareRows = new Int32Array(2 * length)
+    this.#spareTimes = new Float64Array(2 * length)
   }
 }
 
