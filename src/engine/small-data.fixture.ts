@@ -1,14 +1,15 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import { digestOf } from '../base/digest.ts'
-import type {
-  BlueprintSpec,
-  FeatureGroupSpec,
-  FeatureViewSpec,
-  FleetSpec,
-  SourceSpec,
-  WindowFeature,
-  WindowLength,
-  WindowStat,
+import {
+  type BlueprintSpec,
+  defaultServing,
+  type FeatureGroupSpec,
+  type FeatureViewSpec,
+  type FleetSpec,
+  type SourceSpec,
+  type WindowFeature,
+  type WindowLength,
+  type WindowStat,
 } from '../spec/index.ts'
 
 /* Declarations as `spec/` would give them, and files of data. For tests only. */
@@ -111,6 +112,7 @@ export function aBlueprint(more: Partial<BlueprintSpec> = {}): BlueprintSpec {
     gates: {},
     objectives: { latencyP99Ms: undefined, quality: undefined },
     budget: { trainSeconds: undefined },
+    serving: defaultServing('low'),
     overrides: [],
     environments: ['prod'],
     digest: digestOf('a blueprint'),

@@ -1,4 +1,6 @@
-import type { DeclaredAt, FleetSpec } from '../spec/index.ts'
+import { MusterError } from '../base/errors.ts'
+import type { BlueprintSpec, DeclaredAt, FleetSpec } from '../spec/index.ts'
+import { checkAnswerRule } from './answer-rule.ts'
 import { checkRules, type RuleProblem } from './check-rules.ts'
 import { objectiveGate } from './gates-of.ts'
 
@@ -9,21 +11,45 @@ export interface GateProblem extends Pick<RuleProblem, 'code' | 'detail' | 'hint
 
 /**
  * What is wrong with any rule that a fleet declares: those of its policies, each once, also of
- * policies that no blueprint is under; those of its blueprints; and what its objectives become.
+ * policies that no blueprint is under; those of its blueprints, also the one that answers when its
+ * models cannot; and what its objectives become.
  * Pure: rules need no data.
  */
 export function checkGates(spec: FleetSpec): readonly GateProblem[] {
   const declared = spec.policies.filter(policy => policy.place !== undefined)
   return [
     ...declared.flatMap(({ id, gates }) => problemsIn(gates, { kind: 'Policy', name: id })),
-    ...[...spec.blueprints.values()].flatMap(({ name, gates, objectives }) => {
+    ...[...spec.blueprints.values()].flatMap(blueprint => {
+      const { name, gates, objectives } = blueprint
       const of = { kind: 'Blueprint', name } as const
       const objective = objectiveGate(objectives)
       const path = ['objectives', 'quality']
       const wrong = checkRules(objective ? [objective] : [])
-      return [...problemsIn(gates, of), ...wrong.map(problem => placed(problem, { ...of, path }))]
+      return [
+        ...problemsIn(gates, of),
+        ...wrong.map(problem => placed(problem, { ...of, path })),
+        ...problemsInAnswer(blueprint, spec),
+      ]
     }),
   ]
+}
+
+function problemsInAnswer(
+  { name, serving, view }: BlueprintSpec,
+  spec: FleetSpec,
+): readonly GateProblem[] {
+  const { rule } = serving
+  if (rule === undefined) return []
+  const features = spec.views.get(view)?.features ?? []
+  try {
+    const inputs = features.map(({ name, type }) => ({ name, isText: type === 'category' }))
+    checkAnswerRule(rule, inputs)
+    return []
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    const at = { kind: 'Blueprint', name, path: ['serving', 'rule'] } as const
+    return [{ at, code: error.code, detail: error.message, hint: error.hint ?? '' }]
+  }
 }
 
 function problemsIn(

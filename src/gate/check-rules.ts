@@ -1,8 +1,7 @@
 import { type ErrorCode, MusterError } from '../base/errors.ts'
-import { nearest } from '../base/nearest.ts'
 import type { Evidence, Gate, Role } from '../fleet/index.ts'
-import { boundNames, type ExpressionNode, walkExpression } from './expression.ts'
-import { celEnvironment, compileRule, parseRule } from './rule.ts'
+import { checkNames, type Names } from './check-names.ts'
+import { compileRule, parseRule } from './rule.ts'
 import {
   differenceNames,
   lossNames,
@@ -25,9 +24,6 @@ export interface RuleProblem {
   readonly column: number | undefined
 }
 
-/** Names below names; `true` ends a path. */
-type Names = { readonly [name: string]: Names | true }
-
 function all(names: readonly string[], below: Names | true = true): Names {
   return Object.fromEntries(names.map(name => [name, below]))
 }
@@ -47,59 +43,6 @@ const variables: Names = {
     vs: all(rivalNames, all(lossNames, all(differenceNames))),
   },
 }
-const typeNames = new Set('int uint double bool string bytes list map null_type type'.split(' '))
-
-/** What is wrong with a path that is none of the variables, or undefined. */
-function unknownName(path: string): { detail: string; hint: string } | undefined {
-  let names: Names | true = variables
-  const above: string[] = []
-  for (const part of path.split('.')) {
-    if (names === true) {
-      const whole = above.join('.')
-      return { detail: `\`${whole}\` has nothing below it`, hint: `write \`${whole}\`` }
-    }
-    const below: Names | true | undefined = Object.hasOwn(names, part) ? names[part] : undefined
-    if (below === undefined) {
-      const known = Object.keys(names)
-      const near = nearest(part, known, 1)[0]
-      const whole = [...above, part].join('.')
-      const kind = above.length === 0 ? 'variable' : 'metric'
-      return {
-        detail: `unknown ${kind} \`${whole}\``,
-        hint: near
-          ? `use \`${[...above, near].join('.')}\``
-          : `known are ${known.map(name => [...above, name].join('.')).join(', ')}`,
-      }
-    }
-    above.push(part)
-    names = below
-  }
-  return undefined
-}
-
-const plannedFunctions = new Set(['_&&_', '_||_', '_?_:_', '_[_]', '@not_strictly_false'])
-
-function checkNames(root: ExpressionNode): { detail: string; hint: string } | undefined {
-  const bound = boundNames(root)
-  let found: { detail: string; hint: string } | undefined
-  const visit = (node: ExpressionNode, path: string | undefined): void => {
-    if (found !== undefined) return
-    const kind = node.exprKind
-    if (path !== undefined) {
-      const first = path.split('.')[0] ?? ''
-      if (!bound.has(first) && !typeNames.has(path)) found = unknownName(path)
-    } else if (kind.case === 'structExpr' && kind.value.messageName !== '') {
-      found = { detail: `unknown type \`${kind.value.messageName}\``, hint: 'compare metrics' }
-    } else if (kind.case === 'callExpr' && !plannedFunctions.has(kind.value.function)) {
-      const name = kind.value.function
-      if (celEnvironment.funcs.find(name) !== undefined) return
-      found = { detail: `unknown function \`${name}\``, hint: 'use the functions of standard CEL' }
-    }
-  }
-  walkExpression(root, visit)
-  return found
-}
-
 /** A member with every metric, so that a rule that fails on it by its form fails on all. */
 function sample(level: Role, depth: number, task: Evidence['task']): RuleSubject {
   const own = { rows: 811, loss: 0.4127, auc: 0.7311, brier: 0.1317, calibrationError: 0.0213 }
@@ -129,7 +72,7 @@ const ruleForm = 'a gate is a comparison of metrics: evidence.auc > 0.7'
 function problemOf(rule: Gate): Omit<RuleProblem, 'gate' | 'from'> | undefined {
   const nowhere = { line: undefined, column: undefined }
   try {
-    const unknown = checkNames(parseRule(rule.expression).root)
+    const unknown = checkNames(parseRule(rule.expression).root, variables, 'metric')
     if (unknown !== undefined) return { code: 'E_SPEC', ...unknown, ...nowhere }
     const compiled = compileRule(rule)
     for (const variables of samples) {

@@ -1,3 +1,4 @@
+export { type AnswerRule, compileAnswerRule } from './answer-rule.ts'
 export { measuredWords } from './because.ts'
 export { checkGates, type GateProblem } from './check-gates.ts'
 export { checkRules, type RuleProblem } from './check-rules.ts'

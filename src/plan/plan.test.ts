@@ -4,7 +4,13 @@ import { type Digest, digestOf, digestOfValue } from '../base/digest.ts'
 import type { ModelName, PlanId } from '../base/ids.ts'
 import { levelOf, modelName } from '../base/model-name.ts'
 import type { MemberList, Plan, Recipe } from '../fleet/index.ts'
-import type { BlueprintSpec, FeatureViewSpec, FleetSpec, OverrideSpec } from '../spec/index.ts'
+import {
+  type BlueprintSpec,
+  defaultServing,
+  type FeatureViewSpec,
+  type FleetSpec,
+  type OverrideSpec,
+} from '../spec/index.ts'
 import type { PlannedModel } from './need.ts'
 import { planFleet, type Recorded, type ToPlan } from './plan.ts'
 import { recipesOf } from './recipe.ts'
@@ -55,6 +61,7 @@ function blueprintOf(name: string, changes: Partial<BlueprintSpec> = {}): Bluepr
     gates: {},
     objectives: { latencyP99Ms: undefined, quality: undefined },
     budget: { trainSeconds: undefined },
+    serving: defaultServing('low'),
     overrides: [],
     environments: ['prod'],
     digest: digestOf(name),

@@ -9,12 +9,14 @@ import type { Filled } from './fill.ts'
  * for bit.
  */
 export function answerJson(answer: Answer, data = dataJson(answer.values)): string {
-  const { because, outOfRange, filled } = answer
+  const { how, because, ageMs, outOfRange, filled } = answer
   return (
     `{"model_name":"${answer.model}","model_version":"${answer.version}",` +
     `"id":${answer.id === answer.receipt ? `"${answer.id}"` : JSON.stringify(answer.id)},` +
     `"parameters":{"receipt":"${answer.receipt}","answered_by":"${answer.answeredBy}"` +
+    `${how === 'itself' ? '' : `,"answered_how":"${how}"`}` +
     `${because === undefined ? '' : `,"because":${JSON.stringify(because)}`}` +
+    `${ageMs === undefined ? '' : `,"age_ms":${Math.round(ageMs)}`}` +
     `${outOfRange === undefined ? '' : outOfRangeJson(outOfRange)}` +
     `${filled === undefined ? '' : filledJson(filled)}},` +
     `"outputs":[{"name":"${answer.output}","shape":[${answer.values.length},1],` +

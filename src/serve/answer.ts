@@ -1,6 +1,7 @@
 import type { Digest } from '../base/digest.ts'
 import type { ReceiptId } from '../base/ids.ts'
 import type { Signature } from '../fleet/index.ts'
+import type { Fallback } from '../spec/index.ts'
 import type { FeatureSource } from './feature-source.ts'
 import type { Filled } from './fill.ts'
 
@@ -16,9 +17,28 @@ export interface InferRequest {
   readonly deadlineMs?: number | undefined
   /** The parsed JSON body of an Open Inference Protocol v2 `infer` call. */
   readonly body: unknown
+  /** Who asks, as the rim knows it; for the journal. */
+  readonly caller?: string | undefined
+  /** Whose share of the server it counts against. Undefined: those who name no tenant, together. */
+  readonly tenant?: string | undefined
+  /** Default: interactive. What is lower waits for what is higher, and is shed first. */
+  readonly priority?: Priority | undefined
+  /** Of the rim, as logs and traces have it. */
+  readonly requestId?: string | undefined
+  /** Aborted when nobody waits for the answer any more: it is then not run. */
+  readonly signal?: AbortSignal | undefined
   /** What stands behind the JSON: values of the inputs that have a `binary_data_size`. */
   readonly tensors?: Uint8Array | undefined
 }
+
+export type Priority = 'interactive' | 'batch' | 'shadow'
+
+/**
+ * `itself`: the model's version that serves. `ancestor`: its nearest ancestor that could. Else what
+ * the blueprint names for when both fail: its version `previous`ly served, the newest answer to the
+ * same inputs, or the declared rule.
+ */
+export type AnsweredHow = 'itself' | Fallback
 
 export interface Answer {
   /** The model, as asked for. */
@@ -26,8 +46,11 @@ export interface Answer {
   readonly answeredBy: string
   /** The version of the one that answered. */
   readonly version: number
-  /** Why the model itself did not answer; undefined when it did. */
+  readonly how: AnsweredHow
+  /** Why the model's own version did not answer; undefined when it did. */
   readonly because: string | undefined
+  /** Since it was computed; undefined unless `how` is `cached`. */
+  readonly ageMs?: number | undefined
   readonly receipt: ReceiptId
   /** The caller's, else the receipt. */
   readonly id: string

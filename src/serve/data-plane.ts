@@ -202,6 +202,7 @@ export class DataPlane {
       model: request.model,
       answeredBy,
       version: family.version[member]!,
+      how: because === undefined ? 'itself' : 'ancestor',
       because,
       receipt,
       id: id ?? receipt,

@@ -106,6 +106,7 @@ describe('the protocol', () => {
       parameters: {
         receipt: expect.stringMatching(/^[0-9A-Z]{26}$/),
         answered_by: 'route-delay.ATL',
+        answered_how: 'ancestor',
         because: 'not better than its parent',
       },
       outputs: [{ name: 'prediction', shape: [2, 1], datatype: 'FP32', data: [2_005, 2_006] }],

@@ -7,6 +7,7 @@ import type { BlueprintSpec, FeatureViewSpec, QualityMetric, Span } from './flee
 import { readOverrides } from './overrides.ts'
 import { choosePipeline, type PipelineParameters, readPipeline, taskOf } from './pipeline-choice.ts'
 import { listed, printable } from './problem.ts'
+import { readServing } from './serving.ts'
 import { dayOf, readSpan } from './spans.ts'
 import type { RiskClass } from './words.ts'
 
@@ -31,6 +32,7 @@ export function readBlueprint(
   checkEnvironments(declared, around)
   checkObjective(declared, pipeline, reading)
   const overrides = readOverrides(declared, pipeline, reading)
+  const serving = readServing(declared, who.riskClass, reading)
   const chosen = pipeline && choosePipeline(declared, pipeline, view, reading)
   const quality = value.objectives.quality
   const complete = view && spans && chosen && declared.intact
@@ -57,6 +59,7 @@ export function readBlueprint(
     parameterPlaces: chosen.places,
     objectives: { latencyP99Ms: value.objectives.latencyP99Ms, quality: objective },
     budget: { trainSeconds: value.budget.trainSeconds },
+    serving,
     overrides,
     environments: value.environments ?? around.environments,
     digest: digestOfValue({

@@ -236,6 +236,21 @@ export interface BlueprintSpec {
       | undefined
   }
   readonly budget: { readonly trainSeconds: number | undefined }
+  readonly serving: {
+    /** Who answers when a model fails, in this order. Bad input is refused and never falls back. */
+    readonly fallback: readonly ('previous' | 'ancestor' | 'cached' | 'rule')[]
+    /** Oldest answer that is given again; undefined unless `cached` is in `fallback`. */
+    readonly cachedForMs: number | undefined
+    /** The answer itself, or CEL over `inputs` that gives it. */
+    readonly rule: number | string | undefined
+    /** Whether a prediction is on disk before it is answered. */
+    readonly durable: boolean
+    readonly tier: 'pinned' | 'preloaded' | 'on-demand'
+    /** Without a call for so long, a family gives its memory back. Undefined: never. */
+    readonly idleAfterMs: number | undefined
+    /** Rows of one model that wait or run at once. Undefined: the bound of the process. */
+    readonly rowsInFlightMax: number | undefined
+  }
   /** Narrowest last, so that a later match wins. Ties were refused. */
   readonly overrides: readonly OverrideSpec[]
   readonly environments: readonly string[]

@@ -90,6 +90,7 @@ test('the standard Python client gets answers, in binary and in JSON alike', asy
   expect(reply('one').parameters).not.toHaveProperty('out_of_distribution')
   expect(reply('inherited').parameters).toMatchObject({
     answered_by: 'route-delay.ATL',
+    answered_how: 'ancestor',
     because: 'not better than its parent',
   })
   expect(reply('out of range').parameters).toMatchObject({

@@ -60,7 +60,7 @@ async function problemsOfGates({ read }: FleetFolder): Promise<readonly Declarat
 }
 
 function declaresRules({ policies, blueprints }: FleetSpec): boolean {
-  const own = ({ gates, objectives }: BlueprintSpec) =>
-    objectives.quality !== undefined || Object.keys(gates).length > 0
+  const own = ({ gates, objectives, serving }: BlueprintSpec) =>
+    objectives.quality !== undefined || serving.rule !== undefined || Object.keys(gates).length > 0
   return policies.some(policy => policy.place) || [...blueprints.values()].some(own)
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { cel, column, name, reference, riskClass, span, sql } from '../words.ts'
+import { serving } from './serving.ts'
 
 const pipelineParameters = z.record(
   z.string(),
@@ -93,6 +94,7 @@ export const blueprint = z.strictObject({
     .strictObject({ trainSeconds: z.number().positive().optional() })
     .default({})
     .describe('A plan that expects to need more says so.'),
+  serving: serving.optional().describe('How it is answered for, and when something fails.'),
   overrides: z.array(override).max(10_000).default([]),
   environments: z.array(name).min(1).optional().describe('Default: all of the fleet.'),
 })
