@@ -47,11 +47,12 @@ export interface Tensor {
   readonly data: TensorData
 }
 
-/** What a model declares of one input or output; -1 for a dimension that varies. */
+/** What a model declares of one input or output. */
 export interface TensorShape {
   readonly name: string
   readonly datatype: Datatype
-  readonly shape: readonly number[]
+  /** -1 for a dimension that varies; null when not even their number is declared. */
+  readonly shape: readonly number[] | null
 }
 
 export interface TensorSignature {
