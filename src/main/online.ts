@@ -13,6 +13,7 @@ import {
   openOnlineStore,
   verifyOnline,
 } from '../online/index.ts'
+import type { FleetSpec } from '../spec/index.ts'
 import { type Store, unfinishedRuns } from '../store/index.ts'
 import type { Config } from './config.ts'
 
@@ -22,7 +23,10 @@ const lookAtLeastEveryMs = 60_000
 const scheduledSample = 100
 
 export interface OnlineRole extends OnlineParts, AsyncDisposable {
-  /** Brings the store to what is declared and recorded; while runs train, only now and then. */
+  /**
+   * Brings the store to what is declared and recorded; while runs train, only now and then what
+   * has grown or changed, and at once what is not there at all.
+   */
   look(): Promise<void>
   /** At once, for a run that is about to be done: who applied may ask by name alone then. */
   fill(): Promise<void>
@@ -82,6 +86,17 @@ export async function openOnline(parts: OnlineRoleParts): Promise<OnlineRole> {
     if (spec !== undefined) await features.follow(spec)
     lookedAtMs = systemClock.monotonicMs()
   }
+  let begun: FleetSpec | undefined
+  // Groups of which nothing is read yet change no answer, and a run that begins leaves cores idle.
+  const begin = async () => {
+    const spec = await parts.fleet.spec()
+    if (spec === undefined || spec === begun) return
+    begun = spec
+    const missing = [...spec.groups.values()].filter(
+      ({ name, online }) => online && features.generation(name) === undefined,
+    )
+    if (missing.length > 0) await features.follow(spec, { groups: missing.map(({ name }) => name) })
+  }
   const open = stack.move()
   return {
     features,
@@ -89,8 +104,8 @@ export async function openOnline(parts: OnlineRoleParts): Promise<OnlineRole> {
     chance,
     async look() {
       const waitedMs = systemClock.monotonicMs() - lookedAtMs
-      if (waitedMs < lookAtLeastEveryMs && (await unfinishedRuns(parts.store)).length > 0) return
-      await follow()
+      const waits = waitedMs < lookAtLeastEveryMs && (await unfinishedRuns(parts.store)).length > 0
+      await (waits ? begin() : follow())
     },
     // A store that is away keeps no run from its end.
     fill: () => follow().catch(error => log.error({ err: error }, 'online: will be tried again')),
