@@ -134,6 +134,7 @@ export function aFleet(
     groups: new Map(groups.map(group => [group.name, group])),
     views: new Map(views.map(view => [view.id, view])),
     blueprints: new Map(blueprints.map(blueprint => [blueprint.name, blueprint])),
+    graphs: new Map(),
     policies: [],
     digest: digestOf('a fleet'),
   }

@@ -78,6 +78,7 @@ function fleetOf(blueprints: readonly BlueprintSpec[]): FleetSpec {
     groups: new Map(),
     views: new Map([1, 2].map(version => [`before@${version}`, viewOf(version)])),
     blueprints: new Map(blueprints.map(b => [b.name, b])),
+    graphs: new Map(),
     policies: [],
     digest: digestOfValue(blueprints.map(b => ({ ...b, place: null }))),
   }

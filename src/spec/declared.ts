@@ -49,6 +49,10 @@ const standIns: Readonly<Record<Kind | 'root', Fields>> = {
     pipeline: 'ridge@1',
     spans: { train: '2001-01', judge: '2001-02' },
   },
+  Graph: {
+    name: 'unreadable',
+    nodes: { root: { routerType: 'Sequence', steps: [{ model: 'unreadable' }] } },
+  },
   Policy: {
     name: 'unreadable',
     version: 1,
@@ -120,6 +124,7 @@ export class FleetReading {
     FeatureGroup: new Set(),
     FeatureView: new Set(),
     Blueprint: new Set(),
+    Graph: new Set(),
     Policy: new Set(),
     Environment: new Set(),
   }

@@ -12,7 +12,9 @@ export class Defaults {
     this.#reading = reading
   }
 
-  owner(of: DeclaredKind<'Source' | 'FeatureGroup' | 'FeatureView' | 'Blueprint'>): string {
+  owner(
+    of: DeclaredKind<'Source' | 'FeatureGroup' | 'FeatureView' | 'Blueprint' | 'Graph'>,
+  ): string {
     const owner = of.value.owner ?? this.#root?.value.defaults.owner
     if (owner === undefined) {
       this.#reading.complain(of, ['owner'], 'key', {

@@ -25,6 +25,18 @@ export function fleetDigest(spec: Omit<FleetSpec, 'digest'>) {
         overrides: blueprint.overrides.map(bare),
       })),
     ),
+    // Left out where there are none, so that fleets of before there were any keep their digest.
+    graphs:
+      spec.graphs.size === 0
+        ? undefined
+        : sorted(
+            [...spec.graphs.values()].map(({ name, owner, description, digest }) => ({
+              name,
+              owner,
+              description,
+              digest,
+            })),
+          ),
     policies: sorted(spec.policies),
   })
 }

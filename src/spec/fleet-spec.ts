@@ -1,4 +1,5 @@
 import type { Digest } from '../base/digest.ts'
+import type { GraphSpec } from './graph-spec.ts'
 import type { Transform } from './transform.ts'
 import type { RiskClass } from './words.ts'
 
@@ -283,6 +284,7 @@ export interface FleetSpec {
   /** By `name@version`. */
   readonly views: ReadonlyMap<string, FeatureViewSpec>
   readonly blueprints: ReadonlyMap<string, BlueprintSpec>
+  readonly graphs: ReadonlyMap<string, GraphSpec>
   /** Declared ones and, for risk classes without one, those that Muster ships. */
   readonly policies: readonly PolicySpec[]
   readonly digest: Digest

@@ -15,6 +15,7 @@ export const specProblemCodes = {
   E_SPEC_FILE_TYPE: 'the file is not a plain file of declarations',
   E_SPEC_FORBIDDEN_KEY: 'the field name is reserved by the language that Muster is written in',
   E_SPEC_GATE: 'the gate cannot be used',
+  E_SPEC_GRAPH: 'the graph cannot be run',
   E_SPEC_KEY: 'the key does not tell members apart',
   E_SPEC_KIND: 'the kind of the document is missing or unknown',
   E_SPEC_MISSING_FIELD: 'a required field is missing',

@@ -12,6 +12,9 @@ import type {
   SourceSpec,
   SpecFile,
 } from './fleet-spec.ts'
+import type { GraphSpec } from './graph-spec.ts'
+import { complainOfPaths } from './graph-triggers.ts'
+import { readGraph } from './graphs.ts'
 import { readGroup } from './groups.ts'
 import { isKind, type Kind, kindNouns, kindSchemas, rootSchema } from './kinds/all.ts'
 import { type Locate, locatorOf } from './locate.ts'
@@ -142,6 +145,7 @@ function readKinds(
     FeatureGroup: read('FeatureGroup'),
     FeatureView: read('FeatureView'),
     Blueprint: read('Blueprint'),
+    Graph: read('Graph'),
     Policy: read('Policy'),
     Environment: read('Environment'),
   }
@@ -210,6 +214,12 @@ function readMeaning(
       readBlueprint(blueprint, answerable, { views, environments, reading }),
     )
   }
+  const graphs = new Map<string, GraphSpec>()
+  for (const graph of declared.Graph) {
+    const around = { blueprints, sources, reading }
+    keep(graphs, reading, graph, () => readGraph(graph, who.owner(graph), around))
+  }
+  complainOfPaths(declared.Graph, reading)
   const policies = withBuiltIns(
     declared.Policy.map(policy => readPolicy(policy, environments, reading)),
   )
@@ -221,6 +231,7 @@ function readMeaning(
     groups,
     views,
     blueprints,
+    graphs,
     policies,
   }
   return { ...spec, digest: fleetDigest(spec) }

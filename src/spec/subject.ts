@@ -32,6 +32,12 @@ export function whereOf(document: SpecDocument, path: Path): string {
   }
   if (field === 'expect' && typeof step === 'number') return `expectation ${step + 1} of ${title}`
   if (field === 'windows' && typeof step === 'number') return `window ${step + 1} of ${title}`
+  if (field === 'nodes' && typeof step === 'string') return partOf(document, path)
+  if ((field === 'triggers' || field === 'sinks') && typeof step === 'number') {
+    const noun = field === 'triggers' ? 'trigger' : 'sink'
+    const name = document.get([field, step, 'name'])
+    return `${noun} ${typeof name === 'string' ? `\`${printable(name)}\`` : step + 1} of ${title}`
+  }
   if (field === 'overrides' && typeof step === 'number') {
     const match = document.get(['overrides', step, 'match'])
     return typeof match === 'string'
@@ -41,12 +47,24 @@ export function whereOf(document: SpecDocument, path: Path): string {
   return `\`${path.map(part => printable(String(part))).join('.')}\` of ${title}`
 }
 
+/** A node of a graph, or a step of it by its number: its name is optional. */
+function partOf(document: SpecDocument, [, node, steps, index]: Path): string {
+  const name = `node \`${printable(String(node))}\``
+  const isStep = steps === 'steps' && typeof index === 'number'
+  return isStep ? `step ${index + 1} of ${name}` : `${name} of ${titleOf(document)}`
+}
+
 /** What the value at `path` is called: "`atLeast` in `members` of blueprint `x`". */
 export function subjectOf(document: SpecDocument, path: Path): string {
   const last = path.at(-1)
   if (last === undefined) return titleOf(document)
   const above = path.slice(0, -1)
   if (above[0] === 'expect' && above.length === 1) return whereOf(document, path)
+  const isPart =
+    above.length === 1
+      ? above[0] === 'nodes' || above[0] === 'triggers' || above[0] === 'sinks'
+      : above[0] === 'nodes' && above.length === 3 && typeof last === 'number'
+  if (isPart) return whereOf(document, path)
   if (typeof last === 'number') return `item ${last + 1} of ${subjectOf(document, above)}`
   if (above.length === 1 && above[0] === 'gates') {
     return `gate \`${printable(String(last))}\` of ${titleOf(document)}`

@@ -31,6 +31,11 @@ export const duration = z.string().regex(/^[1-9][0-9]{0,5}[mhd]$/, {
   error: 'a duration is minutes, hours or days: 30m, 24h, 7d',
 })
 
+/** `50ms`, `2s`, `1m`: how long an answer may take. */
+export const latency = z.string().regex(/^[1-9][0-9]{0,5}(?:ms|s|m)$/, {
+  error: 'a deadline is milliseconds, seconds or minutes: 50ms, 2s, 1m',
+})
+
 /** The name of a connection that the operator configured; never an address. */
 export const connection = name.describe(
   'A connection that whoever runs Muster configured: MUSTER_CONNECTION_<NAME>.',

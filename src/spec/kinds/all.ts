@@ -3,6 +3,7 @@ import { environment } from './environment.ts'
 import { featureGroup } from './feature-group.ts'
 import { featureView } from './feature-view.ts'
 import { fleetDocument } from './fleet.ts'
+import { graph } from './graph.ts'
 import { policy } from './policy.ts'
 import { source } from './source.ts'
 
@@ -12,6 +13,7 @@ export const kindSchemas = {
   FeatureGroup: featureGroup,
   FeatureView: featureView,
   Blueprint: blueprint,
+  Graph: graph,
   Policy: policy,
   Environment: environment,
 } as const
@@ -30,6 +32,7 @@ export const kindNouns: Readonly<Record<Kind, string>> = {
   FeatureGroup: 'group',
   FeatureView: 'view',
   Blueprint: 'blueprint',
+  Graph: 'graph',
   Policy: 'policy',
   Environment: 'environment',
 }
@@ -43,6 +46,7 @@ export const laterFields: Readonly<Record<Kind | 'root', readonly string[]>> = {
   FeatureGroup: ['expect', 'was'],
   FeatureView: ['expect', 'was'],
   Blueprint: ['rollout', 'monitors', 'adaptation', 'champion', 'expect', 'approval', 'was'],
+  Graph: ['rollout', 'monitors', 'schedule'],
   Policy: ['rollout', 'approvers', 'separationOfDuties'],
   Environment: ['approval', 'rollout', 'promoteFrom'],
   root: ['policies', 'tokens', 'notify', 'budget'],
