@@ -83,11 +83,12 @@ export const mayImport = {
 } as const satisfies Record<string, readonly string[]>
 
 /**
- * Packages with side effects have one owner folder each; two where they do two things: `store`
- * keeps our own records in PostgreSQL, `sources` reads the tables of others.
+ * Packages with side effects have one owner folder each; more where they do several things: `store`
+ * keeps our own records in PostgreSQL, `sources` reads the tables of others, `streams` writes
+ * results into them.
  */
 export const packageOwner: Readonly<Record<string, string | readonly string[]>> = {
-  pg: ['store', 'sources'],
+  pg: ['store', 'sources', 'streams'],
   'pg-cursor': 'sources',
   '@aws-sdk/client-s3': 'sources',
   lmdb: 'online',

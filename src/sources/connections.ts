@@ -1,4 +1,10 @@
 import { MusterError } from '../base/errors.ts'
+import {
+  type BrokerConnection,
+  brokerForms,
+  readBrokerConnection,
+  type WebhookConnection,
+} from './broker-connections.ts'
 
 /*
  * A declaration names a connection; whoever runs Muster says in the environment what it is. So no
@@ -23,7 +29,7 @@ export interface S3Connection {
     | undefined
 }
 
-export type Connection = PostgresConnection | S3Connection
+export type Connection = PostgresConnection | S3Connection | BrokerConnection | WebhookConnection
 
 /** The connections of this server, by name. Printed or logged, it shows nothing. */
 export class Connections {
@@ -46,7 +52,7 @@ export class Connections {
     throw new MusterError('E_SOURCE', `there is no connection \`${name}\``, {
       hint: others
         ? `name one of ${others}, or start Muster with ${variableOf(name)}`
-        : `start Muster with ${variableOf(name)}=postgres://... or s3://...`,
+        : `start Muster with ${variableOf(name)}=postgres://..., s3://..., amqp://... and the like`,
     })
   }
 
@@ -72,8 +78,9 @@ export function variableOf(name: string): string {
 
 /**
  * Reads MUSTER_CONNECTION_<NAME>: `postgres://user:password@host:5432/database`, or
- * `s3://key:secret@host:9000/bucket?region=eu-central-1&tls=false`. The name is lower-cased, with -
- * for _. Throws E_USAGE naming the variable and never its value.
+ * `s3://key:secret@host:9000/bucket?region=eu-central-1&tls=false`, or one of `brokerForms`. The name
+ * is lower-cased, with - for _. Throws E_USAGE or E_EGRESS_DENIED naming the variable and never its
+ * value.
  */
 export function readConnections(env: Readonly<Record<string, string | undefined>>): Connections {
   const byName = new Map<string, Connection>()
@@ -91,6 +98,8 @@ export function readConnections(env: Readonly<Record<string, string | undefined>
 const forms = 'postgres://user:password@host:5432/database or s3://key:secret@host:9000/bucket'
 
 function readConnection(variable: string, value: string): Connection {
+  const broker = readBrokerConnection(value, (what, hint) => wrong(variable, what, hint))
+  if (broker !== undefined) return broker
   // The error of URL itself holds the whole text, so it is not kept as a cause.
   const url = URL.parse(value)
   if (!url?.hostname) throw wrong(variable, 'is no address', `of the form ${forms}, with %-escapes`)
@@ -99,7 +108,8 @@ function readConnection(variable: string, value: string): Connection {
     return { kind: 'postgres', url: value }
   }
   if (url.protocol === 's3:') return readS3(variable, url)
-  throw wrong(variable, 'is neither postgres:// nor s3://', `write ${forms}`)
+  const others = Object.values(brokerForms).join(', ')
+  throw wrong(variable, 'is of no kind that is known', `write ${forms}, ${others}`)
 }
 
 function readS3(variable: string, url: URL): S3Connection {

@@ -1,6 +1,20 @@
 export { ArrowReader } from './arrow-reader.ts'
-export { type Connection, Connections, readConnections } from './connections.ts'
+export type {
+  AmqpConnection,
+  BrokerConnection,
+  KafkaConnection,
+  MqttConnection,
+  NatsConnection,
+  WebhookConnection,
+} from './broker-connections.ts'
+export {
+  type Connection,
+  Connections,
+  type PostgresConnection,
+  readConnections,
+} from './connections.ts'
 export { stabilityIndex } from './drift.ts'
+export { isPublicAddress } from './egress.ts'
 export { checkExpectations, expectationDigest, freshness } from './expectations.ts'
 export { type KeptShape, keptShape } from './kept-shape.ts'
 export { emptySnapshot, type KeptParts, keptSnapshotOf } from './kept-snapshot.ts'

@@ -1,5 +1,12 @@
+import { connect as dial } from 'node:net'
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import {
+  type BrokerConnection,
+  firstServerOf,
+  type WebhookConnection,
+} from './broker-connections.ts'
+import {
+  type Connection,
   type Connections,
   type PostgresConnection,
   type S3Connection,
@@ -27,15 +34,41 @@ export async function probeConnection(name: string, connections: Connections): P
   })
   const { promise: late, resolve } = Promise.withResolvers<Probe>()
   const timer = setTimeout(() => resolve(faulty('it does not answer in time')), probeMs)
-  const probe =
-    connection.kind === 'postgres'
-      ? probePostgres(connection).catch(error => faulty(connectReason(error)))
-      : probeBucket(connection).catch(error => faulty(bucketReason(error)))
+  const probe = probeOf(connection).catch(error => faulty(reasonOf(connection, error)))
   try {
     return await Promise.race([probe, late])
   } finally {
     clearTimeout(timer)
   }
+}
+
+function probeOf(connection: Connection): Promise<Probe> {
+  switch (connection.kind) {
+    case 'postgres':
+      return probePostgres(connection)
+    case 's3':
+      return probeBucket(connection)
+    default:
+      return probeServer(connection)
+  }
+}
+
+function reasonOf({ kind }: Connection, error: unknown): string {
+  if (kind === 'postgres') return connectReason(error)
+  return kind === 's3' ? bucketReason(error) : 'no connection can be made to it'
+}
+
+/** Only whether it listens: to log in would leave traces in brokers, to post would be a message. */
+function probeServer(connection: BrokerConnection | WebhookConnection): Promise<Probe> {
+  return new Promise((resolve, reject) => {
+    const socket = dial({ ...firstServerOf(connection), timeout: probeMs })
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve({ ok: true, detail: 'it can be connected to', cure: null })
+    })
+    socket.on('timeout', () => socket.destroy(new Error('it does not answer in time')))
+    socket.on('error', reject)
+  })
 }
 
 async function probePostgres({ url }: PostgresConnection): Promise<Probe> {

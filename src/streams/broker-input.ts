@@ -1,0 +1,213 @@
+import type { Clock } from '../base/clock.ts'
+import { MusterError } from '../base/errors.ts'
+import type { SeededRandom } from '../base/random.ts'
+import type { StreamHealth, StreamInput, StreamMessage } from './message.ts'
+
+/* What all brokers share: the messages that wait, reconnecting, and saying how it is. */
+
+/** One connection to a broker, from its opening to its loss. */
+export interface InputSession {
+  ack(messages: readonly StreamMessage[]): void | Promise<void>
+  /** Undefined where the protocol has no such word: then they are put back here. */
+  readonly reject?: (messages: readonly StreamMessage[]) => void | Promise<void>
+  /** Resolves with the reason when the connection is lost; never rejects. */
+  readonly lost: Promise<Error>
+  close(): Promise<void>
+}
+
+export interface Taking {
+  readonly prefetch: number
+  take(message: StreamMessage): void
+  /** Resolves when fewer than `prefetch` messages wait; for protocols that are pulled. */
+  room(): Promise<void>
+}
+
+export type OpenSession = (taking: Taking) => Promise<InputSession>
+
+export interface StreamParts {
+  readonly clock: Clock
+  readonly chance: SeededRandom
+  /** One line for the log, without addresses or secrets. */
+  log(line: string): void
+}
+
+/** The first wait after a loss, on average; twice as long each time, up to the last. */
+const backoffMs = { first: 100, last: 10_000 }
+
+/** Full jitter (Brooker, 2015): many nodes that lost one broker do not come back at once. */
+export function backoff(failures: number, chance: SeededRandom): number {
+  const ceiling = Math.min(backoffMs.last, 2 * backoffMs.first * 2 ** Math.min(failures, 20))
+  return Math.ceil(chance.unit() * ceiling)
+}
+
+export class BrokerInput implements StreamInput {
+  readonly #open: OpenSession
+  readonly #prefetch: number
+  readonly #parts: StreamParts
+  readonly #closing = new AbortController()
+  readonly #running: Promise<void>
+  readonly #sessionOf = new WeakMap<StreamMessage, InputSession>()
+  #waiting: StreamMessage[] = []
+  #session: InputSession | undefined
+  /** Of the one who waits for messages. */
+  #wake: (() => void) | undefined
+  #room: (() => void)[] = []
+  #state: StreamHealth['state'] = 'connecting'
+  #because: string | undefined
+  #sinceMs: number
+
+  constructor(open: OpenSession, prefetch: number, parts: StreamParts) {
+    this.#open = open
+    this.#prefetch = prefetch
+    this.#parts = parts
+    this.#sinceMs = parts.clock.monotonicMs()
+    this.#running = this.#run()
+  }
+
+  get health(): StreamHealth {
+    return {
+      state: this.#state,
+      because: this.#because,
+      forMs: this.#parts.clock.monotonicMs() - this.#sinceMs,
+    }
+  }
+
+  async next(waitMs: number, signal: AbortSignal): Promise<readonly StreamMessage[]> {
+    if (this.#waiting.length === 0 && !signal.aborted) await this.#somethingOr(waitMs, signal)
+    const taken = this.#waiting.splice(0, this.#prefetch)
+    this.#tellRoom()
+    return taken
+  }
+
+  async ack(messages: readonly StreamMessage[]): Promise<void> {
+    await this.#session?.ack(this.#ofNow(messages))
+  }
+
+  async reject(messages: readonly StreamMessage[]): Promise<void> {
+    const ofNow = this.#ofNow(messages)
+    if (this.#session?.reject) return await this.#session.reject(ofNow)
+    this.#waiting.push(...ofNow.map(message => this.#mark({ ...message, redelivered: true })))
+    this.#wake?.()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#session?.close().catch(() => {})
+    await this.#running
+  }
+
+  /** Those of the session that is open: the broker has taken the others back already. */
+  #ofNow(messages: readonly StreamMessage[]): readonly StreamMessage[] {
+    return messages.filter(message => this.#sessionOf.get(message) === this.#session)
+  }
+
+  #mark(message: StreamMessage): StreamMessage {
+    if (this.#session) this.#sessionOf.set(message, this.#session)
+    return message
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        const because = await this.#oneSession()
+        if (signal.aborted) break
+        if (this.#state === 'connected') failures = 0
+        this.#become('away', because.message)
+      } catch (error) {
+        if (signal.aborted) break
+        this.#become('away', error instanceof MusterError ? error.message : reasonOf(error))
+      }
+      await pause(backoff(failures, this.#parts.chance), signal)
+    }
+    this.#become('closed', undefined)
+  }
+
+  /** From connecting to the loss of the connection. */
+  async #oneSession(): Promise<Error> {
+    const early: StreamMessage[] = []
+    let session: InputSession | undefined
+    const taking: Taking = {
+      prefetch: this.#prefetch,
+      take: message => {
+        // Messages may come before the session is told to be open.
+        if (session === undefined) early.push(message)
+        else if (session === this.#session) this.#take(message, session)
+      },
+      room: () => this.#hasRoom(),
+    }
+    const opened = await this.#open(taking)
+    session = opened
+    this.#session = opened
+    if (this.#closing.signal.aborted) await opened.close().catch(() => {})
+    this.#become('connected', undefined)
+    for (const message of early) this.#take(message, opened)
+    const because = await opened.lost
+    this.#session = undefined
+    // They come again, perhaps elsewhere.
+    this.#waiting = []
+    this.#tellRoom()
+    await opened.close().catch(() => {})
+    return because
+  }
+
+  #take(message: StreamMessage, session: InputSession): void {
+    this.#sessionOf.set(message, session)
+    this.#waiting.push(message)
+    this.#wake?.()
+  }
+
+  #become(state: StreamHealth['state'], because: string | undefined): void {
+    if (state !== this.#state && state === 'away') this.#parts.log(`connection lost: ${because}`)
+    if (state !== this.#state && state === 'connected') this.#parts.log('connected')
+    if (state !== this.#state) this.#sinceMs = this.#parts.clock.monotonicMs()
+    this.#state = state
+    this.#because = because
+  }
+
+  #tellRoom(): void {
+    for (const resolve of this.#room.splice(0)) resolve()
+  }
+
+  #somethingOr(waitMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const done = (): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        this.#wake = undefined
+        resolve()
+      }
+      const timer = setTimeout(done, waitMs)
+      signal.addEventListener('abort', done)
+      this.#wake = done
+    })
+  }
+
+  #hasRoom(): Promise<void> {
+    if (this.#waiting.length < this.#prefetch || this.#closing.signal.aborted) {
+      return Promise.resolve()
+    }
+    return new Promise(resolve => this.#room.push(resolve))
+  }
+}
+
+/** What of a broker's error people may read: its code or first words, no address. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,40}$/.test(code)) return code
+  const text = typeof message === 'string' ? message : 'it was lost'
+  return text.replaceAll(/\S*(?:\/\/|@|\d+\.\d+\.\d+\.\d+|:\d{2,5})\S*/g, '...').slice(0, 200)
+}
+
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise(resolve => {
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+  })
+}

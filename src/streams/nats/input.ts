@@ -1,0 +1,106 @@
+import {
+  AckPolicy,
+  type Consumer,
+  type ConsumerAPI,
+  DeliverPolicy,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+} from '@nats-io/jetstream'
+import type { NatsConnection } from '../../sources/index.ts'
+import type { OpenSession } from '../broker-input.ts'
+import { boundedBody, type StreamMessage } from '../message.ts'
+import { connectNats, lossOf } from './connection.ts'
+
+/** Not acknowledged in this time, a message is given to somebody again. */
+const ackWaitMs = 60_000
+/** One consumer serves all nodes: so many of them may hold a full prefetch. */
+const nodesMost = 16
+const nanosecondsPerMs = 1_000_000
+
+export interface NatsOrigin {
+  readonly stream: string
+  readonly subject: string | undefined
+  readonly durable: string
+}
+
+/** A JetStream pull consumer: nodes that share its name share its messages. */
+export function natsInput(connection: NatsConnection, origin: NatsOrigin): OpenSession {
+  return async ({ prefetch, take, room }) => {
+    const connected = await connectNats(connection)
+    try {
+      await ensureConsumer((await jetstreamManager(connected)).consumers, origin, prefetch)
+      const consumer = await jetstream(connected).consumers.get(origin.stream, origin.durable)
+      const { promise: ended, resolve: end } = Promise.withResolvers<Error>()
+      const delivered = new WeakMap<StreamMessage, JsMsg>()
+      const running = pull(consumer, prefetch, async message => {
+        const read = readMessage(message)
+        delivered.set(read, message)
+        take(read)
+        await room()
+      }).then(() => end(new Error('the consumer ended')), end)
+      return {
+        ack: async messages => {
+          for (const message of messages) delivered.get(message)!.ack()
+          await connected.flush()
+        },
+        reject: async messages => {
+          for (const message of messages) delivered.get(message)!.nak()
+          await connected.flush()
+        },
+        lost: Promise.race([ended, lossOf(connected)]),
+        close: async () => {
+          await connected.close()
+          await running
+        },
+      }
+    } catch (error) {
+      await connected.close()
+      throw error
+    }
+  }
+}
+
+/** One that is there is left as its owner made it. */
+async function ensureConsumer(
+  consumers: ConsumerAPI,
+  { stream, subject, durable }: NatsOrigin,
+  prefetch: number,
+): Promise<void> {
+  const there = await consumers.info(stream, durable).catch(() => undefined)
+  if (there !== undefined) return
+  await consumers.add(stream, {
+    durable_name: durable,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: ackWaitMs * nanosecondsPerMs,
+    max_ack_pending: prefetch * nodesMost,
+    ...(subject === undefined ? {} : { filter_subject: subject }),
+  })
+}
+
+async function pull(
+  consumer: Consumer,
+  prefetch: number,
+  each: (message: JsMsg) => Promise<void>,
+): Promise<void> {
+  const messages = await consumer.consume({ max_messages: prefetch })
+  for await (const message of messages) await each(message)
+}
+
+function readMessage(message: JsMsg): StreamMessage {
+  const headers: Record<string, string> = {}
+  for (const [name, values] of message.headers ?? []) {
+    headers[name.toLowerCase()] = values.at(-1) ?? ''
+  }
+  const { stream, streamSequence } = message.info
+  return {
+    id: headers['nats-msg-id'] || `${stream}/${streamSequence}`,
+    key: message.subject,
+    headers,
+    ...boundedBody(message.data),
+    redelivered: message.redelivered,
+    // JetStream keeps the reply subject for itself; senders name theirs in a header.
+    replyTo: headers['reply-to'] || undefined,
+  }
+}
