@@ -12,12 +12,12 @@ import { rowNumber } from './relation.ts'
  * two thirds of such estimates are within 0.7 %. How small is chosen by DuckDB's HyperLogLog, whose
  * own error is some 10 %. Quantiles are exact up to `sampleRowsMax` rows; above it they are the
  * exact ones of the rows whose number's hash chooses them, always the same: by the inequality of
- * Dvoretzky, Kiefer and Wolfowitz the rank of such a quantile is off by more than 0.4 % once in a
+ * Dvoretzky, Kiefer and Wolfowitz the rank of such a quantile is off by more than 0.6 % once in a
  * million columns. No sketch, because what this costs is bounded too, and a sketch filled by two
  * threads gives other digits each time.
  */
 
-const sampleRowsMax = 1_000_000
+const sampleRowsMax = 400_000
 /** A column with more values is near to unique: its most frequent ones are read off the sample. */
 const exactDistinctMax = 10_000
 /** About as many values are counted where all are too many. */
