@@ -25,7 +25,10 @@ export async function feastRoutes(app: FastifyInstance, desk: FeastDesk): Promis
       )
     })
     scope.setErrorHandler(refuse)
-    scope.post('/get-online-features', async request => desk.online(read(feastOnlineAsk, request)))
+    scope.post('/get-online-features', async (request, reply) => {
+      const answer = await desk.online(read(feastOnlineAsk, request))
+      return reply.header('content-type', json).send(answer)
+    })
     const limit = { bodyLimit: pushBodyBytesMax }
     scope.post('/push', limit, async (request, reply) => {
       await desk.push(read(feastPushAsk, request))
@@ -51,6 +54,8 @@ function read<T extends z.ZodType>(schema: T, { body }: FastifyRequest): z.outpu
     hint: 'the shapes are those of the feature server of Feast 0.67',
   })
 }
+
+const json = 'application/json; charset=utf-8'
 
 /** Classes of `feast.errors` that say what ours do; the others are told as the common one. */
 const classes: Readonly<Partial<Record<ErrorCode, string>>> = {

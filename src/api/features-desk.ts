@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream'
 import type {
-  FeastOnlineAnswer,
   FeastOnlineAsk,
   FeastPushAsk,
   FeastWriteAsk,
@@ -20,7 +19,8 @@ export interface FeaturesDesk {
 
 /** The same features in the words of Feast. */
 export interface FeastDesk {
-  online(ask: FeastOnlineAsk): Promise<FeastOnlineAnswer>
+  /** The bytes of a JSON document, `FeastOnlineAnswer`. */
+  online(ask: FeastOnlineAsk): Promise<Buffer>
   /** Durable when it resolves. */
   push(ask: FeastPushAsk): Promise<void>
   write(ask: FeastWriteAsk): Promise<void>

@@ -1,17 +1,12 @@
 import type { FeastDesk, SourcesDesk } from '../api/index.ts'
 import { MusterError } from '../base/errors.ts'
-import type {
-  FeastOnlineAnswer,
-  FeastOnlineAsk,
-  FeastPushAsk,
-  FeastValue,
-  FeastWriteAsk,
-} from '../contract/index.ts'
+import type { FeastOnlineAsk, FeastPushAsk, FeastValue, FeastWriteAsk } from '../contract/index.ts'
 import type { FleetSpec, SourceSpec } from '../spec/index.ts'
 import type { DeskParts } from './desk-parts.ts'
+import { feastAnswer } from './feast-answer.ts'
 import { declaredSource } from './sources.ts'
 import { type FeatureName, readFeatureName, readOwner } from './vector-owners.ts'
-import { rowsOf, type VectorReads, type WireFeature } from './vectors.ts'
+import { type PreparedAsk, rowsOf, type VectorReads } from './vectors.ts'
 
 /*
  * Feast's feature server, answered by ours. Rows that are pushed go to a source: they are kept and
@@ -19,8 +14,6 @@ import { rowsOf, type VectorReads, type WireFeature } from './vectors.ts'
  * other.
  */
 
-/** What Feast gives for what has no time. */
-const noTime = '1970-01-01T00:00:00Z'
 /** The columns in which Feast's clients put the times of a row. */
 const feastTime = 'event_timestamp'
 const feastCreated = 'created'
@@ -48,50 +41,34 @@ export function feastDesk(
   }
 }
 
-async function online(ask: FeastOnlineAsk, reads: VectorReads): Promise<FeastOnlineAnswer> {
-  const spec = await reads.spec()
-  const names = namesOf(ask, spec)
-  const features = await reads.read(names, ask.entities, spec)
-  const rows = rowsOf(ask.entities)
-  const timeOf = timesByRow(rows)
+async function online(ask: FeastOnlineAsk, reads: VectorReads): Promise<Buffer> {
+  const { entities, ...about } = ask
+  const rows = rowsOf(entities)
+  const prepared = await reads.prepare({
+    text: JSON.stringify(about),
+    columns: Object.keys(entities),
+    names: spec => namesOf(ask, spec),
+  })
+  const head = headOf(prepared, ask)
+  return feastAnswer(head, rows, entities, await reads.read(prepared, entities))
+}
+
+/** The metadata of an ask: by what was prepared, which is one for all that ask the same. */
+const heads = new WeakMap<PreparedAsk, string>()
+
+function headOf(prepared: PreparedAsk, ask: FeastOnlineAsk): string {
+  const before = heads.get(prepared)
+  if (before !== undefined) return before
+  const { names } = prepared
   const views = new Map(names.map(({ owner }) => [owner.name, owner.version ?? 0]))
-  return {
-    metadata: {
-      feature_names: [...Object.keys(ask.entities), ...shownNames(names, ask.full_feature_names)],
-      ...(ask.include_feature_view_version_metadata && {
-        feature_view_metadata: Array.from(views, ([name, version]) => ({ name, version })),
-      }),
-    },
-    results: [
-      ...Object.values(ask.entities).map(values => ({
-        values,
-        statuses: values.map(() => 'PRESENT'),
-        event_timestamps: values.map(() => noTime),
-      })),
-      ...features.map(feature => resultOf(feature, timeOf)),
-    ],
-    status: true,
-  }
-}
-
-function resultOf({ values, statuses, eventMs }: WireFeature, timeOf: TimeOf) {
-  return { values, statuses, event_timestamps: eventMs.map(timeOf) }
-}
-
-type TimeOf = (eventMs: number, row: number) => string
-
-/** Features of a row are mostly of one event, whose time is written once. */
-function timesByRow(rows: number): TimeOf {
-  const lastMs = new Float64Array(rows).fill(Number.NaN)
-  const last = new Array<string>(rows).fill(noTime)
-  return (eventMs, row) => {
-    if (Number.isNaN(eventMs)) return noTime
-    if (eventMs !== lastMs[row]) {
-      lastMs[row] = eventMs
-      last[row] = new Date(eventMs).toISOString()
-    }
-    return last[row]!
-  }
+  const head = JSON.stringify({
+    feature_names: [...Object.keys(ask.entities), ...shownNames(names, ask.full_feature_names)],
+    ...(ask.include_feature_view_version_metadata && {
+      feature_view_metadata: Array.from(views, ([name, version]) => ({ name, version })),
+    }),
+  })
+  heads.set(prepared, head)
+  return head
 }
 
 function namesOf(ask: FeastOnlineAsk, spec: FleetSpec): readonly FeatureName[] {

@@ -13,6 +13,7 @@ import {
   readRowValue,
   rowColumnsOf,
   rowValueKind,
+  type Selection,
   type Vector,
   type VectorPlace,
   type VectorStatus,
@@ -26,12 +27,34 @@ import { type FeatureName, readFeatureName, readOwner, type VectorOwner } from '
 
 /* Features as of now for whoever asks by entity: the desk's own callers, and those of Feast. */
 
-/** One feature for every row, as it goes onto a wire. */
-export interface WireFeature extends FeatureName {
+/** One feature for every row, as it goes onto a wire. Features may share a list. */
+export interface WireFeature {
   readonly values: readonly (number | string | null)[]
   readonly statuses: readonly VectorStatus[]
   /** NaN for what was computed, and where it is not PRESENT. */
   readonly eventMs: readonly number[]
+}
+
+/** An ask without its values: found once for all that ask the same. */
+export interface PreparedAsk {
+  readonly names: readonly FeatureName[]
+  /** By view; `at`: by selected feature, its place among the names. */
+  readonly views: readonly {
+    readonly vectors: Vectors
+    readonly selection: Selection
+    /** Those that are given. */
+    readonly columns: readonly Column[]
+    readonly at: readonly number[]
+  }[]
+}
+
+/** What tells an ask from others, but for its values. */
+export interface AskShape {
+  /** Spells all that the names follow from. */
+  readonly text: string
+  /** Of the entities that are given. */
+  readonly columns: readonly string[]
+  names(spec: FleetSpec): readonly FeatureName[]
 }
 
 export type Entities = Readonly<Record<string, readonly RowWord[]>>
@@ -41,6 +64,10 @@ export type Entities = Readonly<Record<string, readonly RowWord[]>>
  * the first are made anew when they are asked for again.
  */
 const readyMax = 128
+/** Clients ask the same again and again; one that spells each ask anew gains nothing here. */
+const asksMax = 512
+/** Of one that is kept: some hundred names. */
+const askLengthMax = 16_384
 /** The declaration is read anew after this long, and not for each of a thousand asks a second. */
 const specFreshMs = 1_000
 
@@ -48,6 +75,7 @@ export class VectorReads {
   readonly #parts: Pick<DeskParts, 'store' | 'fleet' | 'clock'>
   readonly #place: VectorPlace
   readonly #ready = new Map<string, Promise<Vectors>>()
+  readonly #asks = new Map<string, Promise<PreparedAsk>>()
   #applied: { readonly spec: Promise<FleetSpec>; readonly untilMs: number } | undefined
 
   constructor(parts: Pick<DeskParts, 'store' | 'fleet' | 'clock'>, place: VectorPlace) {
@@ -68,41 +96,57 @@ export class VectorReads {
   }
 
   /**
-   * Every column of `entities` has a value for each row. Throws E_USAGE for one that no feature
-   * follows from, or that is missing, and what `Vectors.read` throws.
+   * Throws E_NOT_FOUND for a name that is not there, E_USAGE for a column that no feature follows
+   * from, or that is missing.
    */
-  async read(
-    wanted: readonly FeatureName[],
-    entities: Entities,
-    spec: FleetSpec,
-  ): Promise<readonly WireFeature[]> {
-    const rows = rowsOf(entities)
-    const byOwner = Map.groupBy(wanted.keys(), at => wanted[at]!.owner.view.id)
-    const nowMs = this.#parts.clock.now().getTime()
+  async prepare(shape: AskShape): Promise<PreparedAsk> {
+    const spec = await this.spec()
+    const key = `${spec.digest} ${JSON.stringify(shape.columns)} ${shape.text}`
+    if (key.length > askLengthMax) return this.#prepare(shape, spec)
+    return kept(this.#asks, key, asksMax, () => this.#prepare(shape, spec))
+  }
+
+  async #prepare({ columns, names: namesOf }: AskShape, spec: FleetSpec): Promise<PreparedAsk> {
+    const names = namesOf(spec)
+    const byView = Map.groupBy(names.keys(), at => names[at]!.owner.view.id)
     const used = new Set<string>()
-    const all = new Array<WireFeature>(wanted.length)
-    await Promise.all(
-      Array.from(byOwner.values(), async places => {
-        const names = places.map(at => wanted[at]!)
-        const vectors = await this.#open(names[0]!.owner, spec)
+    const given = new Set(columns)
+    const views = await Promise.all(
+      Array.from(byView.values(), async at => {
+        const vectors = await this.#open(names[at[0]!]!.owner, spec)
         for (const { name } of vectors.columns) used.add(name)
-        const found = await readOf({ names, vectors, entities, rows, nowMs })
-        for (const [i, at] of places.entries()) all[at] = found[i]!
+        const places = at.map(one => placeOf(names[one]!.feature, vectors, given))
+        const selection = vectors.select(places)
+        return { vectors, selection, columns: vectors.columns.filter(c => given.has(c.name)), at }
       }),
     )
-    checkUsed(entities, used)
+    checkUsed(columns, used)
+    return { names, views }
+  }
+
+  /** By name of the ask; `entities` have its columns. Throws what `Vectors.read` throws. */
+  async read(ask: PreparedAsk, entities: Entities): Promise<readonly WireFeature[]> {
+    const count = rowsOf(entities)
+    const nowMs = this.#parts.clock.now().getTime()
+    const all = new Array<WireFeature>(ask.names.length)
+    await Promise.all(
+      ask.views.map(async ({ vectors, selection, columns, at: places }) => {
+        const given = new Map(
+          columns.map(({ name, type }) => [
+            name,
+            entities[name]!.map(value => asColumn(value, type)),
+          ]),
+        )
+        const found = await vectors.read(selection, { columns: given, count, nowMs })
+        for (const [i, at] of places.entries()) all[at] = onWire(found[i]!, count)
+      }),
+    )
     return all
   }
 
   #open({ view }: VectorOwner, spec: FleetSpec): Promise<Vectors> {
     const key = `${spec.digest} ${view.id}`
-    const ready = this.#ready.get(key)
-    if (ready) return ready
-    const opened = this.#make(view, spec)
-    opened.catch(() => this.#ready.delete(key))
-    if (this.#ready.size >= readyMax) this.#ready.delete(this.#ready.keys().next().value!)
-    this.#ready.set(key, opened)
-    return opened
+    return kept(this.#ready, key, readyMax, () => this.#make(view, spec))
   }
 
   async #make(view: VectorOwner['view'], spec: FleetSpec): Promise<Vectors> {
@@ -148,33 +192,20 @@ export function rowsOf(entities: Entities): number {
   return rows
 }
 
-async function readOf(ask: {
-  readonly names: readonly FeatureName[]
-  readonly vectors: Vectors
-  readonly entities: Entities
-  readonly rows: number
-  readonly nowMs: number
-}): Promise<readonly WireFeature[]> {
-  const { names, vectors, entities, rows, nowMs } = ask
-  const columns = new Map<string, readonly RowValue[]>()
-  for (const { name, type } of vectors.columns) {
-    const values = entities[name]
-    if (values)
-      columns.set(
-        name,
-        values.map(value => asColumn(value, type)),
-      )
-  }
-  const features = names.map(({ feature }) => {
-    const at = must(vectors.place(feature), 'a name was read from its view')
-    checkFollows(feature, vectors.features[at]?.follows, columns)
-    return at
-  })
-  const found = await vectors.read({ features, columns, rows, nowMs })
-  return names.map(({ owner, feature }, i) => {
-    const { values, statuses, eventMs } = onWire(found[i]!, rows)
-    return { owner, feature, values, statuses, eventMs } // Spelled out: spreading is dear here.
-  })
+/** Made once; what failed is made anew, and of more than `most` the first is let go. */
+function kept<T>(
+  all: Map<string, Promise<T>>,
+  key: string,
+  most: number,
+  make: () => Promise<T>,
+): Promise<T> {
+  const before = all.get(key)
+  if (before !== undefined) return before
+  const made = make()
+  made.catch(() => all.delete(key))
+  if (all.size >= most) all.delete(all.keys().next().value!)
+  all.set(key, made)
+  return made
 }
 
 /** Clients of other systems say 70 for "70" and "70" for 70: entities are compared as text. */
@@ -183,18 +214,16 @@ function asColumn(value: RowWord, type: string): RowValue {
   return type === 'VARCHAR' && value !== null && rowValueKind(type) ? String(value) : value
 }
 
-function checkFollows(
-  feature: string,
-  follows: readonly string[] | undefined,
-  given: ReadonlyMap<string, unknown>,
-): void {
+function placeOf(feature: string, vectors: Vectors, given: ReadonlySet<string>): number {
+  const at = must(vectors.place(feature), 'a name was read from its view')
+  const follows = vectors.features[at]?.follows
   if (follows === undefined) {
     throw new MusterError('E_USAGE', `\`${feature}\` is neither kept online nor computed`, {
       field: feature,
       hint: 'it is of the row itself: only whoever has the row knows it',
     })
   }
-  if (follows.every(name => given.has(name))) return
+  if (follows.every(name => given.has(name))) return at
   const lacking = follows.filter(name => !given.has(name))
   throw new MusterError('E_USAGE', `\`${feature}\` needs \`${lacking.join('`, `')}\``, {
     field: lacking[0]!,
@@ -202,8 +231,8 @@ function checkFollows(
   })
 }
 
-function checkUsed(entities: Entities, used: ReadonlySet<string>): void {
-  for (const name of Object.keys(entities)) {
+function checkUsed(columns: readonly string[], used: ReadonlySet<string>): void {
+  for (const name of columns) {
     if (used.has(name)) continue
     const near = nearestNames(name, [...used])
     throw new MusterError('E_USAGE', `no feature that is asked for has to do with \`${name}\``, {
@@ -213,7 +242,7 @@ function checkUsed(entities: Entities, used: ReadonlySet<string>): void {
   }
 }
 
-function onWire(vector: Vector, rows: number): Omit<WireFeature, keyof FeatureName> {
+function onWire(vector: Vector, rows: number): WireFeature {
   if (vector.looked) return vector.looked
   const all = Array.from(vector.values as Iterable<number | string | null>, value =>
     Number.isNaN(value) ? null : value,
@@ -223,7 +252,7 @@ function onWire(vector: Vector, rows: number): Omit<WireFeature, keyof FeatureNa
 }
 
 /** What an ask names: all features of a view that can be had, or those that it lists. */
-async function namesOf(ask: VectorAsk, spec: FleetSpec): Promise<readonly FeatureName[]> {
+function namesOf(ask: VectorAsk, spec: FleetSpec): readonly FeatureName[] {
   if ((ask.view === undefined) === (ask.features === undefined)) {
     throw new MusterError('E_USAGE', 'name a `view`, or `features`', { field: 'features' })
   }
@@ -233,17 +262,21 @@ async function namesOf(ask: VectorAsk, spec: FleetSpec): Promise<readonly Featur
 }
 
 export async function vectorsOf(reads: VectorReads, ask: VectorAsk): Promise<VectorAnswer> {
-  const spec = await reads.spec()
-  const features = await reads.read(await namesOf(ask, spec), ask.entities, spec)
+  const { view, features, entities } = ask
+  const rows = rowsOf(entities)
+  const prepared = await reads.prepare({
+    text: JSON.stringify({ view, features }),
+    columns: Object.keys(entities),
+    names: spec => namesOf(ask, spec),
+  })
+  const found = await reads.read(prepared, entities)
   return {
-    rows: rowsOf(ask.entities),
-    features: features.map((feature, i) => ({
-      name: ask.features?.[i] ?? feature.feature,
-      values: [...feature.values],
-      statuses: [...feature.statuses],
-      eventTimes: Array.from(feature.eventMs, ms =>
-        Number.isNaN(ms) ? null : new Date(ms).toISOString(),
-      ),
+    rows,
+    features: found.map(({ values, statuses, eventMs }, i) => ({
+      name: features?.[i] ?? prepared.names[i]!.feature,
+      values: [...values],
+      statuses: [...statuses],
+      eventTimes: Array.from(eventMs, ms => (Number.isNaN(ms) ? null : new Date(ms).toISOString())),
     })),
   }
 }

@@ -42,6 +42,7 @@ export {
   type LookupAsk,
   type OnlineLookup,
   openVectors,
+  type Selection,
   type Vector,
   type VectorPlace,
   type VectorStatus,

@@ -119,7 +119,7 @@ test('all that is looked up is one batch, an ask for each kind of entity', async
     ['cell', [99, 12]],
   ])
   const wanted = [0, 4, 5, 6, 7, 9]
-  const found = await vectors.read({ features: wanted, columns, rows: 2, nowMs: 0 })
+  const found = await vectors.read(vectors.select(wanted), { columns, count: 2, nowMs: 0 })
   expect(asked.splice(0)).toEqual([
     [
       {
@@ -156,10 +156,9 @@ test('all that is looked up is one batch, an ask for each kind of entity', async
 test('an entity of another kind than its column is refused by name', async () => {
   const vectors = await open()
   const read = (station: RowValue) =>
-    vectors.read({
-      features: [5],
+    vectors.read(vectors.select([5]), {
       columns: new Map([['station', [station]]]),
-      rows: 1,
+      count: 1,
       nowMs: 0,
     })
   for (const odd of ['70', 1.5, true]) {

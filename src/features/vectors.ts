@@ -3,7 +3,7 @@ import type { Column } from '../engine/index.ts'
 import type { OnDemand, RowExpressions, RowResult } from './on-demand.ts'
 import { type RowValue, unusable } from './row-values.ts'
 import {
-  type Origin,
+  type PlannedLookup,
   planVectors,
   relationOf,
   type VectorFeature,
@@ -28,7 +28,7 @@ export interface LookupAsk {
   readonly entities: readonly (readonly (string | null)[])[]
 }
 
-/** One feature of a group for every row. */
+/** One feature of a group for every row. Features may share a list: it is not to be written to. */
 export interface LookupAnswer {
   /** Null where it is not PRESENT. */
   readonly values: readonly (number | string | null)[]
@@ -71,6 +71,22 @@ export async function openVectors(ask: ViewAsk, place: VectorPlace): Promise<Vec
   return new Vectors(plan, expressions, place.online)
 }
 
+/** Features of a view, and what it takes to have them: found once for those who ask the same. */
+export interface Selection {
+  readonly features: readonly VectorFeature[]
+  readonly needsEngine: boolean
+  readonly computed: readonly { readonly expression: number; readonly at: number }[]
+  /** `at`: by feature of the look-up, its place among those that are selected. */
+  readonly looked: readonly {
+    readonly lookup: PlannedLookup
+    readonly features: readonly string[]
+    readonly at: readonly number[]
+  }[]
+}
+
+/** Callers differ in what they leave out, but not by the thousand. */
+const selectionsMax = 256
+
 /** The vectors of one view. */
 export class Vectors {
   readonly features: readonly VectorFeature[]
@@ -79,6 +95,7 @@ export class Vectors {
   readonly #origins: VectorPlan['origins']
   readonly #lookups: VectorPlan['lookups']
   readonly #places: ReadonlyMap<string, number>
+  readonly #selections = new Map<string, Selection>()
   readonly #expressions: RowExpressions | undefined
   readonly #online: OnlineLookup | undefined
 
@@ -101,73 +118,86 @@ export class Vectors {
     return this.#places.get(feature)
   }
 
-  /**
-   * The features of these places for rows that `columns` describe, each by a value a row; the
-   * columns that they follow from are among them. All that is looked up is one batch. Throws what
-   * `RowExpressions.run` and `OnlineLookup.lookup` throw.
-   */
-  async read(ask: {
-    readonly features: readonly number[]
-    readonly columns: ReadonlyMap<string, readonly RowValue[]>
-    readonly rows: number
-    readonly nowMs: number
-  }): Promise<readonly Vector[]> {
-    const origins = ask.features.map(at => must(this.#origins[at], 'it follows from columns'))
-    const needsEngine = origins.some(
-      origin =>
-        origin.kind === 'computed' ||
-        this.#lookups[origin.lookup]!.entities.some(entity => 'expression' in entity),
-    )
-    const computed =
-      needsEngine && this.#expressions
-        ? await this.#expressions.run(ask.columns, ask.rows)
-        : undefined
-    const looked = await this.#lookUp(origins, computed, ask)
-    return origins.map((origin, i) =>
-      origin.kind === 'computed'
-        ? { values: must(computed?.[origin.expression], 'it was computed') }
-        : new LookedVector(
-            must(looked.get(i), 'it was looked up'),
-            this.features[ask.features[i]!]!.category,
-          ),
-    )
+  /** The features of these places, which follow from columns. */
+  select(places: readonly number[]): Selection {
+    const key = places.join()
+    const before = this.#selections.get(key)
+    if (before !== undefined) return before
+    if (this.#selections.size >= selectionsMax) this.#selections.clear()
+    const selection = this.#select(places)
+    this.#selections.set(key, selection)
+    return selection
   }
 
-  /** By place in `origins`. */
-  async #lookUp(
-    origins: readonly Origin[],
-    computed: RowResult | undefined,
-    ask: Parameters<Vectors['read']>[0],
-  ): Promise<ReadonlyMap<number, LookupAnswer>> {
-    const batch = new Map<number, { ask: LookupAsk & { features: string[] }; at: number[] }>()
-    for (const [i, origin] of origins.entries()) {
-      if (origin.kind !== 'looked') continue
-      let one = batch.get(origin.lookup)
-      if (one === undefined) {
-        const { group, by, entities: of } = must(this.#lookups[origin.lookup], 'it was planned')
-        const entities = of.map(entity =>
-          'column' in entity
-            ? textsOf(entity.column, must(ask.columns.get(entity.column.name), 'it is given'))
-            : (must(computed?.[entity.expression], 'it was computed') as (string | null)[]),
-        )
-        one = { ask: { group, by, features: [], entities }, at: [] }
-        batch.set(origin.lookup, one)
-      }
-      one.ask.features.push(origin.feature)
-      one.at.push(i)
-    }
-    const found = new Map<number, LookupAnswer>()
-    if (batch.size === 0) return found
-    const asks = [...batch.values()]
-    const answers = await must(this.#online, 'what is looked up has where').lookup(
-      asks.map(one => one.ask),
-      ask.nowMs,
+  #select(places: readonly number[]): Selection {
+    const origins = places.map(at => must(this.#origins[at], 'it follows from columns'))
+    const computed = origins.flatMap((origin, at) =>
+      origin.kind === 'computed' ? [{ expression: origin.expression, at }] : [],
     )
-    for (const [a, { at }] of asks.entries()) {
-      for (const [f, i] of at.entries()) found.set(i, must(answers[a]?.[f], 'an answer a feature'))
-    }
-    return found
+    const wanted = origins.flatMap((origin, at) =>
+      origin.kind === 'looked' ? [{ ...origin, at }] : [],
+    )
+    const looked = Array.from(
+      Map.groupBy(wanted, ({ lookup }) => lookup),
+      ([lookup, of]) => ({
+        lookup: must(this.#lookups[lookup], 'it was planned'),
+        features: of.map(({ feature }) => feature),
+        at: of.map(({ at }) => at),
+      }),
+    )
+    const needsEngine =
+      computed.length > 0 ||
+      looked.some(({ lookup }) => lookup.entities.some(entity => 'expression' in entity))
+    return { features: places.map(at => this.features[at]!), needsEngine, computed, looked }
   }
+
+  /**
+   * What is selected, for rows that `columns` describe, each by a value a row; the columns that it
+   * follows from are among them. All that is looked up is one batch. Throws what
+   * `RowExpressions.run` and `OnlineLookup.lookup` throw.
+   */
+  async read(
+    selection: Selection,
+    rows: {
+      readonly columns: ReadonlyMap<string, readonly RowValue[]>
+      readonly count: number
+      readonly nowMs: number
+    },
+  ): Promise<readonly Vector[]> {
+    const { features, needsEngine } = selection
+    const computed =
+      needsEngine && this.#expressions
+        ? await this.#expressions.run(rows.columns, rows.count)
+        : undefined
+    const vectors = new Array<Vector>(features.length)
+    for (const { expression, at } of selection.computed) {
+      vectors[at] = { values: must(computed?.[expression], 'it was computed') }
+    }
+    if (selection.looked.length === 0) return vectors
+    const asks = selection.looked.map(one => askOf(one, rows.columns, computed))
+    const online = must(this.#online, 'what is looked up has where')
+    const answers = await online.lookup(asks, rows.nowMs)
+    for (const [a, { at: places }] of selection.looked.entries()) {
+      for (const [f, at] of places.entries()) {
+        const answer = must(answers[a]?.[f], 'an answer a feature')
+        vectors[at] = new LookedVector(answer, features[at]!.category)
+      }
+    }
+    return vectors
+  }
+}
+
+function askOf(
+  { lookup, features }: Selection['looked'][number],
+  columns: ReadonlyMap<string, readonly RowValue[]>,
+  computed: RowResult | undefined,
+): LookupAsk {
+  const entities = lookup.entities.map(entity =>
+    'column' in entity
+      ? textsOf(entity.column, must(columns.get(entity.column.name), 'it is given'))
+      : (must(computed?.[entity.expression], 'it was computed') as (string | null)[]),
+  )
+  return { group: lookup.group, by: lookup.by, features, entities }
 }
 
 function textsOf(column: Column, values: readonly RowValue[]): readonly (string | null)[] {

@@ -62,7 +62,7 @@ export async function familySource(
 
 async function fill(vectors: Vectors, ask: Parameters<FeatureSource['fill']>[0], nowMs: number) {
   const { columns, rows, inputs } = ask
-  const found = await vectors.read({ features: inputs, columns, rows, nowMs })
+  const found = await vectors.read(vectors.select(inputs), { columns, count: rows, nowMs })
   return found.map(({ values, looked }) =>
     looked ? { values, statuses: looked.statuses, eventMs: looked.eventMs } : { values },
   )

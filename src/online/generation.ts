@@ -1,6 +1,6 @@
 import { type Digest, digestOfValue } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
-import { type EntityKind, entityKinds } from '../features/index.ts'
+import { type EntityKind, entityKinds, type LookupAsk } from '../features/index.ts'
 import type { FeatureGroupSpec, LatestFeature, SourceSpec, WindowFeature } from '../spec/index.ts'
 import type { OnlineGeneration } from '../store/index.ts'
 import { type KeepRule, rowsMax } from './kept-rows.ts'
@@ -30,7 +30,24 @@ export interface Kind extends EntityKind {
   readonly rule: KeepRule
 }
 
+/** What an ask wants of one kind of entity; `at` is the place among the features of the ask. */
+export interface KindRead {
+  readonly kind: Kind
+  /** Features of one age at most stand together: whether they are too old is one question. */
+  readonly latest: readonly {
+    readonly ttlMs: number | undefined
+    readonly wanted: readonly { readonly column: number; readonly at: number }[]
+  }[]
+  readonly windows: readonly {
+    readonly feature: WindowFeature
+    readonly column: number
+    readonly at: number
+  }[]
+}
+
 export class Generation {
+  /** By list of features: whoever asks for the same again hands in the same list. */
+  readonly #reads = new WeakMap<readonly string[], readonly KindRead[]>()
   readonly record: OnlineGeneration<Definition>
   readonly prefix: Buffer
   /** That it was written to its end, and that the store still holds it. */
@@ -54,10 +71,40 @@ export class Generation {
     return this.record.definition.group.source
   }
 
+  /** Features that it does not hold are left out. */
+  readsOf({ features }: Pick<LookupAsk, 'features'>): readonly KindRead[] {
+    const before = this.#reads.get(features)
+    if (before !== undefined) return before
+    const wanted = features.flatMap((name, at) => {
+      const place = this.places.get(name)
+      return place === undefined ? [] : [{ ...place, at }]
+    })
+    const reads = Array.from(
+      Map.groupBy(wanted, ({ kind }) => kind),
+      ([kind, ofKind]) => ({
+        kind: this.kinds[kind]!,
+        latest: latestOf(ofKind),
+        windows: ofKind.flatMap(({ feature, column, at }) =>
+          'stat' in feature ? [{ feature, column, at }] : [],
+        ),
+      }),
+    )
+    this.#reads.set(features, reads)
+    return reads
+  }
+
   /** Whether all its rows may be added as they arrive; else it is built anew for each commit. */
   get streams(): boolean {
     return this.kinds.every(kind => kind.streams)
   }
+}
+
+function latestOf(wanted: readonly (FeaturePlace & { readonly at: number })[]): KindRead['latest'] {
+  const latest = wanted.flatMap(({ feature, column, at }) =>
+    'stat' in feature ? [] : [{ ttlMs: feature.ttlMs, column, at }],
+  )
+  const byAge = Map.groupBy(latest, ({ ttlMs }) => ttlMs)
+  return Array.from(byAge, ([ttlMs, ofAge]) => ({ ttlMs, wanted: ofAge }))
 }
 
 function placesOf(kind: EntityKind, at: number): readonly (readonly [string, FeaturePlace])[] {

@@ -5,8 +5,8 @@ import {
   plainStat,
   type VectorStatus,
 } from '../features/index.ts'
-import type { LatestFeature, WindowFeature } from '../spec/index.ts'
-import type { FeaturePlace, Generation, Kind } from './generation.ts'
+import type { WindowFeature } from '../spec/index.ts'
+import type { Generation, KindRead } from './generation.ts'
 import { countingRows, type KeptRow, type KeptRows, type KeptValue, newestOf } from './kept-rows.ts'
 import { entityKey } from './keys.ts'
 import { decodeRows } from './record.ts'
@@ -17,18 +17,13 @@ import type { OnlineStore } from './store.ts'
  * moment of the call from the rows that are kept.
  */
 
-interface Column extends LookupAnswer {
-  readonly values: KeptValue[]
-  readonly statuses: VectorStatus[]
-  readonly eventMs: number[]
-}
-
 /** A kind of entity of one ask: the rows of its keys, and the features that they give. */
 interface Read {
-  readonly kind: Kind
-  readonly wanted: readonly { readonly place: FeaturePlace; readonly into: Column }[]
+  readonly of: KindRead
+  /** Of its ask, by feature. */
+  readonly into: LookupAnswer[]
   /** By row that asks: its place among the keys; -1 for one with a null. */
-  readonly keyAt: Int32Array
+  readonly keyAt: readonly number[]
   /** Its keys end before this place. */
   readonly keysTo: number
 }
@@ -48,10 +43,9 @@ export async function lookupOnline(
   const keys = generations.map(({ marker }) => marker)
   const reads: Read[] = []
   const answers = asks.map(ask => {
-    const rows = ask.entities[0]?.length ?? 0
-    const columns = ask.features.map(() => emptyColumn(rows))
-    reads.push(...readsOf(ask, columns, current(ask.group), keys))
-    return columns
+    const into = new Array<LookupAnswer>(ask.features.length)
+    for (const of of current(ask.group).readsOf(ask)) reads.push(readOf(of, ask, into, keys))
+    return into
   })
   const found = new Array<KeptRows | undefined>(keys.length)
   let read = 0 // Keys stand in the order of the reads, behind the markers.
@@ -62,9 +56,10 @@ export async function lookupOnline(
       return
     }
     while (at >= reads[read]!.keysTo) read++
-    if (bytes !== undefined) found[at] = decodeRows(bytes, reads[read]!.kind.columns.length)
+    if (bytes !== undefined) found[at] = decodeRows(bytes, reads[read]!.of.kind.columns.length)
   })
   for (const one of reads) answer(one, found, nowMs * 1_000)
+  for (const [a, into] of answers.entries()) fillUnknown(into, asks[a]!.entities[0]?.length ?? 0)
   return answers
 }
 
@@ -77,96 +72,129 @@ export function notHeld(group: string, because: string): MusterError {
   })
 }
 
-function emptyColumn(rows: number): Column {
+/** Of features that the generation that is read does not hold yet. */
+function fillUnknown(into: LookupAnswer[], rows: number): void {
+  for (let at = 0; at < into.length; at++) {
+    into[at] ??= { values: new Array<KeptValue>(rows).fill(null), ...absent(rows) }
+  }
+}
+
+function readOf(of: KindRead, ask: LookupAsk, into: LookupAnswer[], keys: Buffer[]): Read {
+  const lists = of.kind.by.map(column => ask.entities[ask.by.indexOf(column)])
+  const rows = ask.entities[0]?.length ?? 0
+  const keyAt = new Array<number>(rows)
+  for (let row = 0; row < rows; row++) {
+    const entity = lists.map(list => list?.[row] ?? null)
+    const isWhole = entity.every(value => value !== null)
+    keyAt[row] = isWhole ? keys.length : -1
+    if (isWhole) keys.push(entityKey(of.kind.prefix, entity))
+  }
+  return { of, into, keyAt, keysTo: keys.length }
+}
+
+function answer(read: Read, found: readonly (KeptRows | undefined)[], nowUs: number): void {
+  const { of, into, keyAt } = read
+  const kept = keyAt.map(at => found[at])
+  const counting = kept.map(one =>
+    one === undefined ? [] : countingRows(one.rows, of.kind.versions, nowUs),
+  )
+  const newest = counting.map(newestOf)
+  for (const { ttlMs, wanted } of of.latest) {
+    const fresh = freshness(newest, ttlMs, nowUs)
+    for (const { column, at } of wanted) into[at] = latestColumn(column, newest, fresh)
+  }
+  for (const { feature, column, at } of of.windows) {
+    into[at] = windowColumn(feature, column, { kept, counting, newest }, nowUs)
+  }
+}
+
+/** What features of one row have in common; lists that are equal are one list, told by identity. */
+interface Told {
+  readonly statuses: VectorStatus[]
+  readonly eventMs: number[]
+}
+
+function absent(rows: number): Told {
   return {
-    values: new Array<KeptValue>(rows).fill(null),
     statuses: new Array<VectorStatus>(rows).fill('NOT_FOUND'),
     eventMs: new Array<number>(rows).fill(Number.NaN),
   }
 }
 
-function readsOf(
-  { features, by, entities }: LookupAsk,
-  columns: readonly Column[],
-  generation: Generation,
-  keys: Buffer[],
-): readonly Read[] {
-  const wanted = columns.flatMap((into, at) => {
-    const place = generation.places.get(features[at]!)
-    return place === undefined ? [] : [{ place, into }]
-  })
-  return [...Map.groupBy(wanted, ({ place }) => place.kind)].map(([at, ofKind]) => {
-    const kind = generation.kinds[at]!
-    const lists = kind.by.map(column => entities[by.indexOf(column)])
-    const keyAt = new Int32Array(entities[0]?.length ?? 0).fill(-1)
-    for (let row = 0; row < keyAt.length; row++) {
-      const entity = lists.map(list => list?.[row] ?? null)
-      if (!entity.every(value => value !== null)) continue
-      keyAt[row] = keys.length
-      keys.push(entityKey(kind.prefix, entity))
-    }
-    return { kind, wanted: ofKind, keyAt, keysTo: keys.length }
-  })
-}
-
-function answer(read: Read, found: readonly (KeptRows | undefined)[], nowUs: number): void {
-  const { kind, keyAt, wanted } = read
-  for (let row = 0; row < keyAt.length; row++) {
-    const kept = keyAt[row]! < 0 ? undefined : found[keyAt[row]!]
-    const counting = kept === undefined ? [] : countingRows(kept.rows, kind.versions, nowUs)
-    const newest = newestOf(counting)
-    for (const { place, into } of wanted) {
-      const { feature, column } = place
-      if ('stat' in feature) fillWindow(feature, column, counting, kept, nowUs, into, row)
-      else fillLatest(feature, column, newest, nowUs, into, row)
-      if (newest !== undefined && into.statuses[row] === 'PRESENT') {
-        into.eventMs[row] = newest.eventUs / 1_000
-      }
-    }
-  }
-}
-
-function fillLatest(
-  { ttlMs }: LatestFeature,
-  column: number,
-  newest: KeptRow | undefined,
+function freshness(
+  newest: readonly (KeptRow | undefined)[],
+  ttlMs: number | undefined,
   nowUs: number,
-  into: Column,
-  row: number,
-): void {
-  if (newest === undefined) return
-  if (ttlMs !== undefined && newest.eventUs < nowUs - ttlMs * 1_000) {
-    into.statuses[row] = 'OUTSIDE_MAX_AGE'
-    return
+): Told {
+  const fromUs = ttlMs === undefined ? Number.NEGATIVE_INFINITY : nowUs - ttlMs * 1_000
+  const told = absent(newest.length)
+  for (let row = 0; row < newest.length; row++) {
+    const eventUs = newest[row]?.eventUs
+    if (eventUs === undefined) continue
+    const isOld = eventUs < fromUs
+    told.statuses[row] = isOld ? 'OUTSIDE_MAX_AGE' : 'PRESENT'
+    if (!isOld) told.eventMs[row] = eventUs / 1_000
   }
-  const value = newest.values[column]!
-  into.values[row] = value
-  into.statuses[row] = value === null ? 'NULL_VALUE' : 'PRESENT'
+  return told
+}
+
+function latestColumn(
+  column: number,
+  newest: readonly (KeptRow | undefined)[],
+  fresh: Told,
+): LookupAnswer {
+  const rows = newest.length
+  const values = new Array<KeptValue>(rows)
+  let { statuses, eventMs } = fresh
+  for (let row = 0; row < rows; row++) {
+    const value = fresh.statuses[row] === 'PRESENT' ? newest[row]!.values[column]! : null
+    values[row] = value
+    if (value !== null || fresh.statuses[row] !== 'PRESENT') continue
+    if (statuses === fresh.statuses) {
+      statuses = [...statuses]
+      eventMs = [...eventMs]
+    }
+    statuses[row] = 'NULL_VALUE'
+    eventMs[row] = Number.NaN
+  }
+  return { values, statuses, eventMs }
+}
+
+interface RowsOfEntities {
+  readonly kept: readonly (KeptRows | undefined)[]
+  readonly counting: readonly (readonly KeptRow[])[]
+  readonly newest: readonly (KeptRow | undefined)[]
 }
 
 /**
  * A window without rows has a count and a sum, as it has offline: that nothing happened is known.
  * One that reaches back over rows that were left out for want of room is not known.
  */
-function fillWindow(
+function windowColumn(
   { stat, over }: WindowFeature,
   column: number,
-  counting: readonly KeptRow[],
-  kept: KeptRows | undefined,
+  { kept, counting, newest }: RowsOfEntities,
   nowUs: number,
-  into: Column,
-  row: number,
-): void {
+): LookupAnswer {
+  const rows = kept.length
   const fromUs = over.kind === 'time' ? nowUs - over.ms * 1_000 : Number.NEGATIVE_INFINITY
-  if (kept !== undefined && over.kind === 'time' && kept.leftUs > fromUs) return
-  const last = over.kind === 'rows' ? counting.slice(-over.rows) : counting
-  const values: number[] = []
-  for (const { knownUs, values: all } of last) {
-    if (knownUs > fromUs) values.push((all[column] as number | null) ?? Number.NaN)
+  const values = new Array<KeptValue>(rows).fill(null)
+  const { statuses, eventMs } = absent(rows)
+  for (let row = 0; row < rows; row++) {
+    const leftUs = kept[row]?.leftUs ?? Number.NEGATIVE_INFINITY
+    if (over.kind === 'time' && leftUs > fromUs) continue
+    const all = counting[row]!
+    const last = over.kind === 'rows' ? all.slice(-over.rows) : all
+    const numbers: number[] = []
+    for (const { knownUs, values: of } of last) {
+      if (knownUs > fromUs) numbers.push((of[column] as number | null) ?? Number.NaN)
+    }
+    const value = plainStat(stat, numbers)
+    if (!Number.isNaN(value)) {
+      values[row] = value
+      statuses[row] = 'PRESENT'
+      eventMs[row] = (newest[row]?.eventUs ?? Number.NaN) / 1_000
+    } else if (all.length > 0) statuses[row] = 'NULL_VALUE'
   }
-  const value = plainStat(stat, values)
-  if (!Number.isNaN(value)) {
-    into.values[row] = value
-    into.statuses[row] = 'PRESENT'
-  } else if (counting.length > 0) into.statuses[row] = 'NULL_VALUE'
+  return { values, statuses, eventMs }
 }

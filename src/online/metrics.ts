@@ -71,9 +71,11 @@ export function openOnlineMetrics(registry = new Registry()): OnlineMetrics {
 }
 
 function statusesOf(answers: readonly LookupAnswer[]): ReadonlyMap<VectorStatus, number> {
+  const features = new Map<readonly VectorStatus[], number>() // Many features share a list.
+  for (const { statuses } of answers) features.set(statuses, (features.get(statuses) ?? 0) + 1)
   const counts = new Map<VectorStatus, number>()
-  for (const { statuses } of answers) {
-    for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1)
+  for (const [statuses, times] of features) {
+    for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + times)
   }
   return counts
 }

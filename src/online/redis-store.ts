@@ -14,6 +14,8 @@ const connectTimeoutMs = 5_000
 /** Others that write the same entity at the same moment are few, and each loss is another's win. */
 const attemptsMax = 20
 const scanCount = 1_000
+/** Redis answers nobody else meanwhile: about a millisecond. A larger ask goes alone. */
+const keysPerReadMax = 1_000
 /** Of a value: the revision that changes with each write; see `record.ts`. */
 const revisionBytes = 4
 
@@ -29,6 +31,13 @@ for i = 1, #KEYS do
   end
 end
 return moved`
+
+interface Ask {
+  readonly keys: readonly Buffer[]
+  readonly take: (at: number, bytes: Uint8Array | undefined) => void
+  resolve(): void
+  reject(error: unknown): void
+}
 
 interface Scripted {
   setIfStill(keys: number, ...words: readonly Buffer[]): Promise<readonly number[]>
@@ -64,19 +73,58 @@ class RedisStore implements OnlineStore {
   readonly kind = 'redis'
   readonly #redis: Redis & Scripted
   readonly #url: string
+  /** Those of this turn of the event loop, and how many keys they are. */
+  #asks: Ask[] = []
+  #askedKeys = 0
+  #turn: NodeJS.Immediate | undefined
 
   constructor(redis: Redis & Scripted, url: string) {
     this.#redis = redis
     this.#url = url
   }
 
-  async read(
+  /**
+   * What is asked for in one turn of the event loop goes as one command: a write and a command are
+   * most of what a read of a few keys costs, here and there. Nobody waits longer for it.
+   */
+  read(
     keys: readonly Buffer[],
     take: (at: number, bytes: Uint8Array | undefined) => void,
   ): Promise<void> {
-    if (keys.length === 0) return
-    const values = await this.#asked(() => this.#redis.mgetBuffer(...keys))
-    for (let at = 0; at < keys.length; at++) take(at, values[at] ?? undefined)
+    if (keys.length === 0) return Promise.resolve()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const isFull = this.#asks.length > 0 && this.#askedKeys + keys.length > keysPerReadMax
+    if (isFull) this.#readAll()
+    if (this.#asks.length === 0) this.#turn = setImmediate(() => this.#readAll())
+    this.#asks.push({ keys, take, resolve, reject })
+    this.#askedKeys += keys.length
+    return promise
+  }
+
+  async #readAll(): Promise<void> {
+    clearImmediate(this.#turn)
+    const asks = this.#asks
+    this.#asks = []
+    this.#askedKeys = 0
+    let values: readonly (Buffer | null)[]
+    try {
+      const keys = asks.length === 1 ? asks[0]!.keys : asks.flatMap(ask => ask.keys)
+      values = await this.#redis.mgetBuffer(...keys)
+    } catch (error) {
+      const refusal = away(error, this.#url)
+      for (const { reject } of asks) reject(refusal)
+      return
+    }
+    let from = 0
+    for (const { keys, take, resolve, reject } of asks) {
+      try {
+        for (let at = 0; at < keys.length; at++) take(at, values[from + at] ?? undefined)
+        resolve()
+      } catch (error) {
+        reject(error)
+      }
+      from += keys.length
+    }
   }
 
   async update(keys: readonly Buffer[], change: Change): Promise<void> {

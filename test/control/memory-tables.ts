@@ -30,7 +30,8 @@ export function memoryTables(): Pick<ControlDesk, 'features' | 'feast'> {
         const statuses = values.map(() => 'PRESENT')
         const event_timestamps = values.map(() => '2026-11-21T12:03:41Z')
         const results = [{ values, statuses, event_timestamps }]
-        return { metadata: { feature_names: ['free'] }, results, status: true }
+        const metadata = { feature_names: ['free'] }
+        return Buffer.from(JSON.stringify({ metadata, results, status: true }))
       },
       push: async () => {},
       write: async () => {},
