@@ -48,7 +48,7 @@ export interface PredictedLookup {
   readonly eventMs: readonly number[]
 }
 
-/** One answer, as the data plane hands it over. Nothing of it is kept or changed by who takes it. */
+/** One answer, as the data plane hands it over. Who takes it keeps and changes nothing of it. */
 export interface PredictionEntry {
   /** Its first ten characters are the time of the answer. */
   readonly receipt: ReceiptId
