@@ -1,6 +1,7 @@
 import { MusterError } from '../base/errors.ts'
 import type { BlueprintSpec, DeclaredAt, FleetSpec } from '../spec/index.ts'
 import { checkAnswerRule } from './answer-rule.ts'
+import { checkGraphs } from './check-graphs.ts'
 import { checkRules, type RuleProblem } from './check-rules.ts'
 import { objectiveGate } from './gates-of.ts'
 
@@ -12,7 +13,7 @@ export interface GateProblem extends Pick<RuleProblem, 'code' | 'detail' | 'hint
 /**
  * What is wrong with any rule that a fleet declares: those of its policies, each once, also of
  * policies that no blueprint is under; those of its blueprints, also the one that answers when its
- * models cannot; and what its objectives become.
+ * models cannot; what its objectives become; and the expressions of its graphs.
  * Pure: rules need no data.
  */
 export function checkGates(spec: FleetSpec): readonly GateProblem[] {
@@ -31,6 +32,7 @@ export function checkGates(spec: FleetSpec): readonly GateProblem[] {
         ...problemsInAnswer(blueprint, spec),
       ]
     }),
+    ...checkGraphs(spec),
   ]
 }
 

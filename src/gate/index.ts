@@ -6,3 +6,13 @@ export { gatesOf, objectiveGate, policiesOf } from './gates-of.ts'
 export { type FamilyToJudge, judgeFamily } from './judge-family.ts'
 export { ruleCharactersMax, ruleDepthMax, ruleElementsMax, ruleNestingMax } from './rule-limits.ts'
 export { differenceWords, metricWord } from './saw.ts'
+export {
+  compileValue,
+  sumOf,
+  type ValueExpression,
+  type ValueResult,
+  type Variables,
+  valueCharactersMax,
+  valueNodesMax,
+  voteOf,
+} from './value-expression.ts'

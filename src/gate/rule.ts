@@ -97,7 +97,7 @@ export function compileRule(rule: Gate): CompiledRule {
 const absentForm = /^(?:field not found: (.*)|unresolved attribute|index .* out of bounds.*)$/
 
 /** `evidence["auc"]` carries the id of `evidence`, `evidence.auc` its own: the field decides. */
-function missingPath(path: string | undefined, field: string | undefined): string {
+export function missingPath(path: string | undefined, field: string | undefined): string {
   if (path === undefined || field === undefined) return path ?? field ?? 'it reads'
   return path.split('.').at(-1) === field ? path : `${path}.${field}`
 }

@@ -198,7 +198,8 @@ function checkNode(declared: Declared, at: Path, node: NodeSpec, reading: FleetR
   if (node.routerType !== 'Ensemble') {
     for (const field of ['merge', 'require'] as const) {
       if (given[field] === undefined) continue
-      const message = `${who} has \`${field}\`, which is of an Ensemble, and is a ${node.routerType}`
+      const is = `is of an Ensemble, and this is a ${node.routerType}`
+      const message = `${who} has \`${field}\`, which ${is}`
       refuse([field], 'key', message, 'remove it, or make the node an Ensemble')
     }
   }

@@ -6,7 +6,7 @@ import type { GraphSpec, NodeSpec, StepSpec, StepTarget } from './graph-spec.ts'
 import { checkSteps } from './graph-steps.ts'
 import { readSinks, readTriggers } from './graph-triggers.ts'
 
-/* From a declared graph to what it means. The CEL in it is checked by `gate/`, which can read it. */
+/* From a declared graph to what it means. The CEL in it is checked by `gate/`. */
 
 export interface GraphSurroundings {
   readonly blueprints: ReadonlyMap<string, BlueprintSpec>

@@ -59,8 +59,9 @@ async function problemsOfGates({ read }: FleetFolder): Promise<readonly Declarat
   return checkGates(read.spec).map(fault => problemAt(read.locate, fault))
 }
 
-function declaresRules({ policies, blueprints }: FleetSpec): boolean {
+function declaresRules({ policies, blueprints, graphs }: FleetSpec): boolean {
   const own = ({ gates, objectives, serving }: BlueprintSpec) =>
     objectives.quality !== undefined || serving.rule !== undefined || Object.keys(gates).length > 0
+  if (graphs.size > 0) return true
   return policies.some(policy => policy.place) || [...blueprints.values()].some(own)
 }
