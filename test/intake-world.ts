@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { ManualClock } from '../src/base/clock.ts'
 import { openEngine, quoted } from '../src/engine/index.ts'
 import type { Blobs, Snapshot } from '../src/fleet/index.ts'
-import { type IncomingRows, type PushAt, type Pushed, pushRows } from '../src/intake/index.ts'
+import { Deliveries, type PushAt, type Pushed, type PushedRows } from '../src/intake/index.ts'
 import { openBlobs } from '../src/registry/index.ts'
 import { Connections, defineSource, pathsOf } from '../src/sources/index.ts'
 import type { SourceSpec } from '../src/spec/index.ts'
@@ -57,20 +57,24 @@ export type World = Awaited<ReturnType<typeof openWorld>>
 /** Writes rows as a file of JSON lines. */
 export async function linesOf(rows: readonly Row[], folder: string): Promise<string> {
   const path = join(folder, `rows-${randomBytes(6).toString('hex')}.jsonl`)
-  await writeFile(path, rows.map(row => `${JSON.stringify(row)}\n`).join(''))
+  await writeFile(path, jsonLines(rows))
   return path
 }
 
 export async function push(
   { at, clock }: Pick<World, 'at' | 'clock'>,
   rows: readonly Row[],
-  more: Partial<IncomingRows> & { readonly source?: SourceSpec } = {},
+  more: Partial<PushedRows> & { readonly source?: SourceSpec } = {},
 ): Promise<Pushed> {
   clock.advance(1_000)
-  const path = await linesOf(rows, at.blobs.scratch)
   const { source = readings, ...how } = more
-  const incoming = { path, format: 'jsonl', knownAt: 'arrival', ...how } as const
-  return pushRows(source, incoming, at).finally(() => rm(path))
+  await using deliveries = new Deliveries(at)
+  const bytes = Buffer.from(jsonLines(rows))
+  return await deliveries.push(source, { bytes, format: 'jsonl', knownAt: 'arrival', ...how })
+}
+
+export function jsonLines(rows: readonly Row[]): string {
+  return rows.map(row => `${JSON.stringify(row)}\n`).join('')
 }
 
 /** All columns of all rows, in order of their numbers; times as text. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { busy, fleetYaml, units } from '../../test/loop/declaration.ts'
-import { openWorld, type World } from '../../test/loop/world.ts'
+import { deliveriesOf, openWorld, type World } from '../../test/loop/world.ts'
 import type { ControlDesk } from '../api/index.ts'
 import { systemClock } from '../base/clock.ts'
 import { readConnections } from '../sources/index.ts'
@@ -24,6 +24,7 @@ beforeAll(async () => {
     fleet: new CurrentFleet(world.store),
     fleetFolder: world.folder,
     connections: readConnections({}),
+    deliveries: deliveriesOf(world),
     startedAt: systemClock.now(),
     version: '0.1.0',
     wake: () => {},

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Blobs } from '../fleet/index.ts'
-import type { PushAt, PushWriters } from '../intake/index.ts'
+import type { Deliveries } from '../intake/index.ts'
 import type { BlobFolder } from '../registry/index.ts'
 import type { Connections } from '../sources/index.ts'
 import type { Store } from '../store/index.ts'
@@ -24,9 +24,8 @@ export interface DeskParts {
   readonly online?: OnlineParts
   /** What answers with features as tables; without it such asks are refused. */
   readonly tables?: TableParts
-  /** Hands on rows that were pushed, as soon as they are durable. */
-  readonly pushed?: NonNullable<PushAt['pushed']>
-  readonly pushWriters?: PushWriters
+  /** Takes rows in that are pushed. */
+  readonly deliveries: Deliveries
   readonly startedAt: Date
   /** Version of the package. */
   readonly version: string

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { fleetYaml, units } from '../../test/loop/declaration.ts'
-import { openWorld, type World } from '../../test/loop/world.ts'
+import { deliveriesOf, openWorld, type World } from '../../test/loop/world.ts'
 import type { ControlDesk } from '../api/index.ts'
 import { systemClock } from '../base/clock.ts'
 import { readConnections } from '../sources/index.ts'
@@ -20,6 +20,7 @@ beforeEach(async () => {
     fleet: new CurrentFleet(world.store),
     fleetFolder: world.folder,
     connections: readConnections({}),
+    deliveries: deliveriesOf(world),
     startedAt: systemClock.now(),
     version: '0.1.0',
     wake: () => {

@@ -15,10 +15,10 @@ import {
 import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import { beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { openWorld, type World } from '../../test/loop/world.ts'
+import { deliveriesOf, openWorld, type World } from '../../test/loop/world.ts'
 import { apiRoutes } from '../api/index.ts'
 import { systemClock } from '../base/clock.ts'
-import { keptSnapshot, PushWriters } from '../intake/index.ts'
+import { keptSnapshot } from '../intake/index.ts'
 import { createStrictApp } from '../serve/index.ts'
 import { readConnections } from '../sources/index.ts'
 import { type FleetSpec, readFleet } from '../spec/index.ts'
@@ -57,7 +57,7 @@ beforeAll(() => {
 beforeEach(async () => {
   world = await openWorld(inject('postgresUrl'))
   const { store, blobs, folder: fleetFolder } = world
-  const pushWriters = new PushWriters(blobs.scratch)
+  const deliveries = deliveriesOf(world)
   const desk = openDesk({
     store,
     blobs,
@@ -65,7 +65,7 @@ beforeEach(async () => {
     fleet: { spec: async () => spec } as CurrentFleet,
     fleetFolder,
     connections: readConnections({}),
-    pushWriters,
+    deliveries,
     startedAt: systemClock.now(),
     version: '0.1.0',
     wake: () => {},
@@ -75,7 +75,7 @@ beforeEach(async () => {
   await apiRoutes(app, { desk, version: '0.1.0' })
   return async () => {
     await app.close()
-    await pushWriters[Symbol.asyncDispose]()
+    await deliveries[Symbol.asyncDispose]()
     expect(readdirSync(blobs.scratch)).toEqual([])
     await world[Symbol.asyncDispose]()
   }

@@ -12,17 +12,17 @@ import { isKept, type SourceSpec } from '../spec/index.ts'
 import { backlogOf, lastCommit, listCommits, type Sql, snapshotLeft } from '../store/index.ts'
 import { nearestNames } from './catalogue.ts'
 import type { DeskParts } from './desk-parts.ts'
-import { PushDesk } from './push.ts'
+import { push } from './push.ts'
 
 /** The sources of the fleet as it was last applied. */
 export function sourcesDesk(parts: DeskParts): SourcesDesk {
   const { store } = parts
-  const pushing = new PushDesk(parts)
   return {
     sources: ask => sourcesPage(parts, ask),
     source: async name => sourceView(await declaredSource(parts, name), store),
     commits: (name, ask) => commitsPage(parts, name, ask),
-    push: async (name, delivery) => pushing.push(await declaredSource(parts, name), delivery),
+    push: async (name, delivery) =>
+      push(await declaredSource(parts, name), delivery, parts.deliveries),
     append: async (name, file) =>
       append(await declaredSource(parts, name), file, parts).finally(() => parts.wake()),
     deleteEntities: async (name, { entities }) => {

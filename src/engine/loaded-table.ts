@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import {
   BIGINT,
   BOOLEAN,
@@ -43,6 +44,7 @@ export async function loadTable(
         chunk.setColumnValues(at, values.slice(from, from + count))
       })
       appender.appendDataChunk(chunk)
+      if (from + count < rows) await setImmediate() // Requests are answered in between.
     }
     appender.flushSync()
   } finally {

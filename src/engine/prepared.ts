@@ -1,4 +1,5 @@
 import {
+  BIGINT,
   DOUBLE,
   type DuckDBDataChunk,
   type DuckDBPreparedStatement,
@@ -7,15 +8,20 @@ import {
 } from '@duckdb/node-api'
 import type { ChunkColumn } from './engine.ts'
 
-/** One value a row for `$n` of the SQL, as `DOUBLE[]` or `VARCHAR[]`; null is null. */
+/** One value a row for `$n` of the SQL, as a list of the type; null is null. */
 export type ListParameter =
+  | { readonly type: 'BIGINT'; readonly values: readonly (bigint | null)[] }
   | { readonly type: 'DOUBLE'; readonly values: readonly (number | null)[] }
   | { readonly type: 'VARCHAR'; readonly values: readonly (string | null)[] }
 
 /** A column of a result: numbers as they are (nulls not marked), anything else value by value. */
 export type ResultColumn = ChunkColumn | readonly unknown[]
 
-const listTypes = { DOUBLE: LIST(DOUBLE), VARCHAR: LIST(VARCHAR) } as const
+const listTypes = {
+  BIGINT: LIST(BIGINT),
+  DOUBLE: LIST(DOUBLE),
+  VARCHAR: LIST(VARCHAR),
+} as const
 
 /**
  * A SELECT that is parsed and bound once and run many times, over lists of equal length: what a

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DuckDBAppender, type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { noExtensions } from './engine.ts'
+import { type LoadedColumn, loadTable } from './loaded-table.ts'
 import { sqlError } from './sql-error.ts'
 import { literal } from './sql-text.ts'
 
@@ -44,6 +45,11 @@ export class Writer implements AsyncDisposable {
   /** Appends to a table of this writer, value by value or by chunks; close it to have them in. */
   async appender(table: string): Promise<DuckDBAppender> {
     return this.#connection.createAppender(table)
+  }
+
+  /** Makes a temporary table of values that a caller holds: `rows` of them a column. */
+  async load(name: string, columns: readonly LoadedColumn[], rows: number): Promise<void> {
+    await loadTable(this.#connection, name, columns, rows).catch(refuse)
   }
 
   /** Writes what a SELECT gives, in its order, as a zstd Parquet file in `folder`. */

@@ -8,6 +8,7 @@ import {
   microsOf,
   numberOf,
   quoted,
+  type ResultColumn,
   readExpression,
 } from '../engine/index.ts'
 import type { FeatureGroupSpec, LatestFeature, SourceSpec, WindowFeature } from '../spec/index.ts'
@@ -153,8 +154,12 @@ export class CurrentRows {
 
   /** Every row that has an entity and both times, in no order. */
   async all(take: (rows: readonly CurrentRow[]) => Promise<void> | void): Promise<void> {
-    const sql = `select ${this.#outputs()} from (${this.#timed('')}) where ${this.#named()}`
-    await this.#stream(sql, take)
+    await this.#stream(this.allSql(), take)
+  }
+
+  /** SQL of every row that has an entity and both times, in no order; see `rowsOf`. */
+  allSql(): string {
+    return `select ${this.#outputs()} from (${this.#timed('')}) where ${this.#named()}`
   }
 
   /** The rows that can count at `asOfUs` or later, those of one entity after each other. */
@@ -239,22 +244,26 @@ export class CurrentRows {
   }
 
   #stream(sql: string, take: (rows: readonly CurrentRow[]) => Promise<void> | void): Promise<void> {
+    return this.#engine.streamValues(sql, (columns, count) => take(this.rowsOf(columns, count)))
+  }
+
+  /** The rows of columns that the SQL of this class gives. */
+  rowsOf(columns: readonly ResultColumn[], count: number): readonly CurrentRow[] {
     const entities = this.#kind.by.length
-    return this.#engine.streamValues(sql, (columns, count) => {
-      const rows = new Array<CurrentRow>(count)
-      const [eventUs, knownUs, number] = columns.slice(entities) as [number[], number[], number[]]
-      const values = columns.slice(entities + 3) as readonly ArrayLike<number | string | null>[]
-      for (let row = 0; row < count; row++) {
-        rows[row] = {
-          entity: columns.slice(0, entities).map(column => String(column[row])),
-          knownUs: must(knownUs[row], 'every row has it'),
-          eventUs: must(eventUs[row], 'every row has it'),
-          number: must(number[row], 'every row has it'),
-          values: values.map(column => present(column[row] ?? null)),
-        }
+    const rows = new Array<CurrentRow>(count)
+    const [eventUs, knownUs, number] = columns.slice(entities) as [number[], number[], number[]]
+    const named = columns.slice(0, entities)
+    const values = columns.slice(entities + 3) as readonly ArrayLike<number | string | null>[]
+    for (let row = 0; row < count; row++) {
+      rows[row] = {
+        entity: named.map(column => String(column[row])),
+        knownUs: must(knownUs[row], 'every row has it'),
+        eventUs: must(eventUs[row], 'every row has it'),
+        number: must(number[row], 'every row has it'),
+        values: values.map(column => present(column[row] ?? null)),
       }
-      return take(rows)
-    })
+    }
+    return rows
   }
 }
 

@@ -19,9 +19,10 @@ import { arrivalColumn } from '../spec/index.ts'
  * Clocks of senders differ by minutes, and some date rows to the end of their day; more than a day
  * ahead is a mistake of the clock, the zone or the unit.
  */
-const futureMaxMs = 24 * 3_600_000
+export const futureMaxMs = 24 * 3_600_000
 
-const accepted = 'accepted_rows'
+/** The table of rows that are accepted. */
+export const accepted = 'accepted_rows'
 
 /** Reads and checks the rows. Gives how many there are. */
 export async function acceptRows(
@@ -55,9 +56,9 @@ async function checkEventTimes(writer: Writer, shape: KeptShape, now: Date): Pro
   return refuseEventTime(shape, must(row, 'it was counted'))
 }
 
-function refuseEventTime(
+export function refuseEventTime(
   shape: KeptShape,
-  row: { readonly place: bigint; readonly value: string | null; readonly is: string },
+  row: { readonly place: bigint | number; readonly value: string | null; readonly is: string },
 ): never {
   const field = shape.eventTime
   if (row.is === 'missing') {
@@ -84,11 +85,16 @@ async function checkKeys(writer: Writer, shape: KeptShape): Promise<void> {
        select ${name}, min(${place}) as place from ${accepted} group by ${name}, row(${content})
      ) group by ${name} having count(*) > 1 order by second limit 1`,
   )
-  if (!row) return
-  throw new MusterError(
+  if (row) throw differing(shape, row)
+}
+
+export function differing(
+  { key, eventTime }: KeptShape,
+  { first, second }: { readonly first: bigint | number; readonly second: bigint | number },
+): MusterError {
+  return new MusterError(
     'E_DUPLICATE_KEY',
-    `rows ${row.first} and ${row.second} are of one ${shape.key.join(', ')} ` +
-      `and one ${shape.eventTime}, and differ`,
+    `rows ${first} and ${second} are of one ${key.join(', ')} and one ${eventTime}, and differ`,
     { hint: 'send one of them; a correction is sent later, and then holds' },
   )
 }

@@ -108,7 +108,7 @@ test('a push, a flush, an append, a compaction and a deletion, killed at each st
   const pushKills = await killEverywhere(at =>
     push({ at, clock: world.clock }, pushed, { idempotencyKey: 'one' }),
   )
-  expect(pushKills).toBe(4)
+  expect(pushKills).toBe(2)
   expect(await seen()).toEqual([])
 
   const flushKills = await killEverywhere(at => keptSnapshot(readings, at))

@@ -1,15 +1,18 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { literal, openWriter, quoted, type Writer } from '../engine/index.ts'
-import { fileColumns, type KeptShape } from '../sources/index.ts'
+import { setImmediate } from 'node:timers/promises'
+import { openWriter } from '../engine/index.ts'
+import { heldRowsOf, type KeptShape } from '../sources/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
 import { forgetBatches, type Sql, settleBatches, waitingBatches } from '../store/index.ts'
 import type { IntakeAt } from './at.ts'
 import { appended, grown, writeRows } from './grow.ts'
+import { loadRows, type NumberedRows } from './numbered-rows.ts'
 import { commitGrowth, readTip, storeFiles, untilStill } from './tip.ts'
 
-/** So many batches become files at once; what waits beyond them follows in the next commit. */
-const flushMost = { batches: 1_000, sizeBytes: 256 * 1_048_576 }
+/**
+ * So many batches become files at once, for they are in memory then; what waits beyond them follows
+ * in the next commit.
+ */
+const flushMost = { batches: 20_000, sizeBytes: 16 * 1_048_576 }
 /** For so long a delivery can be repeated without effect. */
 const keysKeptMs = 7 * 86_400_000
 
@@ -32,8 +35,18 @@ async function flushOnce(
   const tip = await readTip(source, shape, at.store)
   const batches = await waitingBatches(at.store, source.name, flushMost)
   if (batches.length === 0) return false
-  await using writer = await openWriter({ allowedPaths: [], scratch: at.blobs.scratch })
-  await defineWaiting(writer, shape, batches)
+  // One thread: who pushes and who reads are to have the other.
+  await using writer = await openWriter({
+    allowedPaths: [],
+    scratch: at.blobs.scratch,
+    threads: 1,
+  })
+  const waiting: NumberedRows[] = []
+  for (const [at, { bytes, rowFrom, knownAt }] of batches.entries()) {
+    waiting.push({ held: heldRowsOf(bytes), rowFrom, knownAt })
+    if (at % 64 === 63) await setImmediate() // Requests are answered in between.
+  }
+  await loadRows(writer, 'waiting', shape, waiting)
   const rows = await writeRows(writer, 'waiting', shape)
   await storeFiles(source, rows.written, at)
   const numbers = batches.map(batch => batch.number)
@@ -49,22 +62,4 @@ async function flushOnce(
     also: settle,
   })
   return outcome === 'recorded' ? true : undefined
-}
-
-async function defineWaiting(
-  writer: Writer,
-  shape: KeptShape,
-  batches: readonly { readonly number: number; readonly bytes: Buffer }[],
-): Promise<void> {
-  const paths: string[] = []
-  for (const { number, bytes } of batches) {
-    const path = join(writer.folder, `waiting-${number}.parquet`)
-    await writeFile(path, bytes)
-    paths.push(path)
-  }
-  const columns = fileColumns(shape).map(c => quoted(c.name))
-  await writer.run(
-    `create view waiting as select ${columns.join(', ')}
-     from read_parquet([${paths.map(literal).join(', ')}])`,
-  )
 }

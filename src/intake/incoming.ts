@@ -17,9 +17,6 @@ export interface IncomingRows extends RowsFile {
   readonly idempotencyKey?: string
 }
 
-/** Row numbers are INTEGER, for arrays are indexed by them. */
-const rowNumbersMax = 2 ** 31 - 1
-
 /** Rows can be sent only to a source that says so. */
 export function checkPushed(source: SourceSpec): void {
   if ('push' in source.location) return
@@ -32,13 +29,17 @@ export function checkPushed(source: SourceSpec): void {
 export async function earlier(
   sql: Sql,
   source: SourceSpec,
-  { idempotencyKey }: IncomingRows,
+  { idempotencyKey }: { readonly idempotencyKey?: string | undefined },
   digest: Digest,
 ): Promise<PushedBatch | undefined> {
   if (idempotencyKey === undefined) return undefined
   const batch = await batchByKey(sql, source.name, idempotencyKey)
   if (batch === undefined || batch.digest === digest) return batch
-  throw new MusterError('E_IDEMPOTENCY', `\`${idempotencyKey}\` came with other rows before`, {
+  throw otherRows(idempotencyKey)
+}
+
+export function otherRows(idempotencyKey: string): MusterError {
+  return new MusterError('E_IDEMPOTENCY', `\`${idempotencyKey}\` came with other rows before`, {
     field: 'idempotency-key',
     hint: 'give every delivery a key of its own, and repeat it only with the same bytes',
   })
@@ -54,7 +55,7 @@ export interface Opened extends AsyncDisposable {
 }
 
 /** Whether rows have to agree with those that were loaded before. */
-export function agrees({ knownAt }: IncomingRows, { key }: KeptShape): boolean {
+export function agrees({ knownAt }: Pick<IncomingRows, 'knownAt'>, { key }: KeptShape): boolean {
   return knownAt === 'event' && key.length > 0
 }
 
@@ -75,7 +76,8 @@ export async function openIncoming(
   }
 }
 
-async function keptFiles(
+/** Files of a source with all that was pushed to it. */
+export async function keptFiles(
   source: SourceSpec,
   shape: KeptShape,
   at: IntakeAt,
@@ -102,11 +104,6 @@ export async function numbered(
   if (rows === 0) return undefined
   if (loaded.length > 0) await checkLoaded(writer, shape, loaded)
   const reserved = await reserveRows(store, shape.source, rows, now)
-  if (reserved.rowFrom + rows > rowNumbersMax) {
-    throw new MusterError('E_TOO_LARGE', `\`${shape.source}\` has ${reserved.rowFrom} rows`, {
-      hint: `a source numbers ${rowNumbersMax} rows: begin another one`,
-    })
-  }
   const knownAt = incoming.knownAt === 'event' ? null : reserved.knownAt
   return {
     batch: {

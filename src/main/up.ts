@@ -7,7 +7,7 @@ import { systemClock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import { CurrentFleet, openDesk } from '../control/index.ts'
 import { openOnDemand } from '../features/index.ts'
-import { PushWriters } from '../intake/index.ts'
+import { Deliveries, type IntakeAt, type PushAt } from '../intake/index.ts'
 import { codeVersion, Loop } from '../reconcile/index.ts'
 import { openBlobs } from '../registry/index.ts'
 import {
@@ -33,7 +33,7 @@ import type { Config } from './config.ts'
 import { familySource } from './feature-source.ts'
 import { openFrameBuilds } from './frame-builds.ts'
 import { openLog } from './log.ts'
-import { openOnline } from './online.ts'
+import { type OnlineRole, openOnline } from './online.ts'
 import { packageVersion } from './package-version.ts'
 import { RouteFollower } from './route-follower.ts'
 import { Wake } from './wake.ts'
@@ -107,8 +107,7 @@ export async function startServer(config: Config): Promise<Server> {
     fleet,
     online,
     tables: { vectors, frames: openFrameBuilds(config.home) },
-    pushed: rows => online.features.apply(rows),
-    pushWriters: stack.use(new PushWriters(blobs.scratch)),
+    deliveries: stack.use(openDeliveries(intake, online, log)),
     startedAt: systemClock.now(),
     version: packageVersion,
     wake: () => wake.tell(),
@@ -125,6 +124,12 @@ export async function startServer(config: Config): Promise<Server> {
     pids: postmaster ? [postmaster] : [],
     [Symbol.asyncDispose]: () => up.disposeAsync(),
   }
+}
+
+/** What is pushed is served when its sender is answered. */
+function openDeliveries(intake: IntakeAt, online: OnlineRole, log: Logger): Deliveries {
+  const pushed: PushAt['pushed'] = rows => online.features.apply(rows)
+  return new Deliveries({ ...intake, pushed, log: line => log.error(line) })
 }
 
 /** What is recorded and stored: the database, which is started where there is none, and blobs. */

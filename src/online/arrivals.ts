@@ -1,12 +1,8 @@
-import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { must } from '../base/assert.ts'
 import { ArrivedRows } from '../features/index.ts'
-import type { Blobs, Snapshot } from '../fleet/index.ts'
-import type { AcceptedRows } from '../intake/index.ts'
-import { digestOfPath, keptShape, keptSnapshotOf } from '../sources/index.ts'
+import { type AcceptedRows, joinRows } from '../intake/index.ts'
+import { heldRowsOf } from '../sources/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
-import { type Sql, waitingAfter } from '../store/index.ts'
+import { type Sql, waitingBatches } from '../store/index.ts'
 import type { Generation, Kind } from './generation.ts'
 import { putRows } from './put-rows.ts'
 import type { OnlineStore } from './store.ts'
@@ -18,7 +14,6 @@ import type { OnlineStore } from './store.ts'
 
 export interface ArrivalsAt {
   readonly store: OnlineStore
-  readonly blobs: Blobs
   readonly nowUs: () => number
 }
 
@@ -27,6 +22,9 @@ interface OpenReader {
   /** Of the columns and the generations that it was opened for. */
   readonly opened: string
 }
+
+/** What waits is read in pieces of so much. */
+const waitingMost = { batches: 1_000, sizeBytes: 4 * 1_048_576 }
 
 export class Arrivals implements AsyncDisposable {
   readonly #at: ArrivalsAt
@@ -49,9 +47,8 @@ export class Arrivals implements AsyncDisposable {
       generation.kinds.filter(kind => kind.streams).map(kind => ({ generation, kind })),
     )
     if (kinds.length === 0) return
-    const { path } = fileOf(batch)
-    const reader = await this.#readerFor(batch, kinds, path)
-    const found = await reader.read(path)
+    const reader = await this.#readerFor(batch, kinds)
+    const found = await reader.read(batch.rows)
     for (const [at, { generation, kind }] of kinds.entries()) {
       const about = { nowUs: this.#at.nowUs(), whole: false }
       await putRows(this.#at.store, generation, kind, found[at]!, about)
@@ -59,12 +56,11 @@ export class Arrivals implements AsyncDisposable {
   }
 
   async #readerFor(
-    { source, snapshot }: AcceptedRows,
+    { source, columns }: AcceptedRows,
     streaming: readonly { readonly generation: Generation; readonly kind: Kind }[],
-    path: string,
   ): Promise<ArrivedRows> {
     const numbers = streaming.map(({ generation }) => generation.record.number)
-    const opened = JSON.stringify([snapshot.columns, source.key, numbers])
+    const opened = JSON.stringify([columns, source.key, numbers])
     const before = this.#readers.get(source.name)
     if (before?.opened === opened) return before.rows
     this.#readers.delete(source.name)
@@ -73,8 +69,7 @@ export class Arrivals implements AsyncDisposable {
       const { group } = generation.record.definition
       return { group, kind }
     })
-    const { scratch } = this.#at.blobs
-    const rows = await ArrivedRows.open({ spec: source, snapshot }, path, kinds, scratch)
+    const rows = await ArrivedRows.open(source, columns, kinds)
     this.#readers.set(source.name, { rows, opened })
     return rows
   }
@@ -85,34 +80,18 @@ export class Arrivals implements AsyncDisposable {
     generations: readonly Generation[],
     sql: Sql,
   ): Promise<number> {
-    const { scratch } = this.#at.blobs
-    const shape = await keptShape(source, scratch)
     let rows = 0
     for (let after = -1; ; ) {
-      const batches = await waitingAfter(sql, source.name, after)
+      const batches = await waitingBatches(sql, source.name, waitingMost, after)
       if (batches.length === 0) return rows
-      for (const batch of batches) {
-        const path = join(scratch, `online-${source.name}-${batch.number}.parquet`)
-        await writeFile(path, batch.bytes)
-        try {
-          const digest = await digestOfPath(path)
-          const file = {
-            path: 'pushed',
-            format: 'parquet' as const,
-            digest,
-            sizeBytes: 0,
-            rows: batch.rows,
-          }
-          const rowNumbersTo = batch.rowFrom + batch.rows
-          const parts = { files: [file], fromMs: null, toMs: null, rowNumbersTo }
-          const snapshot: Snapshot = keptSnapshotOf(shape, parts)
-          await this.put({ source, snapshot, paths: new Map([[digest, path]]) }, generations)
-        } finally {
-          await rm(path, { force: true })
-        }
-        after = batch.number
-        rows += batch.rows
+      const read = batches.map(({ bytes, ...batch }) => ({ ...batch, held: heldRowsOf(bytes) }))
+      const alike = Map.groupBy(read, ({ held }) => JSON.stringify(held.columns))
+      for (const some of alike.values()) {
+        const { columns } = some[0]!.held
+        await this.put({ source, columns, rows: joinRows(some) }, generations)
       }
+      after = batches.at(-1)!.number
+      rows += batches.reduce((sum, batch) => sum + batch.rows, 0)
     }
   }
 
@@ -121,9 +100,4 @@ export class Arrivals implements AsyncDisposable {
     for (const { rows } of this.#readers.values()) await rows[Symbol.asyncDispose]()
     this.#readers.clear()
   }
-}
-
-function fileOf({ snapshot, paths }: AcceptedRows): { path: string } {
-  const file = must(snapshot.files[0], 'a batch is a file')
-  return { path: must(paths.get(file.digest), 'its file is there') }
 }

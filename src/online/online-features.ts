@@ -88,7 +88,7 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
   private constructor(parts: OnlineParts) {
     this.#parts = parts
     this.#metrics = parts.metrics ?? openOnlineMetrics()
-    this.#arrivals = new Arrivals({ ...parts, nowUs: () => this.#nowUs() })
+    this.#arrivals = new Arrivals({ store: parts.store, nowUs: () => this.#nowUs() })
   }
 
   static async open(parts: OnlineParts): Promise<OnlineFeatures> {
@@ -152,7 +152,7 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     if (generations.size === 0) return
     try {
       await this.#arrivals.put(batch, [...generations])
-      this.#metrics.applied(batch.snapshot.rows)
+      this.#metrics.applied(batch.rows.held.rows)
     } catch (error) {
       this.#caughtUp.delete(batch.source.name)
       this.#parts.log(`online: rows of ${batch.source.name} are late: ${reasonOf(error)}`)

@@ -12,17 +12,20 @@ export interface Conversion {
   readonly bad: string
 }
 
+const isoDate = '([0-9]{4})-([0-9]{2})-([0-9]{2})'
 /** ISO 8601 with or without a time and an offset; without one it is UTC. */
 const isoTime =
-  '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?'
+  `${isoDate}(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.]([0-9]{1,9}))?)?` +
+  '(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?'
 
-function spellingOf(type: string): string | undefined {
-  if (isInteger(type)) return '[+-]?[0-9]+([.]0+)?'
-  if (type === 'DATE') return '[0-9]{4}-[0-9]{2}-[0-9]{2}'
+/** Regular expression, of JavaScript and of RE2, that a text of the type matches from end to end. */
+export function spellingOf(type: string): string | undefined {
+  if (isInteger(type)) return '[+-]?[0-9]+(?:[.]0+)?'
+  if (type === 'DATE') return isoDate
   return isTime(type) ? isoTime : undefined
 }
 
-function isInteger(type: string): boolean {
+export function isInteger(type: string): boolean {
   return isNumber(type) && !/^(?:FLOAT|DOUBLE|DECIMAL)/.test(type)
 }
 
@@ -43,18 +46,18 @@ const jsonKinds = {
   nested: ['ARRAY', 'OBJECT'],
 } as const
 
+/** As what a value of the type stands in JSON. */
+export function jsonKindOf(type: string): keyof typeof jsonKinds {
+  if (isNumber(type)) return 'number'
+  if (type === 'BOOLEAN') return 'truth'
+  return /\]$|^(?:STRUCT|MAP)/.test(type) ? 'nested' : 'text'
+}
+
 /** Of a member of a JSON object; `pointer` is a JSON pointer (RFC 6901). */
 export function fromJson(json: string, pointer: string, type: string): Conversion {
-  const kind = isNumber(type)
-    ? 'number'
-    : type === 'BOOLEAN'
-      ? 'truth'
-      : /\]$|^(?:STRUCT|MAP)/.test(type)
-        ? 'nested'
-        : 'text'
   const path = literal(pointer)
   const { value, bad } = fromText(`json_extract_string(${json}, ${path})`, type)
-  const kinds = [...jsonKinds[kind], 'NULL'].map(literal).join(', ')
+  const kinds = [...jsonKinds[jsonKindOf(type)], 'NULL'].map(literal).join(', ')
   const misfit = `coalesce(json_type(${json}, ${path}) not in (${kinds}), false)`
   return { value, bad: `(${misfit} or ${bad})` }
 }

@@ -1,4 +1,4 @@
-export { ArrowReader } from './arrow-reader.ts'
+export { noArrow } from './arrow-texts.ts'
 export type {
   AmqpConnection,
   BrokerConnection,
@@ -13,9 +13,24 @@ export {
   type PostgresConnection,
   readConnections,
 } from './connections.ts'
+export { fromText } from './convert.ts'
 export { stabilityIndex } from './drift.ts'
 export { isPublicAddress } from './egress.ts'
 export { checkExpectations, expectationDigest, freshness } from './expectations.ts'
+export { readArrowRows } from './held-arrow.ts'
+export {
+  fromHeld,
+  type HeldRows,
+  type HeldValue,
+  heldAs,
+  heldBytes,
+  heldColumns,
+  heldRowsOf,
+  listOf,
+  loadedColumn,
+} from './held-rows.ts'
+export { momentOf, shownMoment } from './held-value.ts'
+export { type ReadRows, readJsonLines } from './json-lines.ts'
 export { type KeptShape, keptShape } from './kept-shape.ts'
 export { emptySnapshot, type KeptParts, keptSnapshotOf } from './kept-snapshot.ts'
 export type { Places } from './locate.ts'
@@ -33,6 +48,7 @@ export { type Probe, probeConnection } from './probe.ts'
 export { ownColumns, profileOf } from './profile.ts'
 export { placeColumn, type RowsFile, type RowsFormat, readRows } from './read-rows.ts'
 export { defineSource, pathsOf, rowNumber } from './relation.ts'
+export { type Misfit, misfitOf } from './row-faults.ts'
 export { putRowNumbers, wholeOf, withSetAside } from './set-aside.ts'
 export { takeSnapshot } from './snapshot.ts'
 export { diffSnapshots } from './snapshot-diff.ts'

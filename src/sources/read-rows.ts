@@ -15,6 +15,15 @@ import { csvFacts } from './file-facts.ts'
 import type { KeptShape } from './kept-shape.ts'
 import { columnsOfParquet } from './partitions.ts'
 import { csvText } from './relation.ts'
+import {
+  brokenJson,
+  misfitOf,
+  missingColumn,
+  noObject,
+  otherType,
+  shownMax,
+  undeclared,
+} from './row-faults.ts'
 
 /*
  * Rows that arrive in a file, as a table of declared types. The first row that does not fit is
@@ -113,7 +122,7 @@ async function readJson(
 ): Promise<RawRows> {
   const table = await store(writer, `json from read_ndjson_objects([${literal(path)}])`).catch(
     async error => {
-      throw (await brokenLine(path)) ?? noJson('this is not JSON', error)
+      throw (await brokenLine(path)) ?? brokenJson('this is not JSON', error)
     },
   )
   const columns = declared.map(({ name, type }) => {
@@ -132,10 +141,7 @@ function jsonFaults(
   return [
     {
       fault: `json_type(json) <> 'OBJECT'`,
-      tell: async place =>
-        new MusterError('E_DATA_SCHEMA', `row ${place} is not a JSON object`, {
-          hint: 'send one object a line: {"station": "70", "at": "2026-01-01T00:00:00Z"}',
-        }),
+      tell: async place => noObject(place),
     },
     {
       fault: `not list_has_all([${names}], json_keys(json))`,
@@ -160,17 +166,10 @@ async function brokenLine(path: string): Promise<MusterError | undefined> {
     try {
       if (line.trim() !== '') JSON.parse(line)
     } catch (cause) {
-      return noJson(`line ${number} is not JSON`, cause)
+      return brokenJson(`line ${number} is not JSON`, cause)
     }
   }
   return undefined
-}
-
-function noJson(detail: string, cause: unknown): MusterError {
-  return new MusterError('E_DATA_CORRUPT', detail, {
-    hint: 'send one JSON object a line, in UTF-8',
-    cause,
-  })
 }
 
 async function readCsv(
@@ -206,10 +205,7 @@ async function readParquet(
     const from = types.get(name)!
     const conversion = fromTyped(quoted(name), from, type)
     if (conversion !== undefined) return { ...conversion, shown: quoted(name) }
-    throw new MusterError('E_DATA_SCHEMA', `column \`${name}\` is ${from}, declared ${type}`, {
-      field: name,
-      hint: `write it as ${type}`,
-    })
+    throw otherType({ name, type }, from)
   })
   const table = await store(writer, `* from read_parquet([${literal(path)}])`).catch(unreadable)
   return { table, faults: [], columns }
@@ -223,32 +219,14 @@ function unreadable(error: unknown): never {
   })
 }
 
-function checkNames(found: readonly Column[], declared: readonly Column[]): void {
+export function checkNames(found: readonly Column[], declared: readonly Column[]): void {
   const names = new Set(found.map(c => c.name))
   const missing = declared.find(c => !names.has(c.name))
-  if (missing) {
-    throw new MusterError('E_DATA_SCHEMA', `column \`${missing.name}\` is missing`, {
-      field: missing.name,
-      hint: `the file has ${[...names].slice(0, 20).join(', ')}`,
-    })
-  }
+  if (missing) throw missingColumn(missing, names)
   const known = new Set(declared.map(c => c.name))
   const more = found.find(c => !known.has(c.name))
   if (more) throw undeclared(more.name, declared, 'the file')
 }
-
-function undeclared(name: string, declared: readonly Column[], where: string): MusterError {
-  return new MusterError('E_DATA_SCHEMA', `${where} has \`${name}\`, which is not declared`, {
-    field: name,
-    hint: `the source has ${declared
-      .slice(0, 20)
-      .map(c => c.name)
-      .join(', ')}`,
-  })
-}
-
-/** How a value is shown at most. */
-const shownMax = 60
 
 async function misfit(
   writer: Writer,
@@ -260,14 +238,5 @@ async function misfit(
     `select cast(${raw.columns[at]!.shown} as varchar)[:${shownMax}] as value
      from ${raw.table} where ${quoted(placeColumn)} = ${place}`,
   )
-  return new MusterError(
-    'E_DATA_SCHEMA',
-    `row ${place}: \`${name}\` is ${row?.value}, not ${type}`,
-    {
-      field: name,
-      hint: /^(?:DATE|TIMESTAMP)/.test(type)
-        ? 'write times as ISO 8601: 2026-01-31T08:00:00Z, or with another offset from UTC'
-        : `write it as ${type}, or declare another type`,
-    },
-  )
+  return misfitOf({ name, type }, place, String(row?.value))
 }

@@ -5,8 +5,34 @@ export {
   type DeclaredFamily,
 } from './adopt.ts'
 export { checkDatabaseUrl } from './database-refusal.ts'
+export {
+  buryMessages,
+  type DeadLetter,
+  type FullLetter,
+  forgetLetters,
+  type LetterState,
+  type LettersAsk,
+  listLetters,
+  type NewLetter,
+  putLetter,
+  readLetter,
+  reburyLetter,
+  settleLetter,
+} from './dead-letters.ts'
 export { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from './embedded.ts'
 export { type Erasure, eraseSnapshots, standingSnapshots } from './erased-snapshots.ts'
+export {
+  type ConvertedSegment,
+  condemnedJournalFiles,
+  condemnJournalFiles,
+  convertedSegments,
+  forgetJournalFiles,
+  type JournalFile,
+  type JournalTotals,
+  journalFiles,
+  journalTotals,
+  recordSegment,
+} from './journal-files.ts'
 export {
   addLooseFiles,
   claimFiles,
@@ -44,9 +70,17 @@ export {
   type OnlineGeneration,
   recordChecks,
   switchGeneration,
-  type WaitingRows,
-  waitingAfter,
 } from './online.ts'
+export {
+  claimOutbox,
+  type OutboxEntry,
+  type OutboxRow,
+  outboxRows,
+  type Postponed,
+  postponeOutbox,
+  putOutbox,
+  removeOutbox,
+} from './outbox.ts'
 export {
   listPlanMembers,
   listPlans,
@@ -70,7 +104,10 @@ export {
   type Backlog,
   backlogOf,
   batchByKey,
+  type Delivery,
   forgetBatches,
+  type KeptDelivery,
+  keepDeliveries,
   type PushedBatch,
   putBatch,
   putCursor,
@@ -78,6 +115,7 @@ export {
   readCursor,
   reserveRows,
   settleBatches,
+  type WaitingBatch,
   waitingBatches,
 } from './pushed-batches.ts'
 export {
@@ -88,6 +126,7 @@ export {
   type QueueOptions,
 } from './queue.ts'
 export { addReleasedRows, type ReleasedRows, readReleasedRows } from './released-rows.ts'
+export { ensureResultTable, putResults, type ResultRow } from './result-tables.ts'
 export {
   countRoutes,
   type EnvironmentRecord,
@@ -151,6 +190,16 @@ export {
   stepsOf,
 } from './steps.ts'
 export { openStore, type Store, type StoreOptions } from './store.ts'
+export {
+  type BegunMessage,
+  beginMessages,
+  countAttempts,
+  finishMessages,
+  forgetMessages,
+  type MessageState,
+  reviveMessage,
+  uncountAttempts,
+} from './trigger-messages.ts'
 export {
   type Judgement,
   readJudgements,

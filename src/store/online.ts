@@ -174,25 +174,3 @@ export async function acceptedAfter(
     [source, after, limit],
   )
 }
-
-/** Pushed rows that are in no snapshot yet. */
-export interface WaitingRows {
-  /** Of the batch; they grow in the order in which batches were begun. */
-  readonly number: number
-  readonly rowFrom: number
-  readonly rows: number
-  readonly bytes: Buffer
-}
-
-/** Batches that wait, after one and in order: a few, for each may be of 32 MB. */
-export async function waitingAfter(
-  sql: Sql,
-  source: string,
-  after: number,
-): Promise<readonly WaitingRows[]> {
-  return sql.all(
-    `select number, row_from as "rowFrom", rows, bytes from pushed_batch
-     where source = $1 and bytes is not null and number > $2 order by number limit 8`,
-    [source, after],
-  )
-}

@@ -1,11 +1,11 @@
 import { writeSync } from 'node:fs'
 import { systemClock } from '../../src/base/clock.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import { compactSource, deleteEntities, keptSnapshot, pushRows } from '../../src/intake/index.ts'
+import { compactSource, Deliveries, deleteEntities, keptSnapshot } from '../../src/intake/index.ts'
 import { openBlobs } from '../../src/registry/index.ts'
 import { Connections } from '../../src/sources/index.ts'
 import { openStore } from '../../src/store/index.ts'
-import { linesOf, readings } from '../intake-world.ts'
+import { jsonLines, readings } from '../intake-world.ts'
 
 /*
  * A process that pushes, flushes, compacts and deletes without an end, to be killed:
@@ -20,6 +20,7 @@ const store = await openStore(databaseUrl, { connections: 2 })
 const blobs = await openBlobs(folder)
 const connections = new Connections(new Map())
 const at = { store, blobs, clock: systemClock, fleetFolder: folder, connections }
+const deliveries = new Deliveries(at)
 const mine: string[] = []
 
 async function act(name: string, station: string, deed: () => Promise<unknown>): Promise<void> {
@@ -35,9 +36,9 @@ for (let number = Number(first); ; number++) {
     happened,
     value,
   }))
-  const path = await linesOf(rows, blobs.scratch)
-  const incoming = { path, format: 'jsonl', knownAt: 'arrival', idempotencyKey: station } as const
-  await act('push', station, () => pushRows(readings, incoming, at))
+  const bytes = Buffer.from(jsonLines(rows))
+  const delivery = { bytes, format: 'jsonl', knownAt: 'arrival', idempotencyKey: station } as const
+  await act('push', station, () => deliveries.push(readings, delivery))
   mine.push(station)
   if (random.below(3) === 0) await act('flush', '-', () => keptSnapshot(readings, at))
   if (random.below(8) === 0) await act('compact', '-', () => compactSource(readings, at))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Digest } from '../../src/base/digest.ts'
 import type { FamilyRoutes, ModelRecord } from '../../src/fleet/index.ts'
+import { Deliveries } from '../../src/intake/index.ts'
 import {
   apply,
   carryOutStep,
@@ -162,4 +163,10 @@ export async function openWorld(serverUrl: string, rows = salesRows()): Promise<
   const world = new World(folder, store, await openBlobs(join(folder, 'blobs')), database)
   await world.addSales('2024.csv', rows)
   return world
+}
+
+/** What takes pushed rows in, for a desk over this world. */
+export function deliveriesOf({ store, blobs, folder }: World): Deliveries {
+  const connections = readConnections({})
+  return new Deliveries({ store, blobs, clock: systemClock, fleetFolder: folder, connections })
 }

@@ -1,29 +1,29 @@
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, MusterError } from '../base/errors.ts'
-import { noArrow } from './arrow-texts.ts'
+import type { Column } from '../engine/index.ts'
+import { noArrow, type ReadRows } from '../sources/index.ts'
 
 /*
- * Arrow streams of strangers become Parquet files in a thread of their own. The decoder believes
- * every length that a message claims, so a damaged one may run for ever or take all memory: then
- * the thread ends, and not the process. And while a large one is decoded, this one serves.
+ * Bodies that are large, or Arrow, are read in a thread of their own, so that this one serves
+ * meanwhile. The decoder of Arrow believes every length that a message claims, so a damaged one may
+ * run for ever or take all memory: then the thread ends, and not the process.
  */
 
-export interface ArrowAsk {
+export interface ReadAsk {
   readonly bytes: Uint8Array
-  /** Where the Parquet file is to be. */
-  readonly path: string
+  readonly format: 'jsonl' | 'arrow'
+  readonly columns: readonly Column[]
   readonly rowsMax: number
 }
 
-/** A refusal, or nothing when the file is written. */
-export type ArrowAnswer =
+export type ReadAnswer =
+  | { readonly read: ReadRows }
   | {
       readonly code: ErrorCode
       readonly message: string
       readonly hint: string | undefined
       readonly field: string | undefined
     }
-  | undefined
 
 export interface ThreadLimits {
   /** A body of 32 MB is decoded in two or three seconds. */
@@ -32,7 +32,7 @@ export interface ThreadLimits {
   readonly heapMb: number
 }
 
-export class ArrowReader {
+export class RowsReader {
   readonly #limits: ThreadLimits
   #thread: Worker | undefined
   #last: Promise<void> = Promise.resolve()
@@ -42,24 +42,27 @@ export class ArrowReader {
   }
 
   /**
-   * One after the other. Throws E_DATA_CORRUPT for what is no such stream, E_DATA_SCHEMA for a type
-   * that is not read, E_TOO_LARGE.
+   * One after the other. Throws E_DATA_CORRUPT for what cannot be read, E_DATA_SCHEMA for other
+   * columns, E_TOO_LARGE.
    */
-  write(ask: ArrowAsk): Promise<void> {
-    const turn = this.#last.then(() => this.#write(ask))
-    this.#last = turn.catch(() => {})
+  read(ask: ReadAsk): Promise<ReadRows> {
+    const turn = this.#last.then(() => this.#read(ask))
+    this.#last = turn.then(
+      () => {},
+      () => {},
+    )
     return turn
   }
 
-  async #write(ask: ArrowAsk): Promise<void> {
+  async #read(ask: ReadAsk): Promise<ReadRows> {
     const thread = this.#thread ?? startThread(this.#limits)
     this.#thread = thread
     const answer = await answerOf(thread, ask, this.#limits).catch(async cause => {
       this.#thread = undefined
       await thread.terminate()
-      throw noArrow(cause)
+      throw ask.format === 'arrow' ? noArrow(cause) : cause
     })
-    if (answer === undefined) return
+    if ('read' in answer) return answer.read
     const { code, message, hint, field } = answer
     throw new MusterError(code, message, {
       ...(hint === undefined ? {} : { hint }),
@@ -70,7 +73,7 @@ export class ArrowReader {
 
 function startThread({ heapMb }: ThreadLimits): Worker {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const thread = new Worker(new URL(`./arrow-thread.${extension}`, import.meta.url), {
+  const thread = new Worker(new URL(`./rows-thread.${extension}`, import.meta.url), {
     resourceLimits: { maxOldGenerationSizeMb: heapMb },
   })
   // It lives as long as the process, and keeps none alive.
@@ -80,10 +83,10 @@ function startThread({ heapMb }: ThreadLimits): Worker {
 
 async function answerOf(
   thread: Worker,
-  ask: ArrowAsk,
+  ask: ReadAsk,
   { timeMs }: ThreadLimits,
-): Promise<ArrowAnswer> {
-  const { promise, resolve, reject } = Promise.withResolvers<ArrowAnswer>()
+): Promise<ReadAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<ReadAnswer>()
   const timer = setTimeout(() => reject(new Error('it takes too long')), timeMs)
   thread.once('message', resolve).once('error', reject)
   thread.postMessage(ask)

@@ -1,15 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Int32, Table, tableToIPC, vectorFromArray } from 'apache-arrow'
-import { afterAll, expect, test } from 'vitest'
-import { ArrowReader } from './index.ts'
-
-const folder = mkdtempSync(join(tmpdir(), 'muster-arrow-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+import { expect, test } from 'vitest'
+import { RowsReader } from './rows-reader.ts'
 
 const whole = tableToIPC(new Table({ n: vectorFromArray([1, 2], new Int32()) }), 'stream')
-const ask = (bytes: Uint8Array) => ({ bytes, path: join(folder, 'rows'), rowsMax: 10 })
+const columns = [{ name: 'n', type: 'INTEGER' }]
+const ask = (bytes: Uint8Array) => ({ bytes, columns, format: 'arrow' as const, rowsMax: 10 })
 
 /** Which byte does what was found by trying all of them. */
 function withByte(at: number): Uint8Array {
@@ -23,18 +18,18 @@ test.each([
   ['all time', withByte(40), { timeMs: 400, heapMb: 512 }, /too long/],
 ])('a length that claims %s ends a thread, and the next stream is read', async (...given) => {
   const [, bytes, limits, cause] = given
-  const reader = new ArrowReader(limits)
-  const refused = await reader.write(ask(bytes)).catch(error => error)
+  const reader = new RowsReader(limits)
+  const refused = await reader.read(ask(bytes)).catch(error => error)
   expect(refused).toMatchObject({
     code: 'E_DATA_CORRUPT',
     cause: { message: expect.stringMatching(cause) },
   })
   // The thread that comes next needs longer to start than the second of these may take.
-  if (limits.timeMs > 1_000) await reader.write(ask(whole))
+  if (limits.timeMs > 1_000) await reader.read(ask(whole))
 })
 
 test('more rows than are taken at once are refused', async () => {
   const many = vectorFromArray(Array(11).fill(1), new Int32())
   const bytes = tableToIPC(new Table({ n: many }), 'stream')
-  await expect(new ArrowReader().write(ask(bytes))).rejects.toMatchObject({ code: 'E_TOO_LARGE' })
+  await expect(new RowsReader().read(ask(bytes))).rejects.toMatchObject({ code: 'E_TOO_LARGE' })
 })

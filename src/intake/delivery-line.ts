@@ -1,0 +1,189 @@
+import type { Digest } from '../base/digest.ts'
+import { MusterError } from '../base/errors.ts'
+import type { HeldRows, KeptShape } from '../sources/index.ts'
+import type { SourceSpec } from '../spec/index.ts'
+import {
+  type Backlog,
+  backlogOf,
+  type Delivery,
+  type KeptDelivery,
+  keepDeliveries,
+} from '../store/index.ts'
+import { flushPushed } from './flush.ts'
+import { joinRows } from './numbered-rows.ts'
+import type { PushAt } from './push.ts'
+
+/*
+ * The line in which checked deliveries to one source wait. Those that wait together are made
+ * durable by one commit and put into the online store as one batch; while one group is put there,
+ * the next is committed. Files are made of them beside, and nobody waits for that.
+ */
+
+/** A delivery with its rows, ready to be kept. */
+export interface ReadyDelivery {
+  readonly source: SourceSpec
+  readonly shape: KeptShape
+  readonly held: HeldRows
+  /** The rows as they are stored. */
+  readonly bytes: Uint8Array
+  readonly isNew: boolean
+  readonly idempotencyKey: string | null
+  /** Of what was sent. */
+  readonly digest: Digest
+}
+
+/** One commit: small enough that those who come next wait some milliseconds, not more. */
+const groupMost = { deliveries: 256, rows: 20_000, sizeBytes: 4 * 1_048_576 }
+/** What waits becomes files when it is more than this: one flush takes it in about a second. */
+const flushAt = { batches: 10_000, sizeBytes: 8 * 1_048_576 }
+/** More than this means that flushing fails: better refused than lost in a full disk. */
+const backlogMax = { batches: 100_000, sizeBytes: 512 * 1_048_576 }
+
+interface Waiting {
+  readonly delivery: ReadyDelivery
+  readonly kept: (kept: KeptDelivery) => void
+  readonly refused: (error: unknown) => void
+}
+
+export class DeliveryLine {
+  readonly #name: string
+  readonly #at: PushAt
+  #waiting: Waiting[] = []
+  #working: Promise<void> | undefined
+  #applying: Promise<unknown> = Promise.resolve()
+  #flushing: Promise<void> | undefined
+  /** What waits to become files, by what is known here; undefined: nobody looked yet. */
+  #backlog: Backlog | undefined
+  /** Of the backlog: where the next flush begins. A flush that failed is not repeated at once. */
+  #flushFrom: Backlog = flushAt
+
+  constructor(name: string, at: PushAt) {
+    this.#name = name
+    this.#at = at
+  }
+
+  /** Durable, numbered and served when it resolves. Throws E_BACKLOG, E_DATABASE, E_TOO_LARGE. */
+  async keep(delivery: ReadyDelivery): Promise<KeptDelivery> {
+    this.#backlog ??= await backlogOf(this.#at.store, this.#name)
+    if (isOver(this.#backlog, backlogMax)) {
+      this.#flush(delivery)
+      throw new MusterError(
+        'E_BACKLOG',
+        `${this.#backlog.batches} deliveries to \`${this.#name}\` wait to be stored`,
+        {
+          hint: 'send it again later; if this stays, see: muster doctor',
+          extra: { retryAfterSeconds: 5 },
+        },
+      )
+    }
+    const { promise, resolve: kept, reject: refused } = Promise.withResolvers<KeptDelivery>()
+    this.#waiting.push({ delivery, kept, refused })
+    this.#working ??= this.#work()
+    return promise
+  }
+
+  async #work(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#nextGroup()
+      try {
+        await this.#commit(group)
+      } catch (error) {
+        for (const { refused } of group) refused(error)
+      }
+    }
+    this.#working = undefined
+  }
+
+  /** Those that came first, of one shape, and none of a key that is among them. */
+  #nextGroup(): readonly Waiting[] {
+    const { shape } = this.#waiting[0]!.delivery
+    const keys = new Set<string>()
+    const group: Waiting[] = []
+    const left: Waiting[] = []
+    let [rows, sizeBytes] = [0, 0]
+    for (const waiting of this.#waiting) {
+      const { delivery } = waiting
+      const key = delivery.idempotencyKey
+      rows += delivery.held.rows
+      sizeBytes += delivery.bytes.length
+      const isFull =
+        group.length >= groupMost.deliveries ||
+        rows > groupMost.rows ||
+        sizeBytes > groupMost.sizeBytes
+      const isOdd = delivery.shape !== shape || (key !== null && keys.has(key))
+      if (group.length > 0 && (left.length > 0 || isFull || isOdd)) {
+        left.push(waiting)
+        continue
+      }
+      if (key !== null) keys.add(key)
+      group.push(waiting)
+    }
+    this.#waiting = left
+    return group
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    const { store, clock, pushed } = this.#at
+    const deliveries = group.map(({ delivery }): Delivery => {
+      const { bytes, isNew, idempotencyKey, digest } = delivery
+      return { rows: delivery.held.rows, bytes, isNew, idempotencyKey, digest }
+    })
+    const kept = await keepDeliveries(store, this.#name, deliveries, clock.now())
+    const fresh = group.flatMap(({ delivery }, at) =>
+      kept[at]!.again ? [] : [{ ...kept[at]!, ...delivery }],
+    )
+    const answer = () => {
+      for (const [at, one] of group.entries()) one.kept(kept[at]!)
+    }
+    const [first] = fresh
+    if (first === undefined) return answer()
+    const before = this.#backlog!
+    this.#backlog = {
+      batches: before.batches + fresh.length,
+      sizeBytes: before.sizeBytes + fresh.reduce((sum, { bytes }) => sum + bytes.length, 0),
+    }
+    if (isOver(this.#backlog, this.#flushFrom)) this.#flush(first)
+    if (pushed === undefined) return answer()
+    const { source, held } = first
+    const rows = joinRows(fresh)
+    const next = this.#applying.then(() => pushed({ source, columns: held.columns, rows }))
+    this.#applying = next.then(answer, answer)
+  }
+
+  /** One at a time, and never waited for by who delivers. */
+  #flush({ source, shape }: Pick<ReadyDelivery, 'source' | 'shape'>): void {
+    this.#flushing ??= flushPushed(source, shape, this.#at)
+      .then(() => {
+        this.#flushFrom = flushAt
+      })
+      .catch(error => {
+        const { batches, sizeBytes } = this.#backlog!
+        this.#flushFrom = {
+          batches: batches + flushAt.batches,
+          sizeBytes: sizeBytes + flushAt.sizeBytes,
+        }
+        this.#at.log?.(`rows of ${this.#name} could not be put into files: ${String(error)}`)
+      })
+      .then(() => backlogOf(this.#at.store, this.#name))
+      .then(
+        backlog => {
+          this.#backlog = backlog
+        },
+        () => {},
+      )
+      .finally(() => {
+        this.#flushing = undefined
+      })
+  }
+
+  /** When all that was delivered is answered, and what is being flushed is. */
+  async idle(): Promise<void> {
+    await this.#working
+    await this.#applying
+    await this.#flushing
+  }
+}
+
+function isOver(backlog: Backlog, most: Backlog): boolean {
+  return backlog.batches >= most.batches || backlog.sizeBytes >= most.sizeBytes
+}
