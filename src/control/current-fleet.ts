@@ -2,11 +2,17 @@ import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import { type BlueprintSpec, type FleetSpec, readFleet } from '../spec/index.ts'
-import { currentSpec, type Sql } from '../store/index.ts'
+import { currentSpec, currentSpecDigest, type Sql } from '../store/index.ts'
 
-/** The declaration that the fleet follows, parsed once for each revision. */
+/**
+ * The declaration that the fleet follows, parsed once for each revision. Whoever asks is told what
+ * held at some moment after the question: which one it is, is looked up then, once for all who have
+ * asked while the look before was under way.
+ */
 export class CurrentFleet {
   readonly #sql: Sql
+  #look: Promise<unknown> = Promise.resolve()
+  #nextLook: Promise<FleetSpec | undefined> | undefined
   #parsed: { readonly digest: Digest; readonly spec: FleetSpec } | undefined
 
   constructor(sql: Sql) {
@@ -14,7 +20,20 @@ export class CurrentFleet {
   }
 
   /** Undefined before the first plan was applied. */
-  async spec(): Promise<FleetSpec | undefined> {
+  spec(): Promise<FleetSpec | undefined> {
+    this.#nextLook ??= this.#look.then(() => {
+      const look = this.#read()
+      this.#look = look.catch(() => undefined)
+      this.#nextLook = undefined
+      return look
+    })
+    return this.#nextLook
+  }
+
+  async #read(): Promise<FleetSpec | undefined> {
+    if (this.#parsed && this.#parsed.digest === (await currentSpecDigest(this.#sql))) {
+      return this.#parsed.spec
+    }
     const revision = await currentSpec(this.#sql)
     if (!revision) return undefined
     if (this.#parsed?.digest !== revision.digest) {

@@ -82,6 +82,13 @@ export {
   removeOutbox,
 } from './outbox.ts'
 export {
+  forgetOutcomes,
+  listOutcomes,
+  type Outcome,
+  putOutcomes,
+  readOutcomes,
+} from './outcomes.ts'
+export {
   listPlanMembers,
   listPlans,
   type PlanHead,
@@ -167,7 +174,14 @@ export {
   snapshotLeft,
 } from './source-commits.ts'
 export { type SourceFreshness, sourceFreshness } from './source-freshness.ts'
-export { currentSpec, newestSpec, readSpec, recordSpec, type SpecRevision } from './specs.ts'
+export {
+  currentSpec,
+  currentSpecDigest,
+  newestSpec,
+  readSpec,
+  recordSpec,
+  type SpecRevision,
+} from './specs.ts'
 export type { Sql, Transactions } from './sql.ts'
 export { type Ownership, ownerOf, ownStateFolder } from './state-folder.ts'
 export {

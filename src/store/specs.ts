@@ -45,3 +45,9 @@ export async function currentSpec(sql: Sql): Promise<SpecRevision | undefined> {
      from target_plan t join spec_revision s on s.digest = t.spec`,
   )
 }
+
+/** Of the declaration that the fleet follows; a small row, which is asked for often. */
+export async function currentSpecDigest(sql: Sql): Promise<Digest | undefined> {
+  const row = await sql.one<{ digest: Digest }>('select spec as "digest" from target_plan')
+  return row?.digest
+}
