@@ -65,6 +65,8 @@ export interface MusterUp extends AsyncDisposable {
   readonly pid: number
 }
 
+/** One that does not end by itself is ended: a benchmark is no test of that. */
+const endLimitMs = 30_000
 /** How many rows one delivery brings while the store is filled. */
 const rowsAtOnce = 1_000
 
@@ -95,7 +97,9 @@ export async function startMuster(entities: number, onlineUrl?: string): Promise
     url,
     pid: server.pid!,
     async [Symbol.asyncDispose]() {
+      const late = setTimeout(end, endLimitMs)
       await interrupt(server)
+      clearTimeout(late)
       process.removeListener('exit', end)
       home[Symbol.dispose]()
     },
