@@ -36,3 +36,26 @@ function timePart(nowMs: number): string {
 export function newReceiptId(nowMs: number, entropy: Uint8Array = randomBytes(16)): ReceiptId {
   return (timePart(nowMs) + base32(entropy.subarray(0, 16))) as ReceiptId
 }
+
+const receiptForm = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+
+/** A text as a receipt id; undefined when it cannot be one. */
+export function readReceiptId(text: string): ReceiptId | undefined {
+  return receiptForm.test(text) ? (text as ReceiptId) : undefined
+}
+
+/** When a receipt was given, in milliseconds since 1970. */
+export function timeOfReceipt(receipt: ReceiptId): number {
+  let ms = 0
+  for (let i = 0; i < 10; i++) ms = ms * 32 + alphabet.indexOf(receipt[i]!)
+  return ms
+}
+
+/** Where the receipts of a millisecond begin and end, in their order. */
+export function receiptsOf(ms: number): { readonly first: ReceiptId; readonly last: ReceiptId } {
+  const time = timePart(ms)
+  return {
+    first: `${time}${'0'.repeat(16)}` as ReceiptId,
+    last: `${time}${'Z'.repeat(16)}` as ReceiptId,
+  }
+}

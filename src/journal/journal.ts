@@ -48,10 +48,17 @@ interface Waiters {
   reject(error: MusterError): void
 }
 
+/** What will be one file; made by the first write. */
+interface Segment {
+  readonly number: number
+  /** Nothing in it is older. */
+  readonly fromMs: number
+}
+
 /** A chunk in line for the disk. */
 interface Group {
   readonly chunk: Chunk
-  readonly segment: number
+  readonly segment: Segment
   readonly waiters: Waiters | undefined
 }
 
@@ -84,9 +91,8 @@ export class Journal implements AsyncDisposable {
   #lastNumber = 0
   /** Of the segment that records now go into: its file is made by the first write. */
   #segmentBytes = 0
-  #segmentFromMs: number
-  #segment = 1
-  #file: { readonly segment: number; readonly at: SegmentFile } | undefined
+  #segment: Segment
+  #file: { readonly segment: Segment; readonly at: SegmentFile } | undefined
   /** From before it is made until it is closed. */
   #fileName: string | undefined
   #draining: Promise<void> | undefined
@@ -102,7 +108,7 @@ export class Journal implements AsyncDisposable {
     this.#limits = { ...journalLimits, ...options.limits }
     this.#log = options.log ?? (() => undefined)
     this.#chunk = new Chunk(this.#limits.chunkBytes)
-    this.#segmentFromMs = this.#clock.now().getTime()
+    this.#segment = { number: 1, fromMs: this.#clock.now().getTime() }
   }
 
   get status(): JournalStatus {
@@ -155,7 +161,7 @@ export class Journal implements AsyncDisposable {
    * Parquet. The current one is ended when it is old, or `now`.
    */
   async endedSegments(now = false): Promise<readonly string[]> {
-    const ageMs = this.#clock.now().getTime() - this.#segmentFromMs
+    const ageMs = this.#clock.now().getTime() - this.#segment.fromMs
     if (now || ageMs >= this.#limits.segmentLastsMs) {
       this.#seal()
       this.#nextSegment()
@@ -165,6 +171,12 @@ export class Journal implements AsyncDisposable {
     const names = await segmentNames(this.folder)
     // One that was open when they were listed is whole if another is by now.
     return names.filter(name => name !== this.#fileName)
+  }
+
+  /** Up to where a segment is on disk; Infinity for one that nothing is written to. */
+  sizeOf(segment: string): number {
+    if (segment !== this.#fileName) return Number.POSITIVE_INFINITY
+    return this.#file?.at.sizeBytes ?? 0
   }
 
   pathOf(segment: string): string {
@@ -221,9 +233,9 @@ export class Journal implements AsyncDisposable {
   /** From here on records go into another file, in which nothing is known yet. */
   #nextSegment(): void {
     assert(this.#chunk.isEmpty, 'what was written before is in line')
-    this.#segment += 1
+    const fromMs = this.#clock.now().getTime()
+    this.#segment = { number: this.#segment.number + 1, fromMs }
     this.#segmentBytes = 0
-    this.#segmentFromMs = this.#clock.now().getTime()
     this.#origins.clear()
     this.#lastOrigin = undefined
   }
@@ -291,7 +303,7 @@ export class Journal implements AsyncDisposable {
     const { segment } = groups[0]!
     if (this.#file?.segment !== segment) {
       await this.#closeFile()
-      this.#fileName = segmentName(this.#clock.now().getTime(), segment)
+      this.#fileName = segmentName(segment.fromMs, segment.number)
       const at = await SegmentFile.create(join(this.folder, this.#fileName))
       this.#file = { segment, at }
     }

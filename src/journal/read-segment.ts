@@ -40,17 +40,20 @@ const frameBytesMax = 64 * 1_048_576
 
 /**
  * Gives `take` the answers of a segment, a frame's at a time and in their order, with a turn for
- * others in between. Frames that are not whole are passed over and counted, never read. E_JOURNAL
- * for a file that is no segment.
+ * others in between. Frames that are not whole are passed over and counted, never read. Of a segment
+ * that is being written, `upTo` is where it is known to be on disk. E_JOURNAL for a file that is no
+ * segment.
  */
 export async function readSegment(
   path: string,
   take: (predictions: readonly KeptPrediction[]) => void | Promise<void>,
+  upTo = Number.POSITIVE_INFINITY,
 ): Promise<SegmentFacts> {
   await using file = await open(path, 'r')
   const origins = new Map<number, PredictionOrigin>()
   let orphans = 0
-  const facts = await eachFrame(file, async payload => {
+  const { size } = await file.stat()
+  const facts = await eachFrame(file, Math.min(size, upTo), async payload => {
     const records = readRecords(payload, origins)
     await take(records.predictions)
     orphans += records.orphans
@@ -62,8 +65,8 @@ export async function readSegment(
 /** Cuts what a crash left behind the last whole frame; gives how many bytes that were. */
 export async function cutTornTail(path: string): Promise<number> {
   await using file = await open(path, 'r+')
-  const { goodBytes } = await eachFrame(file, () => undefined)
   const { size } = await file.stat()
+  const { goodBytes } = await eachFrame(file, size, () => undefined)
   if (goodBytes === size) return 0
   await file.truncate(goodBytes)
   await file.datasync()
@@ -72,9 +75,9 @@ export async function cutTornTail(path: string): Promise<number> {
 
 async function eachFrame(
   file: FileHandle,
+  size: number,
   take: (payload: Uint8Array) => void | Promise<void>,
 ): Promise<Omit<SegmentFacts, 'orphans'>> {
-  const { size } = await file.stat()
   const head = await bytesAt(file, 0, segmentMagic.length)
   if (!head.every((byte, i) => byte === segmentMagic[i])) {
     throw new MusterError('E_JOURNAL', 'a file of the journal is no segment', {

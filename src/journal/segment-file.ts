@@ -30,6 +30,11 @@ export class SegmentFile {
     }
   }
 
+  /** Up to where it is on disk. */
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
   /** On disk when the promise resolves. */
   async append(frames: readonly Uint8Array[]): Promise<void> {
     let at = this.#sizeBytes
