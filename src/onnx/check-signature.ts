@@ -51,7 +51,7 @@ const otherTypes: Readonly<Record<number, string>> = {
 const nameMax = 256
 const rankMax = 8
 
-/** A ValueInfoProto. Its TypeProto is looked at one level deep: what is inside a sequence is not. */
+/** A ValueInfoProto. Of its TypeProto only a tensor is looked into, and no sequence or map. */
 export function readValue(wire: Wire, { from, to }: Field): DeclaredValue {
   const span: Span = { at: from, end: to }
   let name = ''

@@ -8,6 +8,14 @@ export {
   recode,
 } from './categories.ts'
 export {
+  type CheckedModel,
+  checkModel,
+  checkModelSize,
+  type ModelLimits,
+  modelLimits,
+} from './check-model.ts'
+export type { LeftOut } from './check-signature.ts'
+export {
   cellOf,
   designMatrix,
   placeOfCode,
@@ -16,6 +24,8 @@ export {
   unusedSlot,
 } from './design.ts'
 export { buildFamilyGraph, type GraphMore } from './family-graph.ts'
+export { type ForeignSession, openForeignSession } from './foreign-session.ts'
+export { GraphWriter } from './graph-writer.ts'
 export { buildMemberModel, type ModelAbout, outputName } from './member-model.ts'
 export {
   type Crosses,

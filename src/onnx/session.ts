@@ -11,7 +11,7 @@ import { type Categories, readCategories } from './categories.ts'
  * One thread: callers batch. No arena and no memory pattern: else memory does not come back after a
  * large batch.
  */
-const options: InferenceSession.SessionOptions = {
+export const sessionOptions: InferenceSession.SessionOptions = {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
   enableCpuMemArena: false,
@@ -112,11 +112,14 @@ export class ModelSession implements AsyncDisposable {
 }
 
 export async function openFamilySession(graph: Uint8Array): Promise<FamilySession> {
-  return new FamilySession(await InferenceSession.create(graph, options), readCategories(graph))
+  return new FamilySession(
+    await InferenceSession.create(graph, sessionOptions),
+    readCategories(graph),
+  )
 }
 
 export async function openModelSession(model: Uint8Array): Promise<ModelSession> {
-  return new ModelSession(await InferenceSession.create(model, options))
+  return new ModelSession(await InferenceSession.create(model, sessionOptions))
 }
 
 function tensorOf(values: Float32Array, rows: number, columns: number): Tensor {

@@ -1,0 +1,24 @@
+import type { PayloadReader, PayloadWriter } from './frame.ts'
+
+/** What a runner says of its memory. */
+export interface Memory {
+  readonly rssBytes: number
+  /**
+   * Of that, what is not of JavaScript: sessions, and little else. Buffers that were read and wait
+   * for the collector are in `rssBytes` only, so this is what a model is weighed by.
+   */
+  readonly nativeBytes: number
+}
+
+export function memoryNow(): Memory {
+  const { rss, heapTotal, external } = process.memoryUsage()
+  return { rssBytes: rss, nativeBytes: rss - heapTotal - external }
+}
+
+export function writeMemory(to: PayloadWriter, { rssBytes, nativeBytes }: Memory): PayloadWriter {
+  return to.f64(rssBytes).f64(nativeBytes)
+}
+
+export function readMemory(from: PayloadReader): Memory {
+  return { rssBytes: from.f64(), nativeBytes: from.f64() }
+}

@@ -1,0 +1,48 @@
+import { type ErrorCode, errorCodes, MusterError } from '../base/errors.ts'
+import type { RunnerLimits, RunnerModel } from './model.ts'
+
+/* What callers are told when a model did not answer. */
+
+export function lostRefusal(model: RunnerModel, what: string): MusterError {
+  return new MusterError('E_RUNNER_LOST', `${what} of ${model.label} ended`, {
+    hint: 'send it again',
+    extra: { retryAfterSeconds: 1, retryable: true },
+  })
+}
+
+export function neverFits(model: RunnerModel, bytes: number, limits: RunnerLimits): MusterError {
+  const mebibytes = (of: number) => (of / 1_048_576).toFixed(1)
+  return new MusterError(
+    'E_MODEL_MEMORY',
+    `${model.label} takes ${mebibytes(bytes)} MiB; a runner has ${mebibytes(limits.budgetBytes)}`,
+    { hint: 'give runners more memory: MUSTER_RUNNER_MEMORY_MB', extra: { sizeBytes: bytes } },
+  )
+}
+
+/** What a runner said. Its word is not taken for a code that does not exist. */
+export function runnerRefusal(model: RunnerModel, code: string, detail: string): MusterError {
+  const known = code in errorCodes ? (code as ErrorCode) : 'E_MODEL_RUN'
+  return new MusterError(known, `${model.label}: ${detail}`)
+}
+
+export function stuck(model: RunnerModel, limitMs: number): MusterError {
+  return new MusterError(
+    'E_DEADLINE_PAST',
+    `${model.label} ran for more than ${limitMs} ms, and its process was ended`,
+    { hint: 'try the model by itself with these inputs' },
+  )
+}
+
+export function tooManyWait(waiting: number): MusterError {
+  return new MusterError('E_BUSY', `${waiting} calls wait for this runner already`, {
+    hint: 'send it again in a second',
+    extra: { retryAfterSeconds: 1 },
+  })
+}
+
+export function quarantinedRefusal(model: { label: string }, because: string): MusterError {
+  return new MusterError('E_MODEL_QUARANTINED', `${model.label} is not run any more: ${because}`, {
+    hint: 'import a better version, or try this one again: muster load NAME',
+    extra: { retryAfterSeconds: 600 },
+  })
+}
