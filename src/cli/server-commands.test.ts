@@ -52,6 +52,8 @@ function speakV2(app: FastifyInstance): void {
     const filled = {
       features_computed: 1,
       features_looked_up: 3,
+      features_missing: 1,
+      missing_features: ['docks.free'],
       oldest_feature_ms: 12_000,
       out_of_range: ['sky.events', 'hour'],
     }
@@ -175,6 +177,7 @@ describe('one model', () => {
     expect(err).toBe(
       'demand.70 v1 answered · receipt 01JD\nbecause []\n' +
         '3 features looked up, the oldest about 12 s old; 1 feature computed\n' +
+        '1 feature missing online: docks.free\n' +
         'unlike training: sky.events, hour\n',
     )
     const line = 'predict demand.70 --input at=2026-11-01T08:00:00Z member=true hour=8'

@@ -32,9 +32,13 @@ function outOfRangeJson(names: readonly string[]): string {
   return `,"out_of_distribution":true,"out_of_range":${JSON.stringify(names)}`
 }
 
-function filledJson({ computed, lookedUp, oldestMs }: Filled): string {
+function filledJson({ computed, lookedUp, missing, missingInputs, oldestMs }: Filled): string {
   const oldest = oldestMs === undefined ? '' : `,"oldest_feature_ms":${Math.round(oldestMs)}`
-  return `,"features_computed":${computed},"features_looked_up":${lookedUp}${oldest}`
+  const names = `,"missing_features":${JSON.stringify(missingInputs)}`
+  return (
+    `,"features_computed":${computed},"features_looked_up":${lookedUp}` +
+    `${missing === 0 ? '' : `,"features_missing":${missing}${names}`}${oldest}`
+  )
 }
 
 /**

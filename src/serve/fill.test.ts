@@ -5,7 +5,9 @@ import { systemClock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import { type DataPlane, openDataPlane } from './data-plane.ts'
 import type { FeatureSource, FilledInput, RowValue } from './feature-source.ts'
+import { fillGaps, missingNamesMax } from './fill.ts'
 import { serveRoutes } from './http.ts'
+import type { InputReader } from './input-reader.ts'
 import { openServeMetrics } from './metrics.ts'
 import { memoryBlobs, sampleFacts, sampleFamily } from './sample-family.fixture.ts'
 import { createStrictApp } from './strict-app.ts'
@@ -101,6 +103,34 @@ test('what is left out is computed and looked up, in one ask', async () => {
   expect(got.body.parameters).toMatchObject({ features_computed: 2, features_looked_up: 2 })
   const { oldest_feature_ms: oldest } = got.body.parameters as { oldest_feature_ms: number }
   expect(oldest).toBeGreaterThanOrEqual(60_000)
+  expect(got.body.parameters).not.toHaveProperty('features_missing')
+})
+
+test('an answer tells how much was missing, and of which inputs, the first of them', async () => {
+  const count = missingNamesMax + 2
+  const names = Array.from({ length: count }, (_, i) => `f${i}`)
+  const reader = {
+    signature: { inputs: names.map(name => ({ name, mayBeMissing: true })) },
+    count,
+    lows: new Float32Array(count),
+    highs: new Float32Array(count),
+    source: {
+      columns: [],
+      follows: names.map(() => []),
+      named: () => new Map(),
+      fill: async () =>
+        names.map((_, i) => ({
+          values: Float32Array.of(0, Number.NaN),
+          statuses: ['PRESENT', i === 1 ? 'PRESENT' : 'NOT_FOUND'] as const,
+          eventMs: [0, Number.NaN],
+        })),
+    },
+  }
+  const gaps = { inputs: [...names.keys()], columns: new Map() }
+  const request = { rows: 2, x: new Float32Array(2 * count), gaps }
+  const filled = await fillGaps(request, reader as unknown as InputReader, 'demand', () => 0)
+  const first = names.filter(name => name !== 'f1').slice(0, missingNamesMax)
+  expect(filled).toMatchObject({ lookedUp: 2 * count, missing: count - 1, missingInputs: first })
 })
 
 test('what is sent counts before what the name says', async () => {
@@ -134,6 +164,11 @@ test('what is missing in the store is imputed where the view does, else refused'
   const got = await infer('demand.70', tensor('miles', 'FP64', 1))
   expect(got.data).toEqual([2_001])
   expect(got.body.parameters).not.toHaveProperty('oldest_feature_ms')
+  expect(got.body.parameters).toMatchObject({
+    features_looked_up: 1,
+    features_missing: 1,
+    missing_features: ['f1'],
+  })
   const refused = await infer('demand.70', tensor('miles', 'FP64', null))
   expect(refused).toMatchObject({ status: 422, body: { code: 'E_FEATURE_VALUE', field: 'f0' } })
   // Of another family, where it may not be missing.

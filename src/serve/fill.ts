@@ -1,6 +1,6 @@
 import { assert, must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
-import type { FeatureSource, FilledInput, RowValue } from './feature-source.ts'
+import type { FeatureSource, FeatureStatus, FilledInput, RowValue } from './feature-source.ts'
 import { codeOfText, type InputReader } from './input-reader.ts'
 import type { Gaps, ReadRequest } from './validate.ts'
 
@@ -15,9 +15,16 @@ export interface Filled {
   /** Values computed from the request, and values looked up. */
   readonly computed: number
   readonly lookedUp: number
+  /** Of the values that were looked up, those that are not PRESENT: they were imputed. */
+  readonly missing: number
+  /** Inputs with such a value, the first `missingNamesMax` of them. */
+  readonly missingInputs: readonly string[]
   /** Age of the oldest value that was looked up and present; undefined without any. */
   readonly oldestMs: number | undefined
 }
+
+/** Enough to see what is wrong; an answer of a wide model stays short. */
+export const missingNamesMax = 10
 
 /**
  * Writes what `gaps` names into `x`. Throws E_TENSOR_MISSING when the request and the name of the
@@ -37,13 +44,18 @@ export async function fillGaps(
   const found = await source.fill({ columns, rows, inputs: gaps.inputs })
   const now = nowMs()
   const outOfRange: string[] = []
-  let [lookedUp, oldestMs] = [0, -1]
+  const missingInputs: string[] = []
+  let [lookedUp, missing, oldestMs] = [0, 0, -1]
   for (const [i, input] of gaps.inputs.entries()) {
     const filled = must(found[i], 'an answer an input')
     assert(filled.values.length === rows, 'a value a row')
-    if (write(filled, input, reader, x)) outOfRange.push(reader.signature.inputs[input]!.name)
+    const { name } = reader.signature.inputs[input]!
+    if (write(filled, input, reader, x)) outOfRange.push(name)
     if (filled.statuses === undefined) continue
     lookedUp += rows
+    const absent = countAbsent(filled.statuses)
+    missing += absent
+    if (absent > 0 && missingInputs.length < missingNamesMax) missingInputs.push(name)
     for (const eventMs of filled.eventMs ?? []) {
       if (now - eventMs > oldestMs) oldestMs = now - eventMs
     }
@@ -51,9 +63,17 @@ export async function fillGaps(
   return {
     computed: gaps.inputs.length * rows - lookedUp,
     lookedUp,
+    missing,
+    missingInputs,
     oldestMs: oldestMs < 0 ? undefined : oldestMs,
     outOfRange: outOfRange.length > 0 ? outOfRange : undefined,
   }
+}
+
+function countAbsent(statuses: readonly FeatureStatus[]): number {
+  let absent = 0
+  for (const status of statuses) if (status !== 'PRESENT') absent++
+  return absent
 }
 
 /** What was sent counts before what the name says: one model may be asked about others' rows. */

@@ -30,6 +30,8 @@ const answer = z.object({
     because: z.string().optional(),
     features_computed: z.number().optional(),
     features_looked_up: z.number().optional(),
+    features_missing: z.number().optional(),
+    missing_features: z.array(z.string()).optional(),
     oldest_feature_ms: z.number().optional(),
     out_of_range: z.array(z.string()).optional(),
   }),
@@ -97,6 +99,8 @@ function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): 
   const { receipt, answered_by: answeredBy, because } = said.parameters
   const {
     features_looked_up: featuresLookedUp,
+    features_missing: featuresMissing,
+    missing_features: missingFeatures,
     oldest_feature_ms: oldestFeatureMs,
     out_of_range: outOfRange,
   } = said.parameters
@@ -113,6 +117,8 @@ function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): 
         receipt,
         unit,
         featuresLookedUp,
+        featuresMissing,
+        missingFeatures,
         oldestFeatureMs,
         outOfRange,
         [output?.name ?? 'value']: value,
@@ -129,6 +135,10 @@ function show({ screen }: Call, said: z.infer<typeof answer>, facts: Metadata): 
   if (because) screen.say(`because ${printable(because)}`)
   const from = featuresFrom(said.parameters)
   if (from) screen.say(from)
+  if (featuresMissing) {
+    const names = printable(missingFeatures?.join(', ') ?? '')
+    screen.say(`${countOf(featuresMissing, 'feature')} missing online: ${names}`)
+  }
   if (outOfRange?.length) screen.say(`unlike training: ${printable(outOfRange.join(', '))}`)
 }
 
