@@ -2,12 +2,15 @@ import { mkdir } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { open, type RootDatabase } from 'lmdb'
 import { MusterError } from '../base/errors.ts'
+import { beginUse, endUse } from './open-state.ts'
 import { type Change, keysAtOnce, type OnlineStore } from './store.ts'
 
 /*
  * The embedded engine. Values are read where they are mapped into memory, without a copy or a
  * system call. Transactions are synchronous: a few hundred keys take under a millisecond, and those
- * of another thread would cost more than they do.
+ * of another thread would cost more than they do. None is synced to the disk, for which everybody
+ * would wait: what is written outlives the process, and all of it can be made again from what
+ * PostgreSQL and the blobs hold. After a crash of the machine it begins empty: see `open-state.ts`.
  */
 
 type Database = RootDatabase<Buffer, Buffer>
@@ -15,9 +18,9 @@ type Database = RootDatabase<Buffer, Buffer>
 export async function openLmdb(folder: string): Promise<OnlineStore> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
-    return new LmdbStore(
-      open<Buffer, Buffer>({ path: folder, keyEncoding: 'binary', encoding: 'binary' }),
-    )
+    const boot = await beginUse(folder)
+    const how = { keyEncoding: 'binary', encoding: 'binary', noSync: boot !== undefined } as const
+    return new LmdbStore(folder, open<Buffer, Buffer>({ path: folder, ...how }))
   } catch (cause) {
     throw new MusterError('E_STATE_FOLDER', `the online store in ${folder} cannot be opened`, {
       field: folder,
@@ -29,9 +32,11 @@ export async function openLmdb(folder: string): Promise<OnlineStore> {
 
 class LmdbStore implements OnlineStore {
   readonly kind = 'lmdb'
+  readonly #folder: string
   readonly #database: Database
 
-  constructor(database: Database) {
+  constructor(folder: string, database: Database) {
+    this.#folder = folder
     this.#database = database
   }
 
@@ -75,6 +80,7 @@ class LmdbStore implements OnlineStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#database.close()
+    await endUse(this.#folder)
   }
 
   /** The buffer that LMDB lends is longer than the value, and filled anew by the next read. */
