@@ -90,10 +90,34 @@ test('a span and a limit; windows still read what was before the span', async ()
   expect(table.numRows).toBe(24)
   const first = table.toArray().find(row => Number(row.event_time) === from)
   expect(first?.toJSON()).toMatchObject({ 'past.origin_value_mean_7200000ms': 8 })
-  const some = await read(job({ ...ofView, limit: 7 }))
-  expect(some.numRows).toBe(7)
+  const all = (await read(job({ ...ofView, span }))).toArray().map(String)
+  for (const limit of [1, 4, 5, 23, 24, 25]) {
+    const some = await read(job({ ...ofView, span, limit }))
+    expect(some.toArray().map(String)).toEqual(all.slice(0, limit))
+  }
   const none = await read(job({ ...ofView, span: { fromMs: 0, toMs: 1 } }))
   expect([none.numRows, none.schema.fields.length]).toEqual([0, 7])
+})
+
+test('the first rows of a view are those of its first keys, whatever these hold', async () => {
+  await writeParquet(
+    join(folder, 'odd.parquet'),
+    `select unnest(['o''b', '', 'Z', 'ä', '10', '9']) as origin, 1 as miles, 1 as value,
+            timestamp '2001-01-01' as happened, happened as known`,
+  )
+  const spec = aSource('odd.parquet')
+  const connections = readConnections({})
+  const snapshot = await takeSnapshot(spec, { fleetFolder: folder, blobs, connections })
+  const odd = { ...job({ ...ofView, key: ['origin'] }), sources: [{ spec, snapshot }] }
+  const where = "origin <> 'Z' or origin = 'Z'"
+  const first = async (limit: number | undefined) => {
+    const rows = { ...ofView, key: ['origin'], limit }
+    const table = await read({ ...odd, rows, view: { ...plain, where } })
+    return table.toArray().map(row => String(row.origin))
+  }
+  const all = await first(undefined)
+  expect(all).toEqual(['', '10', '9', 'Z', "o'b", 'ä'])
+  for (const limit of [1, 2, 4, 5, 6]) expect(await first(limit)).toEqual(all.slice(0, limit))
 })
 
 test('too many rows are refused before anything is built', async () => {

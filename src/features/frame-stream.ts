@@ -1,7 +1,7 @@
 import { must } from '../base/assert.ts'
 import { type Digest, digestOf } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
-import { embedded, microsOf } from '../engine/index.ts'
+import { embedded, microsOf, quoted } from '../engine/index.ts'
 import type { Blobs, FrameManifest, SourceData } from '../fleet/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec } from '../spec/index.ts'
 import { type ArrowColumn, arrowStream, keyColumnOf } from './arrow-stream.ts'
@@ -49,7 +49,7 @@ export interface FrameJob {
 
 /** The name under which event times stand. */
 export const eventTimeColumn = 'event_time'
-/** Rows are framed in the order of their keys: the first of them come from all, in memory. */
+/** All rows of a key are framed, in memory, before the first of them are taken. */
 const framedRowsMax = 10_000_000
 /** Of one batch: a megabyte or two for a dozen features. */
 const batchRows = 65_536
@@ -66,10 +66,9 @@ export async function frameStream(job: FrameJob, blobs: Blobs): Promise<AsyncIte
 type ViewRows = Extract<FrameJob['rows'], { of: 'view' }>
 
 async function viewBatches(job: FrameJob, ask: ViewRows, store: Blobs) {
-  const view = within(job.view, ask.span)
   const { groups, sources, rowsMax } = job
   const { key, label, limit } = ask
-  await checkRows(view, key, sources, store, limit === undefined ? rowsMax : framedRowsMax)
+  const view = await withFirst({ ...job, view: within(job.view, ask.span) }, ask, store)
   const blobs = new KeptInMemory(store)
   const place = { blobs, progress: () => {} }
   const framed = new Set([view.rows, ...groups.map(group => group.source)])
@@ -91,28 +90,48 @@ function within(view: FeatureViewSpec, span: ViewRows['span']): FeatureViewSpec 
   return { ...view, where }
 }
 
-/** Before anything is built: counting takes a second where building takes a minute. */
-async function checkRows(
-  view: FeatureViewSpec,
-  key: readonly string[],
-  data: readonly SourceData[],
-  blobs: Blobs,
-  rowsMax: number,
-): Promise<void> {
-  const own = data.filter(({ spec }) => spec.name === view.rows)
+/**
+ * The view of no more keys than the first `limit` rows are of. Rows are counted before anything is
+ * built: that takes a second where building takes a minute.
+ */
+async function withFirst(job: FrameJob, ask: ViewRows, blobs: Blobs): Promise<FeatureViewSpec> {
+  const { view, rowsMax } = job
+  const { key, limit } = ask
+  const own = job.sources.filter(({ spec }) => spec.name === view.rows)
   const { engine, sources } = await openSources(own, blobs)
   await using _open = engine
   const { relation } = await openViewRows(engine, view, sources)
-  const { leafRows } = await openSpine(engine, relation, view, key)
-  const rows = leafRows.reduce((sum, count) => sum + count, 0)
-  if (rows <= rowsMax) return
+  const { leafRows, leafKeys } = await openSpine(engine, relation, view, key)
+  let [rows, last] = [0, -1]
+  while (last + 1 < leafRows.length && rows < (limit ?? Number.POSITIVE_INFINITY)) {
+    last += 1
+    rows += leafRows[last]!
+  }
+  const most = limit === undefined ? rowsMax : framedRowsMax
+  if (rows <= most) return last + 1 < leafRows.length ? upTo(view, key, leafKeys, last) : view
   throw new MusterError(
     'E_TOO_LARGE',
     `${view.id} has ${rows.toLocaleString('en')} rows; ` +
-      `${rowsMax === framedRowsMax ? 'the first are taken of' : 'a frame has'} at most ` +
-      rowsMax.toLocaleString('en'),
+      `${limit === undefined ? 'a frame has' : 'the first are taken of'} at most ` +
+      most.toLocaleString('en'),
     { field: 'span', hint: 'ask for a span, or for the first rows by `limit`' },
   )
+}
+
+/** Rows of the keys up to a leaf, in the order of leaves: as text, column by column. */
+function upTo(
+  view: FeatureViewSpec,
+  key: readonly string[],
+  leafKeys: readonly (readonly string[])[],
+  last: number,
+): FeatureViewSpec {
+  const inOrder = key.reduceRight((within, column, k) => {
+    const value = `cast(${quoted(column)} as varchar)`
+    const text = `'${leafKeys[k]![last]!.replaceAll("'", "''")}'`
+    return `(${value} < ${text} or (${value} = ${text} and ${within}))`
+  }, 'true')
+  const where = view.where === undefined ? inOrder : `${embedded(view.where)} and ${inOrder}`
+  return { ...view, where }
 }
 
 async function* readBatches(
