@@ -119,7 +119,9 @@ export function compileValue(text: string): ValueExpression {
       const beyond = /^index .* out of bounds/.test(given.message)
       if (absent === null && !beyond) return { kind: 'broken', why: wordsOf(given.message) }
       const path = given.exprId === undefined ? undefined : parsed.paths.get(given.exprId)
-      return { kind: 'missing', path: missingPath(path, absent?.[1]) }
+      const told = missingPath(path, absent?.[1])
+      // Of what an expression indexes by a value, only the value is known.
+      return { kind: 'missing', path: text.includes(told) ? told : (absent?.[1] ?? told) }
     },
   }
 }

@@ -1,1 +1,10 @@
+export type {
+  Alarm,
+  GraphModels,
+  ModelCall,
+  ModelReply,
+  Priority,
+} from './models.ts'
+export { compileGraph, type GraphPlan } from './plan.ts'
 export type { GraphPart, GraphResult } from './result.ts'
+export { type GraphAsk, runGraph } from './run.ts'
