@@ -80,13 +80,13 @@ export class BrokerInput implements StreamInput {
   }
 
   async ack(messages: readonly StreamMessage[]): Promise<void> {
-    await this.#session?.ack(this.#ofNow(messages))
+    await this.#session?.ack(this.#settled(messages))
   }
 
   async reject(messages: readonly StreamMessage[]): Promise<void> {
-    const ofNow = this.#ofNow(messages)
-    if (this.#session?.reject) return await this.#session.reject(ofNow)
-    this.#waiting.push(...ofNow.map(message => this.#mark({ ...message, redelivered: true })))
+    const settled = this.#settled(messages)
+    if (this.#session?.reject) return await this.#session.reject(settled)
+    this.#waiting.push(...settled.map(message => this.#mark({ ...message, redelivered: true })))
     this.#wake?.()
   }
 
@@ -96,9 +96,15 @@ export class BrokerInput implements StreamInput {
     await this.#running
   }
 
-  /** Those of the session that is open: the broker has taken the others back already. */
-  #ofNow(messages: readonly StreamMessage[]): readonly StreamMessage[] {
-    return messages.filter(message => this.#sessionOf.get(message) === this.#session)
+  /**
+   * Those of the session that is open, once each: the broker has taken the others back already.
+   */
+  #settled(messages: readonly StreamMessage[]): readonly StreamMessage[] {
+    return messages.filter(message => {
+      const session = this.#sessionOf.get(message)
+      this.#sessionOf.delete(message)
+      return session !== undefined && session === this.#session
+    })
   }
 
   #mark(message: StreamMessage): StreamMessage {

@@ -60,6 +60,7 @@ export function mqttInput(
 
 /** The client has no public word for an acknowledgement that comes later; this is its own. */
 function acknowledge(client: MqttClient, messageId: number): void {
+  // biome-ignore lint/complexity/useLiteralKeys: of a private member there is no other spelling
   client['_sendPacket']({ cmd: 'puback', messageId, reasonCode: 0 })
 }
 

@@ -1,0 +1,107 @@
+import type { Sql } from './sql.ts'
+
+/* What is known of each message that a trigger took. `trigger` is graph/trigger. */
+
+export type MessageState = 'running' | 'done' | 'dead'
+
+export interface BegunMessage {
+  readonly id: string
+  /** Seen for the first time; its first attempt is counted. */
+  readonly fresh: boolean
+  /** Before this call. */
+  readonly attempts: number
+  readonly state: MessageState
+}
+
+/** Counts the first attempt of those that are new, and says of the others how they stand. */
+export async function beginMessages(
+  sql: Sql,
+  trigger: string,
+  ids: readonly string[],
+): Promise<readonly BegunMessage[]> {
+  return sql.all(
+    `with asked as (select unnest($2::text[]) as id),
+     fresh as (
+       insert into trigger_message (trigger, id, attempts)
+       select $1, id, 1 from asked order by id
+       on conflict do nothing returning id
+     )
+     select a.id as "id", f.id is not null as "fresh",
+       coalesce(m.attempts, case when f.id is null then 1 else 0 end) as "attempts",
+       coalesce(m.state, 'running') as "state"
+     from asked a
+     left join fresh f on f.id = a.id
+     left join trigger_message m on m.trigger = $1 and m.id = a.id`,
+    [trigger, ids],
+  )
+}
+
+/** Counts one more attempt of each, before it runs. Those not given back are done or dead. */
+export async function countAttempts(
+  sql: Sql,
+  trigger: string,
+  ids: readonly string[],
+): Promise<readonly { readonly id: string; readonly attempts: number }[]> {
+  return sql.all(
+    `insert into trigger_message as m (trigger, id, attempts)
+     select $1, id, 1 from unnest($2::text[]) as id order by id
+     on conflict (trigger, id) do update set attempts = m.attempts + 1 where m.state = 'running'
+     returning id as "id", attempts as "attempts"`,
+    [trigger, ids],
+  )
+}
+
+/** Takes back an attempt that did not fail by the message: something it needs was away. */
+export async function uncountAttempts(
+  sql: Sql,
+  trigger: string,
+  ids: readonly string[],
+): Promise<void> {
+  await sql.run(
+    `update trigger_message set attempts = attempts - 1
+     where trigger = $1 and id = any($2::text[]) and state = 'running' and attempts > 0`,
+    [trigger, ids],
+  )
+}
+
+/**
+ * To be called in the transaction that holds the results: gives those that were not done before,
+ * and no other transaction gets the same ones.
+ */
+export async function finishMessages(
+  sql: Sql,
+  trigger: string,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await sql.all<{ id: string }>(
+    `update trigger_message set state = 'done'
+     where (trigger, id) in (
+       select trigger, id from trigger_message
+       where trigger = $1 and id = any($2::text[]) and state = 'running' order by id for update
+     ) returning id as "id"`,
+    [trigger, ids],
+  )
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** A dead message is to be run again, by a person's wish. False when it is not dead. */
+export async function reviveMessage(sql: Sql, trigger: string, id: string): Promise<boolean> {
+  const revived = await sql.run(
+    `insert into trigger_message as m (trigger, id, attempts) values ($1, $2, 1)
+     on conflict (trigger, id) do update set state = 'running', attempts = m.attempts + 1
+     where m.state = 'dead'`,
+    [trigger, id],
+  )
+  return revived > 0
+}
+
+/** Removes at most `most` that began before a number of days. Gives how many went. */
+export async function forgetMessages(sql: Sql, days: number, most: number): Promise<number> {
+  return sql.run(
+    `delete from trigger_message where ctid = any(array(
+       select ctid from trigger_message
+       where first_at < now() - make_interval(days => $1) and state <> 'running' limit $2
+     ))`,
+    [days, most],
+  )
+}

@@ -1,0 +1,17 @@
+import type { GraphResult } from '../graphs/index.ts'
+
+export interface GraphAsk {
+  /** Names the message, for whatever remembers answers. */
+  readonly id: string
+  /** Milliseconds from now. */
+  readonly deadlineMs: number
+  readonly priority: 'interactive' | 'batch' | 'shadow'
+  readonly requestId: string
+}
+
+/** What answers a message; `main/` hands in the graphs that serve. */
+export type RunGraph = (
+  graph: string,
+  message: unknown,
+  ask: GraphAsk,
+) => Promise<Pick<GraphResult, 'value' | 'parts'>>

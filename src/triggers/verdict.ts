@@ -1,0 +1,30 @@
+import { asMusterError, type MusterError } from '../base/errors.ts'
+
+/* What follows from a failure. Pure. */
+
+export type Verdict = 'again' | 'away' | 'dead'
+
+/** Refusals that the same message gets every time. */
+const forGood = new Set([400, 403, 413, 422])
+
+/**
+ * `away`: not the message's fault, and not counted: something is busy or gone. `again`: tried again
+ * until the attempts are spent. `dead`: the same bytes will fail the same way.
+ */
+export function verdictOn(error: MusterError, attempts: number, attemptsMax: number): Verdict {
+  if (error.status === 503) return 'away'
+  if (forGood.has(error.status)) return 'dead'
+  return attempts >= attemptsMax ? 'dead' : 'again'
+}
+
+export interface Failure {
+  readonly code: string
+  readonly cause: string
+  readonly hint: string | undefined
+}
+
+/** What people are told; what went wrong inside of Muster stands in the log only. */
+export function failureOf(thrown: unknown): Failure {
+  const error = asMusterError(thrown)
+  return { code: error.code, cause: error.message, hint: error.hint }
+}
