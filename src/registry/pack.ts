@@ -31,7 +31,8 @@ export interface Pack {
 
 const magic = Buffer.from('MUSTERPK', 'latin1')
 const version = 1
-const prefixBytes = 16
+/** Before the header. */
+export const packPrefixBytes = 16
 /** A cache line, and more than any vector register needs. */
 const alignment = 64
 
@@ -48,13 +49,13 @@ export function writePack(pack: Pack): Uint8Array {
   )
   const { graph, names, width } = pack
   const header = Buffer.from(canonicalJson({ graph, names, width }), 'utf8')
-  const rowsAt = alignedUp(prefixBytes + header.length)
+  const rowsAt = alignedUp(packPrefixBytes + header.length)
   const bytes = new Uint8Array(rowsAt + pack.rows.byteLength)
   const view = new DataView(bytes.buffer)
   bytes.set(magic, 0)
   view.setUint32(8, version, true)
   view.setUint32(12, header.length, true)
-  bytes.set(header, prefixBytes)
+  bytes.set(header, packPrefixBytes)
   bytes.set(new Uint8Array(pack.rows.buffer, pack.rows.byteOffset, pack.rows.byteLength), rowsAt)
   return bytes
 }
@@ -67,20 +68,33 @@ export function writePack(pack: Pack): Uint8Array {
  * looked at.
  */
 export function readPack(bytes: Uint8Array): Pack {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length < prefixBytes) throw notAPack('it is too short')
+  const { headerBytes, rowsAt } = readPackPrefix(bytes, bytes.length)
+  const header = bytes.subarray(packPrefixBytes, packPrefixBytes + headerBytes)
+  const facts = readPackHeader(header, bytes.length - rowsAt)
+  return { ...facts, rows: floatsAt(bytes, rowsAt) }
+}
+
+/** Where header and rows of a pack of `sizeBytes` stand. Throws as `readPack`. */
+export function readPackPrefix(
+  bytes: Uint8Array,
+  sizeBytes: number,
+): { readonly headerBytes: number; readonly rowsAt: number } {
+  if (bytes.length < packPrefixBytes) throw notAPack('it is too short')
   if (!magic.equals(bytes.subarray(0, 8))) throw notAPack('it does not begin with MUSTERPK')
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const written = view.getUint32(8, true)
   if (written !== version) throw notAPack(`it has version ${written}, known is ${version}`)
   const headerBytes = view.getUint32(12, true)
-  if (prefixBytes + headerBytes > bytes.length) throw notAPack('its header ends after it')
-  const { graph, names, width } = readHeader(bytes.subarray(prefixBytes, prefixBytes + headerBytes))
-  const rowsAt = alignedUp(prefixBytes + headerBytes)
-  const expected = rowsAt + names.length * width * 4
-  if (bytes.length !== expected) {
-    throw notAPack(`it has ${bytes.length} bytes, and its header tells of ${expected}`)
-  }
-  return { graph, width, names, rows: floatsAt(bytes, rowsAt) }
+  if (packPrefixBytes + headerBytes > sizeBytes) throw notAPack('its header ends after it')
+  return { headerBytes, rowsAt: Math.min(alignedUp(packPrefixBytes + headerBytes), sizeBytes) }
+}
+
+/** Of a pack whose rows have `rowsBytes`. Throws as `readPack`. */
+export function readPackHeader(header: Uint8Array, rowsBytes: number): Omit<Pack, 'rows'> {
+  const facts = parseHeader(header)
+  const expected = facts.names.length * facts.width * 4
+  if (rowsBytes === expected) return facts
+  throw notAPack(`its rows have ${rowsBytes} bytes, and its header tells of ${expected}`)
 }
 
 /**
@@ -91,7 +105,7 @@ export function versionDigest(graph: Digest, name: string, row: Float32Array): D
   return digestOf(writePack({ graph, names: [name], width: row.length, rows: row }))
 }
 
-function readHeader(bytes: Uint8Array): Omit<Pack, 'rows'> {
+function parseHeader(bytes: Uint8Array): Omit<Pack, 'rows'> {
   let header: unknown
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))

@@ -89,4 +89,6 @@ export interface FamilyStatus {
   /** Names, routes and reasons; without parameters. */
   readonly indexBytes: number
   readonly parameterBytes: number
+  /** Of those, in memory now. */
+  readonly residentBytes: number
 }

@@ -2,7 +2,9 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import type { Categories } from '../onnx/index.ts'
+import type { Priority } from './answer.ts'
 import type { ServeLimits } from './limits.ts'
+import { shareOf, WaitingLine } from './waiting.ts'
 
 /** What the batcher needs of a graph; `onnx/` has the real one. Runs one call at a time. */
 export interface GraphSession {
@@ -36,6 +38,10 @@ export interface Job {
   readonly row: number
   /** On the clock's monotonic scale; Infinity for none. */
   readonly deadlineMs: number
+  /** Default: interactive. */
+  readonly priority?: Priority | undefined
+  /** Nobody waits for it any more once it is aborted. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Rows that wait or run, over all graphs of a data plane. */
@@ -62,7 +68,7 @@ export class Batcher {
   readonly #limits: ServeLimits
   readonly #total: WaitingRows
   readonly #onCall: (rows: number) => void
-  #waiting: Waiting[] = []
+  readonly #waiting = new WaitingLine<Waiting>()
   #draining = false
   #closing = false
   // One call runs at a time, so these are free again when the next is put together.
@@ -86,21 +92,23 @@ export class Batcher {
 
   /**
    * One number a row. Throws E_BUSY at the cap, E_DEADLINE_PAST when the job waited past its
-   * deadline.
+   * deadline, E_CANCELLED when nobody waits for it any more.
    */
   run(job: Job): Promise<Float32Array> {
-    if (this.#total.rows + job.rows > this.#limits.waitingRowsMax) {
+    const priority = job.priority ?? 'interactive'
+    const rowsMax = this.#limits.waitingRowsMax * shareOf[priority]
+    if (this.#total.rows + job.rows > rowsMax) {
       return Promise.reject(
         new MusterError(
           'E_BUSY',
-          `${this.#total.rows} rows wait already; the limit is ${this.#limits.waitingRowsMax}`,
+          `${this.#total.rows} rows wait already; the limit is ${Math.floor(rowsMax)}`,
           { hint: 'send it again in a second', extra: { retryAfterSeconds: 1 } },
         ),
       )
     }
     this.#total.rows += job.rows
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ job, resolve, reject })
+      this.#waiting.add({ job, resolve, reject }, priority)
       if (this.#draining) return
       this.#draining = true
       setImmediate(() => void this.#drain())
@@ -128,37 +136,33 @@ export class Batcher {
   }
 
   /**
-   * The next jobs that fit one call, in order of arrival; those past their deadline are answered
-   * here.
+   * The next jobs that fit one call; those past their deadline, or that nobody waits for any more,
+   * are answered here.
    */
   #take(): Waiting[] {
     const taken: Waiting[] = []
     let rows = 0
     let nowMs = -1
-    let index = 0
-    for (; index < this.#waiting.length; index++) {
-      const waiting = this.#waiting[index]!
+    const newestFirst = this.#total.rows > this.#limits.waitingRowsMax / 2
+    this.#waiting.each(newestFirst, waiting => {
       const { job } = waiting
-      if (rows + job.rows > this.#limits.rowsPerCallMax && taken.length > 0) break
+      if (rows + job.rows > this.#limits.rowsPerCallMax && taken.length > 0) return false
       if (job.deadlineMs !== Number.POSITIVE_INFINITY) {
         if (nowMs < 0) nowMs = this.#clock.monotonicMs()
-        if (nowMs >= job.deadlineMs) {
-          this.#total.rows -= job.rows
-          waiting.reject(
-            new MusterError(
-              'E_DEADLINE_PAST',
-              'the request waited past its deadline; it did not run',
-            ),
-          )
-          continue
-        }
+        if (nowMs >= job.deadlineMs) return this.#turnAway(waiting, late())
       }
+      if (job.signal?.aborted) return this.#turnAway(waiting, cancelled())
       rows += job.rows
       taken.push(waiting)
-    }
-    if (index === this.#waiting.length) this.#waiting = []
-    else this.#waiting.splice(0, index)
+      return true
+    })
     return taken
+  }
+
+  #turnAway({ job, reject }: Waiting, error: MusterError): true {
+    this.#total.rows -= job.rows
+    reject(error)
+    return true
   }
 
   async #call(taken: readonly Waiting[]): Promise<void> {
@@ -173,11 +177,20 @@ export class Batcher {
         resolve(taken.length === 1 ? y : y.subarray(at, at + job.rows))
         at += job.rows
       }
-    } catch (cause) {
-      const error = new MusterError('E_INTERNAL', 'the graph failed on this batch', { cause })
-      for (const { reject } of taken) reject(error)
-    } finally {
       this.#total.rows -= rows
+    } catch (cause) {
+      if (taken.length > 1) return this.#oneByOne(taken)
+      this.#total.rows -= rows
+      taken[0]!.reject(new MusterError('E_INTERNAL', 'the graph failed on this call', { cause }))
+    }
+  }
+
+  /** Of a batch that failed: whoever is not at fault is answered after all. */
+  async #oneByOne(taken: readonly Waiting[]): Promise<void> {
+    for (const waiting of taken) {
+      const isLate = this.#clock.monotonicMs() >= waiting.job.deadlineMs
+      if (isLate) this.#turnAway(waiting, late())
+      else await this.#call([waiting])
     }
   }
 
@@ -210,4 +223,12 @@ export class Batcher {
     if (same) return this.#session.run(x, own, rows, 1)
     return this.#session.run(x, this.#parameters.subarray(0, rows * width), rows, rows)
   }
+}
+
+function late(): MusterError {
+  return new MusterError('E_DEADLINE_PAST', 'the request waited past its deadline; it did not run')
+}
+
+function cancelled(): MusterError {
+  return new MusterError('E_CANCELLED', 'nobody waited for the answer any more; it did not run')
 }

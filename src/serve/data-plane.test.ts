@@ -361,7 +361,7 @@ test('metadata tells the digest of the bytes that answer', async () => {
   const served = plane()
   const routes = sampleFamily(blobs, biases, { inherited })
   await served.replaceFamily(routes, sampleFacts())
-  expect(served.metadata('route-delay.ATL.XNA')).toMatchObject({
+  expect(await served.metadata('route-delay.ATL.XNA')).toMatchObject({
     answeredBy: 'route-delay.ATL',
     because: 'not better than its parent',
     version: 1,

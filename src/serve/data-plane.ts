@@ -1,22 +1,27 @@
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
+import type { Digest } from '../base/digest.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
-import type { ReceiptId } from '../base/ids.ts'
-import type { Blobs, FamilyRoutes } from '../fleet/index.ts'
+import type { FamilyRoutes } from '../fleet/index.ts'
 import { openFamilySession } from '../onnx/index.ts'
 import { versionDigest } from '../registry/index.ts'
+import type { ServingSpec } from '../spec/index.ts'
+import { admitUnder, type Strain, type TenantLimits, Tenants } from './admission.ts'
 import type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
+import { cacheKey } from './answer-cache.ts'
 import { Batcher, type GraphSession, type WaitingRows } from './batcher.ts'
-import { type Block, readBlock } from './block.ts'
-import { type Family, type FamilyFacts, loadFamily } from './family.ts'
-import { type Filled, fillGaps } from './fill.ts'
-import { HeldByDigest } from './held-by-digest.ts'
-import { type InputReader, missedInputs } from './input-reader.ts'
+import { Breakers, type Ejected } from './breaker.ts'
+import { type Failure, failureOf } from './fallback.ts'
+import { Families } from './families.ts'
+import { type Family, type FamilyFacts, familyStatus } from './family.ts'
 import { type ServeLimits, serveLimits } from './limits.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { receiptIds } from './receipts.ts'
-import { checkVersion, type Resolved, resolve, unknownModel } from './resolve.ts'
-import { namesOutOfRange, readInferBody } from './validate.ts'
+import { type PackBlobs, Residency, type ResidencyStatus } from './residency.ts'
+import { checkVersion } from './resolve.ts'
+import { type Ask, StandIns } from './stand-ins.ts'
+import { readInferBody } from './validate.ts'
+import { VersionCalls } from './version-calls.ts'
 
 /*
  * The data plane: a name and values in, a number and a receipt out. It knows no transport; HTTP is
@@ -25,13 +30,17 @@ import { namesOutOfRange, readInferBody } from './validate.ts'
  */
 
 export interface DataPlaneOptions {
-  readonly blobs: Pick<Blobs, 'get'>
+  readonly blobs: PackBlobs
   readonly clock: Clock
   readonly environment: string
   readonly limits?: ServeLimits
   readonly metrics?: ServeMetrics
   /** Opens the session of a graph; the one of `onnx/` unless a test counts its calls. */
   readonly openSession?: (graph: Uint8Array) => Promise<GraphSession>
+  /** What each tenant may send. Absent: as much as there is room for. */
+  readonly tenants?: TenantLimits
+  /** Of parameters in memory. Absent: all of them. */
+  readonly residentBytesMax?: number
 }
 
 export function openDataPlane(options: DataPlaneOptions): DataPlane {
@@ -41,45 +50,45 @@ export function openDataPlane(options: DataPlaneOptions): DataPlane {
 export class DataPlane {
   readonly environment: string
   readonly limits: ServeLimits
+  /** What `main` sees of the process; the rim and admission act on it. */
+  strain: Strain = 'none'
   readonly #clock: Clock
   readonly #metrics: ServeMetrics | undefined
-  readonly #nextReceipt: () => ReceiptId
-  readonly #families = new Map<string, Family>()
-  /**
-   * The newest generation taken, kept after a removal: a late writer must not bring a family back.
-   */
-  readonly #generations = new Map<string, number>()
-  readonly #loading = new Map<string, number>()
-  /** Families that cannot be taken yet, and why: `holdFamily`. */
-  readonly #held = new Map<string, { readonly because: string; readonly hint: string }>()
-  readonly #batchers: HeldByDigest<Batcher>
-  readonly #blocks: HeldByDigest<Block>
-  #synced = false
-  #fillingRows = 0
+  readonly #families: Families
+  readonly #breakers = new Breakers()
+  readonly #residency: Residency
+  readonly #tenants: Tenants | undefined
+  readonly #calls: VersionCalls
+  readonly #standIns: StandIns
+  #isDraining = false
 
   constructor(options: DataPlaneOptions) {
-    const { blobs, clock, metrics } = options
+    const { blobs, clock, metrics, environment, tenants } = options
     const limits = options.limits ?? serveLimits
     assert(limits.rowsPerCallMax >= limits.rowsPerRequestMax, 'a request fits one call')
-    this.environment = options.environment
+    this.environment = environment
     this.limits = limits
     this.#clock = clock
     this.#metrics = metrics
-    this.#nextReceipt = receiptIds(clock)
+    this.#tenants = tenants && new Tenants(tenants)
+    this.#residency = new Residency(blobs, options.residentBytesMax ?? Number.POSITIVE_INFINITY)
+    this.#calls = new VersionCalls({ clock, limits, breakers: this.#breakers })
+    const nextReceipt = receiptIds(clock)
+    this.#standIns = new StandIns(this.#calls, { clock, limits, nextReceipt })
     const total: WaitingRows = { rows: 0 }
     const onCall = (rows: number) => metrics?.called(rows)
     const openSession = options.openSession ?? openFamilySession
-    this.#batchers = new HeldByDigest(
-      async graph => {
+    this.#families = new Families({
+      clock,
+      environment,
+      breakers: this.#breakers,
+      residency: this.#residency,
+      nameLengthMax: limits.nameLengthMax,
+      openBatcher: async (graph: Digest) => {
         const session = await openSession(await blobs.get(graph))
         return new Batcher(session, { clock, limits, total, onCall })
       },
-      batcher => batcher.close(),
-    )
-    this.#blocks = new HeldByDigest(
-      async pack => readBlock(await blobs.get(pack)),
-      () => undefined,
-    )
+    })
     metrics?.watch(() => this.servingCount)
   }
 
@@ -94,45 +103,23 @@ export class DataPlane {
    * one answers, then swaps between two requests. 'stale' when a newer one was taken meanwhile.
    * When it throws (bytes gone, a digest that does not match), the old one goes on answering.
    */
-  async replaceFamily(routes: FamilyRoutes, facts: FamilyFacts): Promise<'applied' | 'stale'> {
-    const { blueprint, generation } = routes
-    assert(routes.environment === this.environment, 'routes are of the environment that is served')
-    if (this.#isStale(blueprint, generation)) return 'stale'
-    this.#loading.set(blueprint, (this.#loading.get(blueprint) ?? 0) + 1)
-    let next: Family
-    try {
-      next = await loadFamily(routes, facts, { batchers: this.#batchers, blocks: this.#blocks })
-    } finally {
-      const others = this.#loading.get(blueprint)! - 1
-      if (others > 0) this.#loading.set(blueprint, others)
-      else this.#loading.delete(blueprint)
-    }
-    if (this.#isStale(blueprint, generation)) {
-      next.release()
-      return 'stale'
-    }
-    const old = this.#families.get(blueprint)
-    this.#generations.set(blueprint, generation)
-    this.#families.set(blueprint, next)
-    this.#held.delete(blueprint)
-    old?.release()
-    return 'applied'
+  replaceFamily(routes: FamilyRoutes, facts: FamilyFacts): Promise<'applied' | 'stale'> {
+    return this.#families.replace(routes, facts)
   }
 
   /** Ends a family that is no longer declared; calls taken before are still answered. */
   removeFamily(blueprint: string, generation: number): 'applied' | 'stale' {
-    if (this.#isStale(blueprint, generation)) return 'stale'
-    this.#generations.set(blueprint, generation)
-    const old = this.#families.get(blueprint)
-    this.#families.delete(blueprint)
-    this.#held.delete(blueprint)
-    old?.release()
-    return 'applied'
+    return this.#families.remove(blueprint, generation)
   }
 
   /** Until its routes can be taken, callers of a family that does not serve are told this. */
   holdFamily(blueprint: string, why: { readonly because: string; readonly hint: string }): void {
-    this.#held.set(blueprint, why)
+    this.#families.hold(blueprint, why)
+  }
+
+  /** From the next call on. What is in memory follows when it is next loaded. */
+  setServing(blueprint: string, serving: ServingSpec): void {
+    this.#families.setServing(blueprint, serving)
   }
 
   /**
@@ -140,22 +127,54 @@ export class DataPlane {
    * unknown.
    */
   markSynced(): void {
-    this.#synced = true
+    this.#families.isSynced = true
   }
 
   /**
-   * Whether requests may be sent here: the routes were read, and no family loads for the first
-   * time.
+   * Whether requests may be sent here: the routes were read, no family loads for the first time,
+   * and it is not about to end.
    */
   get isReady(): boolean {
-    if (!this.#synced) return false
-    for (const blueprint of this.#loading.keys()) if (!this.#families.has(blueprint)) return false
-    return true
+    return this.#families.isReady && !this.#isDraining
+  }
+
+  /** From now on it is not ready, and still answers. */
+  drain(): void {
+    this.#isDraining = true
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /** To be called every second or so: lets go of what need not be kept any longer. */
+  tend(): void {
+    this.#families.tend(this.#clock.monotonicMs())
+  }
+
+  /** Versions that are not asked at the moment, and why. */
+  ejected(): readonly Ejected[] {
+    return this.#breakers.ejected()
+  }
+
+  /** Sets a version aside until it is lifted, as one that was before this process began. */
+  quarantine(model: string, version: number, because: string): void {
+    this.#breakers.quarantine(model, version, this.#clock.monotonicMs(), because)
+  }
+
+  /** Asks a version again that was set aside. False when it was not. */
+  lift(model: string, version: number): boolean {
+    return this.#breakers.lift(model, version)
+  }
+
+  get residency(): ResidencyStatus {
+    return this.#residency.status()
   }
 
   /**
-   * Answers one request by exactly one version. Throws E_MODEL_UNKNOWN, E_NAME, E_NOT_FOUND
-   * (version), E_NOT_SERVING, E_BUSY, E_DEADLINE, E_DEADLINE_PAST and what `readInferBody` throws.
+   * Answers one request by exactly one version, or by the declared rule. Throws E_MODEL_UNKNOWN,
+   * E_NAME, E_NOT_FOUND (version), E_NOT_SERVING, E_RATE, E_MODEL_BUSY, E_BUSY, E_DEADLINE,
+   * E_DEADLINE_PAST, E_CANCELLED and what `readInferBody` throws.
    */
   async infer(request: InferRequest): Promise<Answer> {
     const startedMs = this.#clock.monotonicMs()
@@ -171,85 +190,50 @@ export class DataPlane {
   }
 
   async #infer(request: InferRequest, startedMs: number): Promise<Answer> {
+    if (this.strain !== 'none') admitUnder(this.strain, request.priority ?? 'interactive')
     const deadlineMs = this.#deadlineOf(request, startedMs)
-    const { family, member, answeredBy, because } = this.#resolve(request.model, request.version)
-    const { batcher, block, reader } = family.origins[family.origin[member]!]!
-    const read = readInferBody(request.body, reader, this.limits, request.tensors)
-    const { id, rows, x, binaryOutput, gaps } = read
-    let { outOfRange } = read
-    let filled: Filled | undefined
-    if (gaps !== undefined) {
-      const found = await this.#fill({ rows, x, gaps }, reader, request.model)
-      // A newer generation has another view, perhaps, and the sessions of this one are closed.
-      if (!this.#isServing(family)) return this.#infer(request, startedMs)
-      filled = found
-      outOfRange = namesOutOfRange(outOfRange, found.outOfRange)
+    const to = this.#families.resolve(request.model)
+    const family = to?.family ?? this.#families.familyOf(request.model)
+    const { reader } = family
+    const ask: Ask = { request, deadlineMs, to, family, reader, key: undefined }
+    if (to === undefined) return this.#standIns.answer(ask, nothingServes(request.model, family))
+    if (request.version !== undefined) checkVersion(request.model, request.version, to)
+    const refusal = this.#calls.refusalOf(to)
+    if (refusal !== undefined) return this.#standIns.answer(ask, refusal)
+    const origin = family.origins[family.origin[to.member]!]!
+    origin.lastMs = startedMs
+    if (origin.ready === undefined) {
+      const failure = await wakeFailure(origin.wake(startedMs))
+      if (failure !== undefined) return this.#standIns.answer(ask, failure)
+      return this.#infer(request, startedMs)
     }
-    outOfRange = namesOutOfRange(outOfRange, missedInputs(reader, x, rows))
-    // No await up to here since the family was seen to serve: what is enqueued is of the generation
-    // that serves now.
-    const values = await batcher.run({
-      x,
-      rows,
-      block: block.rows,
-      width: block.width,
-      row: family.row[member]!,
-      deadlineMs,
-    })
-    checkFinite(values)
-    const receipt = this.#nextReceipt()
-    return {
-      model: request.model,
-      answeredBy,
-      version: family.version[member]!,
-      how: because === undefined ? 'itself' : 'ancestor',
-      because,
-      receipt,
-      id: id ?? receipt,
-      output: family.reader.signature.output.name,
-      values,
-      outOfRange,
-      binaryOutput,
-      filled,
-    }
-  }
-
-  /** What a request leaves out, within the rows that may wait for it. */
-  async #fill(
-    request: Parameters<typeof fillGaps>[0],
-    reader: InputReader,
-    model: string,
-  ): ReturnType<typeof fillGaps> {
-    if (this.#fillingRows + request.rows > this.limits.fillingRowsMax) {
-      throw new MusterError('E_BUSY', `${this.#fillingRows} rows wait for their features already`, {
-        hint: 'send it again in a second',
-        extra: { retryAfterSeconds: 1 },
-      })
-    }
-    this.#fillingRows += request.rows
-    try {
-      return await fillGaps(request, reader, model, () => this.#clock.now().getTime())
-    } finally {
-      this.#fillingRows -= request.rows
-    }
-  }
-
-  #isServing(family: Family): boolean {
-    return this.#families.get(family.blueprint) === family
+    ask.reader = origin.ready.reader
+    const read = readInferBody(request.body, ask.reader, this.limits, request.tensors)
+    this.#tenants?.take(request.tenant ?? '', read.rows, startedMs)
+    // Before features are filled in: the same question has the same key when they cannot be had.
+    if (family.standing.serving.cachedForMs !== undefined) ask.key = cacheKey(request.model, read)
+    const given = await this.#calls.compute(request, deadlineMs, to, read)
+    if (given === 'gone') return this.#infer(request, startedMs)
+    if ('kind' in given) return this.#standIns.answer(ask, given, read)
+    return this.#standIns.answerOf(ask, given)
   }
 
   /** What serves under `name`. Throws as `infer` does. */
-  metadata(name: string, version?: string): ModelMetadata {
-    const { family, member, answeredBy, because } = this.#resolve(name, version)
+  async metadata(name: string, version?: string): Promise<ModelMetadata> {
+    const to = this.#families.resolve(name)
+    if (to === undefined) throw nothingServes(name, this.#families.familyOf(name)).error
+    if (version !== undefined) checkVersion(name, version, to)
+    const { family, member, answeredBy, because } = to
     const { graph, block } = family.origins[family.origin[member]!]!
     const row = family.row[member]!
-    const parameters = block.rows.subarray(row * block.width, (row + 1) * block.width)
+    const page = block.find(row) ?? (await block.read(row))
+    const from = (row - page.firstRow) * block.width
     return {
       model: name,
       answeredBy,
       because,
       version: family.version[member]!,
-      versionDigest: versionDigest(graph, answeredBy, parameters),
+      versionDigest: versionDigest(graph, answeredBy, page.rows.subarray(from, from + block.width)),
       purpose: family.purpose,
       signature: family.reader.signature,
       source: family.reader.source,
@@ -257,86 +241,17 @@ export class DataPlane {
   }
 
   list(): readonly FamilyStatus[] {
-    return [...this.#families.values()].map(family => ({
-      blueprint: family.blueprint,
-      generation: family.generation,
-      purpose: family.purpose,
-      serving: family.serving,
-      inherited: family.names.size - family.serving,
-      indexBytes:
-        family.names.bytes +
-        family.origin.byteLength +
-        family.row.byteLength +
-        family.version.byteLength +
-        [...new Set(family.origins.map(origin => origin.block))].reduce(
-          (sum, block) => sum + block.nameHashes.byteLength,
-          0,
-        ) +
-        family.reasons.reduce((sum, reason) => sum + reason.length, 0),
-      parameterBytes: [...new Set(family.origins.map(origin => origin.block))].reduce(
-        (sum, block) => sum + block.rows.byteLength,
-        0,
-      ),
-    }))
+    return [...this.#families.values()].map(familyStatus)
   }
 
   /** Closes every session once its calls are answered. */
   close(): void {
-    for (const family of this.#families.values()) family.release()
-    this.#families.clear()
-    this.#synced = false
+    this.#families.close()
+    this.#residency.close()
   }
 
   [Symbol.dispose](): void {
     this.close()
-  }
-
-  #resolve(name: string, version: string | undefined): Resolved {
-    if (name.length > this.limits.nameLengthMax) {
-      throw new MusterError(
-        'E_NAME',
-        `the name of the model has ${name.length} characters; the limit is ${this.limits.nameLengthMax}`,
-        { field: 'model' },
-      )
-    }
-    const dot = name.indexOf('.')
-    const blueprint = dot < 0 ? name : name.slice(0, dot)
-    if (!this.#families.has(blueprint)) throw this.#notHere(name, blueprint)
-    const resolved = resolve(name, this.#families)
-    if (!resolved) {
-      throw new MusterError('E_NOT_SERVING', `nothing from ${name} up to ${blueprint} serves yet`, {
-        field: 'model',
-        hint: `see why: muster why ${blueprint}`,
-        extra: { retryAfterSeconds: 5 },
-      })
-    }
-    if (version !== undefined) checkVersion(name, version, resolved)
-    return resolved
-  }
-
-  #notHere(name: string, blueprint: string): MusterError {
-    const held = this.#held.get(blueprint)
-    if (held) {
-      return new MusterError('E_NOT_SERVING', `${blueprint} does not serve: ${held.because}`, {
-        field: 'model',
-        hint: held.hint,
-        extra: { retryAfterSeconds: 5 },
-      })
-    }
-    if (this.#synced && !this.#loading.has(blueprint)) {
-      return unknownModel(name, this.#families, undefined)
-    }
-    return new MusterError(
-      'E_NOT_SERVING',
-      this.#loading.has(blueprint)
-        ? `${blueprint} is being loaded`
-        : 'the routes of the fleet have not been read yet',
-      { field: 'model', hint: 'send it again in a moment', extra: { retryAfterSeconds: 1 } },
-    )
-  }
-
-  #isStale(blueprint: string, generation: number): boolean {
-    return generation <= (this.#generations.get(blueprint) ?? Number.NEGATIVE_INFINITY)
   }
 
   #deadlineOf({ deadlineMs }: InferRequest, startedMs: number): number {
@@ -355,14 +270,24 @@ export class DataPlane {
   }
 }
 
-/**
- * Finite inputs can still overflow float32 inside the graph; JSON has no form for what comes out.
- */
-function checkFinite(values: Float32Array): void {
-  for (let i = 0; i < values.length; i++) {
-    if (Number.isFinite(values[i])) continue
-    throw new MusterError('E_FEATURE_VALUE', `row ${i} gives a number that is not finite`, {
-      hint: 'the inputs of this row are far outside of what the model was trained on',
-    })
+function nothingServes(name: string, { blueprint }: Family): Failure {
+  const because = `nothing from ${name} up to ${blueprint} serves yet`
+  const error = new MusterError('E_NOT_SERVING', because, {
+    field: 'model',
+    hint: `see why: muster why ${blueprint}`,
+    extra: { retryAfterSeconds: 5 },
+  })
+  return { kind: 'nothing', because, error }
+}
+
+async function wakeFailure(waking: Promise<unknown>): Promise<Failure | undefined> {
+  try {
+    await waking
+    return undefined
+  } catch (cause) {
+    const error = asMusterError(cause)
+    const failure = failureOf(error)
+    if (failure === undefined) throw error
+    return failure
   }
 }

@@ -2,30 +2,34 @@ import { assert } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import type { FamilyRoutes, Route, Signature } from '../fleet/index.ts'
+import { type AnswerRule, compileAnswerRule } from '../gate/index.ts'
 import type { Categories } from '../onnx/index.ts'
+import { defaultServing, type ServingSpec } from '../spec/index.ts'
+import type { FamilyStatus } from './answer.ts'
 import type { Batcher } from './batcher.ts'
 import { type Block, nameHash } from './block.ts'
 import type { FeatureSource } from './feature-source.ts'
 import type { HeldByDigest } from './held-by-digest.ts'
 import { type InputReader, inputReader } from './input-reader.ts'
 import { NameTable } from './name-table.ts'
+import { Origin } from './origin.ts'
 
 /*
  * One generation of one family, whole and immutable: the data plane swaps from one to the next
  * between two requests. A member costs its name's tail + 4 bytes and the 10 bytes of three columns,
- * beside the parameters, which stay where the pack has them.
+ * beside the parameters, which stay where the pack has them, and 4 bytes for its rows in flight.
  */
 
-/**
- * What a family's routes point into: a graph's batcher and a pack, held while the generation lives.
- */
-export interface Origin {
-  readonly graph: Digest
-  readonly pack: Digest
-  readonly batcher: Batcher
-  readonly block: Block
-  /** Reads texts by the categories of the graph. */
-  readonly reader: InputReader
+/** What changes while a generation serves. */
+export interface Standing {
+  serving: ServingSpec
+  rule: AnswerRule | undefined
+  /** The generation that answered before, until this one has proven itself. */
+  previous: Family | undefined
+  isProven: boolean
+  /** Since it serves, or since one of its versions was last set aside. */
+  answered: number
+  goodSinceMs: number
 }
 
 /** In `origin`: the member has no route, and `row` is the index of its reason. */
@@ -45,7 +49,10 @@ export interface Family {
   readonly row: Uint32Array
   readonly version: Uint32Array
   readonly reasons: readonly string[]
+  /** Per member, rows that wait or run. */
+  readonly inFlight: Uint32Array
   readonly serving: number
+  readonly standing: Standing
   /** Gives back what this generation holds. Calls that it has taken are still answered. */
   release(): void
 }
@@ -55,11 +62,17 @@ export interface FamilyFacts {
   readonly purpose: string
   /** Of the family's view; without one every input is the caller's to send. */
   readonly source?: FeatureSource | undefined
+  /** Absent: as of a blueprint of low risk that says nothing of it. */
+  readonly serving?: ServingSpec
 }
 
 export interface Held {
   readonly batchers: HeldByDigest<Batcher>
+  openBatcher(graph: Digest): Promise<Batcher>
   readonly blocks: HeldByDigest<Block>
+  openBlock(pack: Digest): Promise<Block>
+  /** Whether graphs are opened now, and not when somebody asks. */
+  readonly isPreloaded: boolean
 }
 
 /** Members between two turns of the event loop while a family loads: about 10 ms of work. */
@@ -68,7 +81,8 @@ const membersPerTurn = 4_096
 /**
  * Loads what the routes name, and proves it before anything can be answered by it: each route's row
  * must be one that the pack (verified by its digest) made for that member, and each graph must
- * answer one row. Throws what `Blobs.get` throws, and E_DIGEST_MISMATCH; then nothing is held.
+ * answer one row, now or when it is first asked. Throws what `Blobs.get` throws, and
+ * E_DIGEST_MISMATCH; then nothing is held.
  */
 export async function loadFamily(
   routes: FamilyRoutes,
@@ -77,25 +91,28 @@ export async function loadFamily(
 ): Promise<Family> {
   const origins = new Map<string, { index: number; origin: Origin }>()
   const release = () => {
-    for (const { origin } of origins.values()) letGo(origin, held)
+    for (const { origin } of origins.values()) {
+      origin.release()
+      held.blocks.release(origin.block.pack)
+    }
     origins.clear()
   }
   try {
     const reader = inputReader(facts.signature, facts.source)
-    const readers = new Map<Digest, InputReader>()
-    const readerOf = (graph: Digest, categories: Categories): InputReader => {
-      if (Object.keys(categories).length === 0) return reader
-      const own = readers.get(graph) ?? inputReader(facts.signature, facts.source, categories)
-      readers.set(graph, own)
-      return own
-    }
-    for (const route of routes.routes) {
-      const key = route.graph + route.pack
+    const readers = readersOf(facts, reader)
+    for (const { graph, pack } of routes.routes) {
+      const key = graph + pack
       if (origins.has(key)) continue
       assert(origins.size < inherits, 'a family points into fewer than 65,535 packs')
-      origins.set(key, { index: origins.size, origin: await hold(route, held, readerOf) })
+      const block = await blockOf(graph, pack, held)
+      const readerOf = (categories: Categories) => readers(graph, categories)
+      const { batchers, openBatcher } = held
+      const parts = { graph, block, batchers, openBatcher, inputs: reader.count, readerOf }
+      origins.set(key, { index: origins.size, origin: new Origin(parts) })
     }
-    for (const { origin } of origins.values()) await answersOneRow(origin, reader.count)
+    if (held.isPreloaded) {
+      for (const { origin } of origins.values()) await origin.prepare()
+    }
     const members = await tabulate(routes, route => origins.get(route.graph + route.pack)!)
     return {
       blueprint: routes.blueprint,
@@ -105,6 +122,8 @@ export async function loadFamily(
       reader,
       origins: [...origins.values()].map(({ origin }) => origin),
       serving: routes.routes.length,
+      standing: standingOf(facts.serving ?? defaultServing('low')),
+      inFlight: new Uint32Array(members.names.size),
       ...members,
       release,
     }
@@ -114,44 +133,36 @@ export async function loadFamily(
   }
 }
 
-async function hold(
-  { graph, pack }: Route,
-  held: Held,
-  readerOf: (graph: Digest, categories: Categories) => InputReader,
-): Promise<Origin> {
-  const batcher = await held.batchers.acquire(graph)
-  try {
-    const block = await held.blocks.acquire(pack)
-    const reader = readerOf(graph, batcher.shape.categories)
-    const origin = { graph, pack, batcher, block, reader }
-    if (block.graph === graph) return origin
-    held.blocks.release(pack)
-    throw new MusterError(
-      'E_DIGEST_MISMATCH',
-      'a pack was made for another graph than its route says',
-    )
-  } catch (error) {
-    held.batchers.release(graph)
-    throw error
+function standingOf(serving: ServingSpec): Standing {
+  const rule = serving.rule === undefined ? undefined : compileAnswerRule(serving.rule)
+  const begun = { previous: undefined, isProven: false, answered: 0, goodSinceMs: 0 }
+  return { serving, rule, ...begun }
+}
+
+export function setServing(family: Family, serving: ServingSpec): void {
+  const { rule } = standingOf(serving)
+  Object.assign(family.standing, { serving, rule })
+}
+
+/** One reader a graph that has categories; the others share that of the family. */
+function readersOf(facts: FamilyFacts, shared: InputReader) {
+  const readers = new Map<Digest, InputReader>()
+  return (graph: Digest, categories: Categories): InputReader => {
+    if (Object.keys(categories).length === 0) return shared
+    const own = readers.get(graph) ?? inputReader(facts.signature, facts.source, categories)
+    readers.set(graph, own)
+    return own
   }
 }
 
-function letGo(origin: Origin, held: Held): void {
-  held.blocks.release(origin.pack)
-  held.batchers.release(origin.graph)
-}
-
-async function answersOneRow({ batcher, block }: Origin, inputs: number): Promise<void> {
-  assert(batcher.shape.inputs === inputs, 'the signature lists the inputs of the graph')
-  assert(batcher.shape.width === block.width, 'the rows of the pack are of the width of the graph')
-  await batcher.run({
-    x: new Float32Array(inputs),
-    rows: 1,
-    block: block.rows,
-    width: block.width,
-    row: 0,
-    deadlineMs: Number.POSITIVE_INFINITY,
-  })
+async function blockOf(graph: Digest, pack: Digest, held: Held): Promise<Block> {
+  const block = await held.blocks.acquire(pack, held.openBlock)
+  if (block.graph === graph) return block
+  held.blocks.release(pack)
+  throw new MusterError(
+    'E_DIGEST_MISMATCH',
+    'a pack was made for another graph than its route says',
+  )
 }
 
 async function tabulate(
@@ -215,4 +226,27 @@ function proveRow(route: Route, block: Block): void {
     `row ${route.row} of the pack is not one of ${route.model}`,
     { field: route.model },
   )
+}
+
+export function familyStatus(family: Family): FamilyStatus {
+  const blocks = [...new Set(family.origins.map(({ block }) => block))]
+  const sum = (bytesOf: (block: Block) => number) =>
+    blocks.reduce((bytes, block) => bytes + bytesOf(block), 0)
+  return {
+    blueprint: family.blueprint,
+    generation: family.generation,
+    purpose: family.purpose,
+    serving: family.serving,
+    inherited: family.names.size - family.serving,
+    indexBytes:
+      family.names.bytes +
+      family.origin.byteLength +
+      family.row.byteLength +
+      family.version.byteLength +
+      family.inFlight.byteLength +
+      sum(block => block.indexBytes) +
+      family.reasons.reduce((bytes, reason) => bytes + reason.length, 0),
+    parameterBytes: sum(block => block.parameterBytes),
+    residentBytes: sum(block => block.residentBytes),
+  }
 }

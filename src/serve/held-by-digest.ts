@@ -12,12 +12,10 @@ interface Held<T> {
  * is forgotten, so that the next asks anew.
  */
 export class HeldByDigest<T> {
-  readonly #open: (digest: Digest) => Promise<T>
   readonly #close: (thing: T) => void
   readonly #held = new Map<Digest, Held<T>>()
 
-  constructor(open: (digest: Digest) => Promise<T>, close: (thing: T) => void) {
-    this.#open = open
+  constructor(close: (thing: T) => void) {
     this.#close = close
   }
 
@@ -25,10 +23,11 @@ export class HeldByDigest<T> {
     return this.#held.size
   }
 
-  async acquire(digest: Digest): Promise<T> {
+  /** `open` is called where nobody holds it yet. */
+  async acquire(digest: Digest, open: (digest: Digest) => Promise<T>): Promise<T> {
     let held = this.#held.get(digest)
     if (!held) {
-      held = { opened: this.#open(digest), holders: 0 }
+      held = { opened: open(digest), holders: 0 }
       this.#held.set(digest, held)
     }
     held.holders += 1

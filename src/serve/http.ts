@@ -36,9 +36,11 @@ export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
     throw new MusterError('E_NOT_SERVING', 'the routes of the fleet are still being loaded')
   })
   for (const path of [model, versioned]) {
-    app.get<Named>(path, ({ params }) => metadataJson(plane.metadata(params.model, params.version)))
-    app.get<Named>(`${path}/ready`, ({ params }) => {
-      const { answeredBy, because } = plane.metadata(params.model, params.version)
+    app.get<Named>(path, async ({ params }) =>
+      metadataJson(await plane.metadata(params.model, params.version)),
+    )
+    app.get<Named>(`${path}/ready`, async ({ params }) => {
+      const { answeredBy, because } = await plane.metadata(params.model, params.version)
       const why = because === undefined ? {} : { because }
       return { name: params.model, ready: true, parameters: { answered_by: answeredBy, ...why } }
     })

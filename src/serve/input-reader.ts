@@ -24,6 +24,8 @@ export interface InputReader {
   readonly sharedColumns: ReadonlyMap<string, RowColumn> | undefined
   /** By input that is a category: the codes of its texts in the graph that answers. */
   readonly dictionaries: readonly (Dictionary | undefined)[]
+  /** And the texts of those codes. */
+  readonly texts: readonly (readonly string[] | undefined)[]
   /** Inputs of which a missing value is as good as an unknown one. */
   readonly unknownIfMissing: readonly number[]
 }
@@ -35,10 +37,10 @@ export function inputReader(
   categories: Categories = {},
 ): InputReader {
   const { inputs } = signature
-  const dictionaries = inputs.map(({ name, datatype }) => {
-    const texts = categories[name]
-    return datatype === 'BYTES' && texts ? dictionaryOf(texts) : undefined
-  })
+  const texts = inputs.map(({ name, datatype }) =>
+    datatype === 'BYTES' ? categories[name] : undefined,
+  )
+  const dictionaries = texts.map(known => known && dictionaryOf(known))
   const count = inputs.length
   const columns = new Map(inputs.map((input, column) => [input.name, column]))
   const byName = (wanted: readonly RowColumn[] | undefined) =>
@@ -58,6 +60,7 @@ export function inputReader(
     rowColumns: byName(source?.columns.filter(({ name }) => !columns.has(name))),
     sharedColumns: byName(source?.columns.filter(({ name }) => columns.has(name))),
     dictionaries,
+    texts,
     unknownIfMissing: inputs.flatMap((input, i) => (input.unknownIfMissing ? [i] : [])),
   }
 }

@@ -14,6 +14,11 @@ export interface ServeLimits {
    */
   readonly waitingRowsMax: number
   /**
+   * Rows of one model that may wait or run at once, where its blueprint does not say: half of all,
+   * so that no one model takes the whole server.
+   */
+  readonly modelRowsMax: number
+  /**
    * Rows whose features are being looked up or computed, over all families. 16,384: a store that
    * has become slow holds up four full requests, and not the memory of all that come.
    */
@@ -35,6 +40,7 @@ export const serveLimits: ServeLimits = {
   rowsPerRequestMax: 4_096,
   rowsPerCallMax: 4_096,
   waitingRowsMax: 65_536,
+  modelRowsMax: 32_768,
   fillingRowsMax: 16_384,
   nameLengthMax: 512,
   idLengthMax: 256,

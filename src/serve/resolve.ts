@@ -37,10 +37,23 @@ export function resolve(name: string, families: ReadonlyMap<string, Family>): Re
   else if (isWellFormed(name, family.keyLength))
     because = 'not a member: too few rows, or never seen in the data'
   else throw unknownModel(name, families, family)
+  return ancestorIn(family, name, because)
+}
+
+/** The nearest that serves above the one that answers. */
+export function ancestorOf({ family, answeredBy, because }: Resolved): Resolved | undefined {
+  return ancestorIn(family, answeredBy, because)
+}
+
+function ancestorIn(
+  family: Family,
+  name: string,
+  because: string | undefined,
+): Resolved | undefined {
   for (let at = parentOf(name as ModelName); at !== undefined; at = parentOf(at)) {
-    const ancestor = family.names.find(at)
-    if (ancestor >= 0 && family.origin[ancestor] !== inherits) {
-      return { family, member: ancestor, answeredBy: at, because }
+    const member = family.names.find(at)
+    if (member >= 0 && family.origin[member] !== inherits) {
+      return { family, member, answeredBy: at, because }
     }
   }
   return undefined

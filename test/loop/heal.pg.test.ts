@@ -40,7 +40,7 @@ function start(world: World): { plane: DataPlane; follower: RouteFollower } {
 async function answers(plane: DataPlane): Promise<readonly unknown[]> {
   const found: unknown[] = []
   for (const model of names) {
-    const { signature } = plane.metadata(model)
+    const { signature } = await plane.metadata(model)
     const inputs = signature.inputs.map(({ name }) => ({
       name,
       datatype: 'FP32',

@@ -81,7 +81,7 @@ test('a server that starts afresh answers by the champions of the old view', asy
     })
     await follower.follow()
     expect(plane.isReady).toBe(true)
-    const { signature } = plane.metadata('units.bread.cork')
+    const { signature } = await plane.metadata('units.bread.cork')
     expect(signature.inputs.map(input => input.name)).toEqual([
       'weekend',
       'promotion',

@@ -1,0 +1,167 @@
+import type { Clock } from '../base/clock.ts'
+import { asMusterError, MusterError } from '../base/errors.ts'
+import { admitModel } from './admission.ts'
+import type { InferRequest } from './answer.ts'
+import type { Breakers } from './breaker.ts'
+import { type Failure, failureOf } from './fallback.ts'
+import { type Filled, fillGaps } from './fill.ts'
+import { type InputReader, missedInputs } from './input-reader.ts'
+import type { ServeLimits } from './limits.ts'
+import type { Resolved } from './resolve.ts'
+import { namesOutOfRange, type ReadRequest } from './validate.ts'
+
+/** What a version made of a request. */
+export interface Computed {
+  readonly by: Resolved
+  readonly read: ReadRequest
+  /** One finite number a row. */
+  readonly values: Float32Array
+  readonly outOfRange: readonly string[] | undefined
+  readonly filled: Filled | undefined
+}
+
+/**
+ * Asks one version: lets its rows in, has its features and parameters brought, waits for its turn,
+ * and keeps account of how it went.
+ */
+export class VersionCalls {
+  readonly #clock: Clock
+  readonly #limits: ServeLimits
+  readonly #breakers: Breakers
+  #fillingRows = 0
+
+  constructor(parts: { clock: Clock; limits: ServeLimits; breakers: Breakers }) {
+    this.#clock = parts.clock
+    this.#limits = parts.limits
+    this.#breakers = parts.breakers
+  }
+
+  /**
+   * `deadlineMs` is on the monotonic clock. A failure that is its own counts against it; 'gone':
+   * its session was closed while its features or parameters were fetched.
+   */
+  async compute(
+    request: InferRequest,
+    deadlineMs: number,
+    by: Resolved,
+    read: ReadRequest,
+  ): Promise<Computed | Failure | 'gone'> {
+    const { family, member, answeredBy } = by
+    const origin = family.origins[family.origin[member]!]!
+    const { rows, x, gaps } = read
+    const { rowsInFlightMax } = family.standing.serving
+    const rowsMax = rowsInFlightMax ?? this.#limits.modelRowsMax
+    admitModel(answeredBy, family.inFlight[member]!, rows, rowsMax)
+    family.inFlight[member]! += rows
+    try {
+      const { reader } = origin.ready!
+      let { outOfRange } = read
+      let filled: Filled | undefined
+      if (gaps !== undefined) {
+        const found = await this.#fill({ rows, x, gaps }, reader, request.model)
+        filled = found
+        outOfRange = namesOutOfRange(outOfRange, found.outOfRange)
+      }
+      outOfRange = namesOutOfRange(outOfRange, missedInputs(reader, x, rows))
+      const row = family.row[member]!
+      const page = origin.block.find(row) ?? (await origin.block.read(row))
+      // No await from here on: what is enqueued, its session is open for.
+      if (origin.ready === undefined) return 'gone'
+      const values = await origin.ready.batcher.run({
+        x,
+        rows,
+        block: page.rows,
+        width: origin.block.width,
+        row: row - page.firstRow,
+        deadlineMs,
+        priority: request.priority,
+        signal: request.signal,
+      })
+      const computed = { by, read, values, outOfRange, filled }
+      return this.#judged(computed)
+    } catch (error) {
+      const failure = failureOf(asMusterError(error))
+      if (failure?.kind === 'version') this.#countFailure(by, failure)
+      else if (this.#breakers.size > 0) this.#breakers.unknown(answeredBy, family.version[member]!)
+      if (failure === undefined) throw error
+      return failure
+    } finally {
+      family.inFlight[member]! -= rows
+    }
+  }
+
+  /**
+   * A number that is not finite is a failure, since there is no form for it on the wire. It does
+   * not count against the version where an input lies outside of what training saw: else one
+   * caller could take a model away from all others.
+   */
+  #judged(computed: Computed): Computed | Failure {
+    const { by, values, outOfRange } = computed
+    const { family, member, answeredBy } = by
+    const wrong = firstNotFinite(values)
+    if (wrong < 0) {
+      family.standing.answered += 1
+      if (this.#breakers.size > 0) {
+        const nowMs = this.#clock.monotonicMs()
+        this.#breakers.succeeded(answeredBy, family.version[member]!, nowMs)
+      }
+      return computed
+    }
+    const error = notFinite(wrong)
+    const failure: Failure = { kind: 'version', because: error.message, error }
+    if (outOfRange === undefined) this.#countFailure(by, failure)
+    else this.#breakers.unknown(answeredBy, family.version[member]!)
+    return failure
+  }
+
+  #countFailure({ family, member, answeredBy }: Resolved, { because }: Failure): void {
+    const { serving } = family
+    const nowMs = this.#clock.monotonicMs()
+    this.#breakers.failed(answeredBy, family.version[member]!, nowMs, { because, serving })
+  }
+
+  /** Why the version is not asked now; undefined: it is. */
+  refusalOf({ family, member, answeredBy }: Resolved): Failure | undefined {
+    if (this.#breakers.size === 0) return undefined
+    const nowMs = this.#clock.monotonicMs()
+    const because = this.#breakers.refuses(answeredBy, family.version[member]!, nowMs)
+    if (because === undefined) return undefined
+    const error = new MusterError('E_NOT_SERVING', `${answeredBy}: ${because}`, {
+      field: 'model',
+      hint: `see why: muster why ${answeredBy}`,
+      extra: { retryAfterSeconds: 5 },
+    })
+    return { kind: 'version', because, error }
+  }
+
+  /** What a request leaves out, within the rows that may wait for it. */
+  async #fill(
+    request: Parameters<typeof fillGaps>[0],
+    reader: InputReader,
+    model: string,
+  ): ReturnType<typeof fillGaps> {
+    if (this.#fillingRows + request.rows > this.#limits.fillingRowsMax) {
+      throw new MusterError('E_BUSY', `${this.#fillingRows} rows wait for their features already`, {
+        hint: 'send it again in a second',
+        extra: { retryAfterSeconds: 1 },
+      })
+    }
+    this.#fillingRows += request.rows
+    try {
+      return await fillGaps(request, reader, model, () => this.#clock.now().getTime())
+    } finally {
+      this.#fillingRows -= request.rows
+    }
+  }
+}
+
+function firstNotFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i
+  return -1
+}
+
+function notFinite(row: number): MusterError {
+  return new MusterError('E_FEATURE_VALUE', `row ${row} gives a number that is not finite`, {
+    hint: 'the inputs of this row are far outside of what the model was trained on',
+  })
+}
