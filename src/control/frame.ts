@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream'
 import { MusterError } from '../base/errors.ts'
 import type { FrameAsk, RowWord } from '../contract/index.ts'
-import type { FrameJob } from '../features/index.ts'
+import type { FrameJob, OnDemand } from '../features/index.ts'
 import type { SourceData } from '../fleet/index.ts'
 import type { FeatureViewSpec, FleetSpec } from '../spec/index.ts'
 import { nearestNames } from './catalogue.ts'
 import type { DeskParts } from './desk-parts.ts'
+import { rowTypes, sourceColumns } from './row-columns.ts'
 import { namedSnapshot } from './snapshot-names.ts'
 import { findView } from './vector-owners.ts'
 
@@ -20,10 +21,15 @@ export interface FrameBuilds {
  */
 const rowsMax = 1_000_000
 
+export interface FrameParts extends Pick<DeskParts, 'store' | 'fleet'> {
+  readonly frames: FrameBuilds
+  readonly onDemand: OnDemand
+}
+
 export async function frameOf(
   ask: FrameAsk,
   signal: AbortSignal,
-  parts: Pick<DeskParts, 'store' | 'fleet'> & { readonly frames: FrameBuilds },
+  parts: FrameParts,
 ): Promise<Readable> {
   const spec = await parts.fleet.applied()
   const view = chosen(viewOf(ask.view, spec), ask.features)
@@ -41,7 +47,10 @@ export async function frameOf(
       return { spec: spec.sources.get(name)!, snapshot }
     }),
   )
-  const rows = ask.rows === undefined ? ofView(ask, view, spec) : ofCaller(ask, ask.rows)
+  const rows =
+    ask.rows === undefined
+      ? ofView(ask, view, spec)
+      : ofCaller(ask, ask.rows, await typesOf(view, spec, parts))
   return parts.frames.build({ view, groups, sources, rows, rowsMax }, signal)
 }
 
@@ -89,7 +98,24 @@ function ofView(ask: FrameAsk, view: FeatureViewSpec, spec: FleetSpec): FrameJob
   return { of: 'view', key, label, span, limit }
 }
 
-function ofCaller(ask: FrameAsk, rows: NonNullable<FrameAsk['rows']>): FrameJob['rows'] {
+/** Without a snapshot of the view's own rows, only what the view declares of a request is known. */
+async function typesOf(
+  view: FeatureViewSpec,
+  spec: FleetSpec,
+  { store, onDemand }: FrameParts,
+): Promise<Readonly<Record<string, string>>> {
+  const source = await sourceColumns(view.rows, spec, { store, onDemand }).catch(error => {
+    if (error instanceof MusterError && error.code === 'E_NOT_FOUND') return []
+    throw error
+  })
+  return rowTypes(view, source, onDemand)
+}
+
+function ofCaller(
+  ask: FrameAsk,
+  rows: NonNullable<FrameAsk['rows']>,
+  types: Readonly<Record<string, string>>,
+): FrameJob['rows'] {
   const odd = (['span', 'limit', 'key', 'label'] as const).find(name => ask[name] !== undefined)
   if (odd !== undefined) {
     throw new MusterError(
@@ -110,5 +136,5 @@ function ofCaller(ask: FrameAsk, rows: NonNullable<FrameAsk['rows']>): FrameJob[
       into[index] = value as RowWord
     }
   }
-  return { of: 'caller', columns, eventMs: rows.map(row => Date.parse(row.eventTime)) }
+  return { of: 'caller', columns, types, eventMs: rows.map(row => Date.parse(row.eventTime)) }
 }

@@ -28,7 +28,10 @@ export function tableDesks(
   }
   return {
     features: {
-      frame: async (ask, signal) => frameOf(ask, signal, { ...parts, frames: tables().frames }),
+      async frame(ask, signal) {
+        const { frames, vectors } = tables()
+        return frameOf(ask, signal, { ...parts, frames, onDemand: vectors.onDemand })
+      },
       vectors: async ask => vectorsOf(reads(), ask),
       vectorsArrow: async ask => vectorsArrow(reads(), ask),
     },

@@ -22,7 +22,7 @@ import {
 import type { FleetSpec } from '../spec/index.ts'
 import { nearestNames } from './catalogue.ts'
 import type { DeskParts } from './desk-parts.ts'
-import { namedSnapshot } from './snapshot-names.ts'
+import { sourceColumns } from './row-columns.ts'
 import { type FeatureName, readFeatureName, readOwner, type VectorOwner } from './vector-owners.ts'
 
 /* Features as of now for whoever asks by entity: the desk's own callers, and those of Feast. */
@@ -151,21 +151,9 @@ export class VectorReads {
 
   async #make(view: VectorOwner['view'], spec: FleetSpec): Promise<Vectors> {
     const groups = [...spec.groups.values()]
-    const rowColumns = rowColumnsOf(view, await this.#columnsOf(view.rows, spec))
+    const at = { store: this.#parts.store, onDemand: this.#place.onDemand }
+    const rowColumns = rowColumnsOf(view, await sourceColumns(view.rows, spec, at))
     return openVectors({ view, groups, rowColumns }, this.#place)
-  }
-
-  /** Of a source that rows are pushed to as declared: they are online before any snapshot. */
-  async #columnsOf(name: string, spec: FleetSpec): Promise<readonly Column[]> {
-    const source = spec.sources.get(name)
-    if (source === undefined || !('push' in source.location)) {
-      return (await namedSnapshot(name, this.#parts.store)).snapshot.columns
-    }
-    const columns: Column[] = []
-    for (const [column, type] of Object.entries(source.columns)) {
-      columns.push({ name: column, type: await this.#place.onDemand.typeOf(type) })
-    }
-    return columns
   }
 }
 

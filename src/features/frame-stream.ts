@@ -5,9 +5,10 @@ import { embedded, microsOf, quoted } from '../engine/index.ts'
 import type { Blobs, FrameManifest, SourceData } from '../fleet/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec } from '../spec/index.ts'
 import { type ArrowColumn, arrowStream, keyColumnOf } from './arrow-stream.ts'
+import type { AskedRows } from './asked-rows.ts'
 import { buildFrame } from './frame.ts'
 import { buildLabels } from './labels.ts'
-import { type AskedValue, lookupAsOf } from './lookup.ts'
+import { lookupAsOf } from './lookup.ts'
 import {
   type FrameRows,
   readLabelManifest,
@@ -40,7 +41,9 @@ export interface FrameJob {
       }
     | {
         readonly of: 'caller'
-        readonly columns: Readonly<Record<string, readonly AskedValue[]>>
+        readonly columns: AskedRows['columns']
+        /** Of columns that the rows of the view have too. */
+        readonly types: AskedRows['types']
         readonly eventMs: readonly number[]
       }
   /** More are refused. */
@@ -208,13 +211,13 @@ function slice(column: ArrowColumn, from: number, to: number): ArrowColumn {
 
 async function spine(
   { view, groups, sources }: FrameJob,
-  { columns, eventMs }: Extract<FrameJob['rows'], { of: 'caller' }>,
+  { columns, types, eventMs }: Extract<FrameJob['rows'], { of: 'caller' }>,
   blobs: Blobs,
 ): Promise<readonly (readonly ArrowColumn[])[]> {
   const asOfMs = Float64Array.from(eventMs)
   const { features } = view
   const found = await lookupAsOf(
-    { features, groups, sources, rows: { columns, asOfMs } },
+    { features, groups, sources, rows: { columns, types, asOfMs } },
     { blobs },
   )
   const given = Object.entries(columns).map(([name, values]) => keyColumnOf(name, values))

@@ -14,7 +14,6 @@ export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
 export { eventTimeColumn, type FrameJob, frameStream } from './frame-stream.ts'
 export { buildLabels, type LabelInput } from './labels.ts'
 export {
-  type AskedValue,
   type FeatureAsk,
   type LookedUp,
   lookupAsOf,

@@ -129,6 +129,25 @@ test('a training frame as Arrow, by the data of then and of now', async () => {
   ])
 })
 
+test('rows of the caller have times as JSON does, and are refused by column and row', async () => {
+  const row = (starts: unknown) => ({ station: 70, starts, eventTime: '2026-01-01T06:00:00Z' })
+  const ask = (...rows: object[]) =>
+    post('/api/v1/features/frame', { view: 'at-station@1', features: ['hour', 'docks.free'], rows })
+  const joined = await ask(row('2026-01-05T08:30:00+01:00'), row(null))
+  const table = tableFromIPC(new Uint8Array(await joined.arrayBuffer())).toArray()
+  expect(table.map(one => [one.hour, one['docks.free']])).toEqual([
+    [7, 71 % 9],
+    [null, 71 % 9],
+  ])
+  for (const odd of ['noon', 1_767_225_600]) {
+    expect(await (await ask(row(null), row(odd))).json()).toMatchObject({
+      code: 'E_FEATURE_VALUE',
+      field: 'starts',
+      detail: expect.stringMatching(/^value 1 of `starts` is .*TIMESTAMP/),
+    })
+  }
+})
+
 test('frames refuse what they cannot give', async () => {
   const problem = async (body: object) =>
     (await (await post('/api/v1/features/frame', body)).json()) as Record<string, unknown>
