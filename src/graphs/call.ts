@@ -119,6 +119,6 @@ export function late(): MusterError {
 function overBy(signal: AbortSignal | undefined): () => MusterError {
   return () =>
     signal?.aborted
-      ? new MusterError('E_DEADLINE_PAST', 'nobody waits for the answer any more')
+      ? new MusterError('E_CANCELLED', 'nobody waits for the answer any more')
       : late()
 }

@@ -5,6 +5,7 @@ export type {
   ModelReply,
   Priority,
 } from './models.ts'
+export { mermaidOf, treeOf } from './picture.ts'
 export { compileGraph, type GraphPlan } from './plan.ts'
 export type { GraphPart, GraphResult } from './result.ts'
 export { type GraphAsk, runGraph } from './run.ts'
