@@ -60,7 +60,17 @@ async function lookUp(world: World, number: number): Promise<void> {
   const asOfMs = Float64Array.from(asks, ask => ask.asOf * 60_000)
   const rows = { columns, asOfMs }
   const specs = groups.map(group => group.spec)
-  const found = await lookupAsOf({ features, groups: specs, sources, rows }, { blobs })
+  const ask = { features, groups: specs, sources, rows }
+  const found = await lookupAsOf(ask, { blobs })
+  // Asked for the second time events are kept, and then read from where they are.
+  for (const how of ['kept', 'read again']) {
+    const again = await lookupAsOf(ask, { blobs })
+    for (const { name } of features) {
+      const [before, now] = [found.get(name)!, again.get(name)!]
+      const other = before.findIndex((value, row) => !Object.is(value, now[row]))
+      if (other >= 0) throw new Error(`world ${number}, row ${other}, ${name}: ${how}, it differs`)
+    }
+  }
   for (const [row, ask] of asks.entries()) {
     const expected = features.map(({ name }) => expectedValue(world, ask, name))
     for (const [at, { name }] of features.entries()) {

@@ -27,14 +27,24 @@ export class AskingRows {
   readonly asOfUs: Float64Array
   readonly #rows: number
   readonly #places: Int32Array | undefined
+  readonly #tables: string
   readonly #asked = new Map<string, AskedEntities>()
 
-  /** `places` has the row number of each place; without it places are row numbers. */
-  constructor({ relation, rows }: NumberedRows, asOfUs: Float64Array, places?: Int32Array) {
+  /**
+   * `places` has the row number of each place; without it places are row numbers. Tables of two
+   * that are in use together have names of their own.
+   */
+  constructor(
+    { relation, rows }: NumberedRows,
+    asOfUs: Float64Array,
+    places?: Int32Array,
+    tables = 'muster entities',
+  ) {
     this.relation = relation
     this.asOfUs = asOfUs
     this.#rows = rows
     this.#places = places
+    this.#tables = tables
   }
 
   /** What is known by row number, by place. */
@@ -51,7 +61,7 @@ export class AskingRows {
     const called = JSON.stringify([keys, areWhole])
     const known = this.#asked.get(called)
     if (known) return known
-    const table = `muster entities ${this.#asked.size}`
+    const table = `${this.#tables} ${this.#asked.size}`
     const names = keys.map((_, b) => quoted(`muster by ${b}`))
     await engine.define(
       `create or replace temp table ${quoted(table)} as

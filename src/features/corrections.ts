@@ -42,15 +42,15 @@ export function areTogether(
 
 /** From when on each row is superseded, for versions that stand together; undefined if none is. */
 export function supersededTogether(events: OrderedEvents): Float64Array | undefined {
-  const { starts, eventUs, knownUs } = events
+  const { starts, ends, eventUs, knownUs } = events
   let until: Float64Array | undefined
   const supersede = (before: number, at: number) => {
     until ??= new Float64Array(eventUs.length).fill(Number.NaN)
     until[before] = knownUs[at]!
   }
-  for (let entity = 1; entity + 1 < starts.length; entity++) {
+  for (let entity = 1; entity < ends.length; entity++) {
     const from = starts[entity]!
-    const end = starts[entity + 1]!
+    const end = ends[entity]!
     if (eventUs === knownUs || risesWithin(eventUs, from, end)) {
       for (let at = from + 1; at < end; at++)
         if (eventUs[at] === eventUs[at - 1]) supersede(at - 1, at)

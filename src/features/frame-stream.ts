@@ -2,7 +2,7 @@ import { must } from '../base/assert.ts'
 import { type Digest, digestOf } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import { embedded, microsOf, quoted } from '../engine/index.ts'
-import type { Blobs, FrameManifest, SourceData } from '../fleet/index.ts'
+import type { Blobs, Derived, FrameManifest, SourceData } from '../fleet/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec } from '../spec/index.ts'
 import { type ArrowColumn, arrowStream, keyColumnOf } from './arrow-stream.ts'
 import type { AskedRows } from './asked-rows.ts'
@@ -250,6 +250,11 @@ class KeptInMemory implements Blobs {
 
   get scratch(): string {
     return this.#store.scratch
+  }
+
+  /** It follows from what is in the store. */
+  get derived(): Derived | undefined {
+    return this.#store.derived
   }
 
   async put(bytes: Uint8Array): Promise<Digest> {

@@ -1,7 +1,8 @@
 import { must } from '../base/assert.ts'
+import type { Digest } from '../base/digest.ts'
 import { type Engine, readExpression } from '../engine/index.ts'
 import type { FeatureGroupSpec, LatestFeature, WindowFeature } from '../spec/index.ts'
-import type { AskingRows } from './asking-rows.ts'
+import { AskingRows } from './asking-rows.ts'
 import { defineTexts, type Texts } from './category.ts'
 import { ColumnMemory } from './column-memory.ts'
 import { areTogether, readSuperseded, supersededTogether, versionsOf } from './corrections.ts'
@@ -14,6 +15,16 @@ import {
 } from './entities.ts'
 import { type ArrivedEvents, readEvents, type ValueColumn, valueColumn } from './events.ts'
 import { type GroupRows, openGroupRows } from './group-rows.ts'
+import {
+  eventsOfAsked,
+  type KeptEvents,
+  type KeptIn,
+  keptKey,
+  keyTexts,
+  keyTextsMax,
+  readKept,
+  writeKept,
+} from './kept-events.ts'
 import { fillLatest, type WantedLatest } from './latest.ts'
 import { type OrderedEvents, orderEvents } from './ordered-events.ts'
 import { divideEntities, sliceAsks } from './passes.ts'
@@ -60,30 +71,37 @@ export async function fillGroup(
   const rows = await openGroupRows(engine, group, source)
   const kinds = await defineEntities(engine, rows, asking, kindsOf(wanted))
   const { values, texts } = await valuesOf(engine, group, rows, wanted)
+  const joins = [...texts.values()].map(text => text.join)
+  const filling = { engine, group, source, rows, wanted, asking, values, joins, memory }
+  const readsAll = asking.asOfUs.length * rowsPerAskMax >= rows.rows
+  const passes = await divideEntities(engine, rows, kinds, rowsAtOnce)
+  const textsOf = new Map([...texts].map(([of, { texts: list }]) => [of, list]))
+  if (readsAll && group.sql === undefined && passes.length === 1 && source.kept) {
+    const rowsWithoutEntity = await fillFromKept(filling, kinds, source.kept)
+    if (rowsWithoutEntity !== undefined) return { texts: textsOf, rowsWithoutEntity }
+  }
   const isOwn = group.sql === undefined && group.source === asking.relation.name
   // Rows of the view that are the group's own rows are read once, as events and as those who ask.
   const own = isOwn && kinds.every(kind => Object.keys(kind.on ?? {}).length === 0)
-  const passes = await divideEntities(engine, rows, kinds, rowsAtOnce)
   const readsAsks = !own || passes.length > 1
   const span = readsAsks ? spanOf(group, asking.asOfUs, wanted) : undefined
-  const filling = { engine, group, source, rows, wanted, asking }
   for (const pass of passes) {
-    const joins = [...texts.values()].map(text => text.join)
     const query = { group, rows, kinds: pass.kinds, range: pass.range, values, joins, span }
-    const readsAll = asking.asOfUs.length * rowsPerAskMax >= rows.rows
     const arrived = await readEvents(engine, { ...query, readsAll }, memory)
     await fillPass(filling, arrived, pass, readsAsks)
     memory.release()
   }
-  const bys = Map.groupBy(kinds, kind => JSON.stringify(kind.by))
-  let rowsWithoutEntity = 0
-  for (const [kind] of bys.values()) {
-    rowsWithoutEntity += await countWithoutEntity(engine, rows.from, kind!.by)
-  }
   return {
-    texts: new Map([...texts].map(([of, { texts: list }]) => [of, list])),
-    rowsWithoutEntity,
+    texts: textsOf,
+    rowsWithoutEntity: await countOfNobody(engine, rows, kinds),
   }
+}
+
+async function countOfNobody(engine: Engine, rows: GroupRows, kinds: readonly EntityColumns[]) {
+  const bys = Map.groupBy(kinds, kind => JSON.stringify(kind.by))
+  let count = 0
+  for (const [kind] of bys.values()) count += await countWithoutEntity(engine, rows.from, kind!.by)
+  return count
 }
 
 interface Filling {
@@ -93,6 +111,10 @@ interface Filling {
   readonly rows: GroupRows
   readonly wanted: readonly Wanted[]
   readonly asking: AskingRows
+  readonly values: readonly ValueColumn[]
+  /** Joins that the values need. */
+  readonly joins: readonly string[]
+  readonly memory: ColumnMemory
 }
 
 async function fillPass(
@@ -101,7 +123,7 @@ async function fillPass(
   pass: { readonly kinds: readonly Entities[]; readonly range: EntityRange | undefined },
   readsAsks: boolean,
 ): Promise<void> {
-  const { wanted, asking, rows } = filling
+  const { asking, rows } = filling
   for (const [index, kind] of pass.kinds.entries()) {
     const { from, to } = pass.range ?? { from: 0, to: kind.count }
     const ids = must(arrived.entities[index], 'every kind was read')
@@ -110,46 +132,100 @@ async function fillPass(
       ? await kind.asks()
       : groupAsks(asking.asOfUs, asking.inPlaces(byRow(arrived, ids, rows.rows)), kind.count)
     const asks = pass.range ? sliceAsks(all, pass.range) : all
-    const here = wanted.filter(each => kindText(each) === kindText({ feature: kind, on: kind.on }))
-    await fillKind(filling, arrived, orderEvents(arrived, local, to - from), {
-      kind,
-      asks,
-      wanted: here,
-    })
+    const ordered = orderEvents(arrived, local, to - from)
+    const supersededUs = await supersededOf(filling, arrived, ordered, kind.by)
+    const events = supersededUs ? ordered.withSuperseded(supersededUs) : ordered
+    await fillKind(filling, kind, events, arrived.values, asks)
   }
 }
 
-async function fillKind(
+/** From when on each event does not count any more; undefined: all count for ever. */
+async function supersededOf(
   { engine, group, source, rows }: Filling,
   arrived: ArrivedEvents,
   ordered: OrderedEvents,
-  of: {
-    readonly kind: EntityColumns
-    readonly asks: EntityAsks
-    readonly wanted: readonly Wanted[]
-  },
-): Promise<void> {
+  by: readonly string[],
+): Promise<Float64Array | undefined> {
   const versions = versionsOf(group, source.spec)
-  const together = versions !== undefined && areTogether(versions, group, of.kind.by)
-  let supersededUs: Float64Array | undefined
-  if (together) supersededUs = supersededTogether(ordered)
-  else if (versions !== undefined) {
-    const byRowNumber = await readSuperseded(engine, group, rows, versions)
-    const taken = byRowNumber && Float64Array.from(arrived.rows, row => byRowNumber[row]!)
-    supersededUs = taken && gathered(taken, ordered.rows)
-  }
-  const events = supersededUs ? ordered.withSuperseded(supersededUs) : ordered
+  if (versions === undefined) return undefined
+  if (areTogether(versions, group, by)) return supersededTogether(ordered)
+  const byRowNumber = await readSuperseded(engine, group, rows, versions)
+  const taken = byRowNumber && Float64Array.from(arrived.rows, row => byRowNumber[row]!)
+  return taken && ordered.rows ? gathered(taken, ordered.rows) : taken
+}
+
+async function fillKind(
+  { group, source, wanted }: Filling,
+  kind: Entities,
+  events: OrderedEvents,
+  values: ReadonlyMap<string, Float64Array>,
+  asks: EntityAsks,
+): Promise<void> {
   const windows: WantedWindow[] = []
   const latest: WantedLatest[] = []
-  for (const { feature, into, text = false } of of.wanted) {
+  for (const one of wanted) {
+    const { feature, into, text = false } = one
+    if (kindText(one) !== kindText({ feature: kind, on: kind.on })) continue
     if ('stat' in feature) windows.push({ feature, into })
     else latest.push({ feature, into, value: valueName(feature.of, text) })
   }
-  await sweepWindows(events, arrived.values, of.asks, windows)
-  if (latest.length > 0) {
-    const moved = versions !== undefined && versions.eventTime !== group.eventTime
-    fillLatest(events, arrived.values, of.asks, latest, moved)
+  await sweepWindows(events, values, asks, windows)
+  if (latest.length === 0) return
+  const versions = versionsOf(group, source.spec)
+  const moved = versions !== undefined && versions.eventTime !== group.eventTime
+  fillLatest(events, values, asks, latest, moved)
+}
+
+/**
+ * Fills from events that are kept, which are made for those who ask the second time. Gives the rows
+ * that belong to nobody; undefined when not all could be filled.
+ */
+async function fillFromKept(
+  filling: Filling,
+  kinds: readonly Entities[],
+  kept: KeptIn,
+): Promise<number | undefined> {
+  const { engine, group, source, values, memory } = filling
+  const withoutEntity = new Map<string, number>()
+  let isFilled = true
+  for (const kind of kinds) {
+    const key = keptKey(group, source.spec, kept.snapshot, kind.by, values)
+    const found =
+      (await readKept(kept, key, values, memory)) ??
+      ((await kept.derived.isWantedAgain(key)) ? await makeKept(filling, kind.by, key) : undefined)
+    const events = found && (await eventsOfAsked(engine, found, kind))
+    if (found && events) {
+      withoutEntity.set(JSON.stringify(kind.by), found.rowsWithoutEntity)
+      await fillKind(filling, kind, events, found.values, await kind.asks())
+    } else isFilled = false
+    memory.release()
   }
+  return isFilled ? [...withoutEntity.values()].reduce((sum, rows) => sum + rows, 0) : undefined
+}
+
+/** Reads all rows, of whatever time, by all entities that they have. */
+async function makeKept(
+  filling: Filling,
+  by: readonly string[],
+  key: Digest,
+): Promise<KeptEvents | undefined> {
+  const { engine, group, source, rows, values, joins, memory } = filling
+  const all = new AskingRows(rows, new Float64Array(0), undefined, 'muster all entities')
+  const [kind] = await defineEntities(engine, rows, all, [{ by }])
+  if (!kind!.numbers && kind!.count > keyTextsMax) return undefined
+  const query = { group, rows, kinds: [kind!], values, joins, readsAll: true }
+  const whole = { ...query, range: undefined, span: undefined }
+  const arrived = await readEvents(engine, whole, memory)
+  const ordered = orderEvents(arrived, arrived.entities[0]!, kind!.count)
+  const supersededUs = await supersededOf(filling, arrived, ordered, by)
+  const made = {
+    keys: kind!.numbers ?? (await keyTexts(engine, kind!)),
+    events: supersededUs ? ordered.withSuperseded(supersededUs) : ordered,
+    values: arrived.values,
+    rowsWithoutEntity: await countWithoutEntity(engine, rows.from, by),
+  }
+  await writeKept(must(source.kept, 'it is kept somewhere'), key, made)
+  return made
 }
 
 function kindsOf(wanted: readonly Wanted[]): readonly EntityColumns[] {

@@ -27,6 +27,7 @@ export function fillLatest(
   wanted: readonly WantedLatest[],
   moved: boolean,
 ): void {
+  const { rows } = events
   const newest = newestKnown(events, asks, moved && events.supersededUs !== undefined)
   for (const [ttlMs, ofThis] of Map.groupBy(wanted, ({ feature }) => feature.ttlMs)) {
     const ttlUs = ttlMs === undefined ? Number.POSITIVE_INFINITY : ttlMs * 1_000
@@ -34,7 +35,7 @@ export function fillLatest(
     for (let ask = 0; ask < newest.length; ask++) {
       const at = newest[ask]!
       const counts = at >= 0 && events.eventUs[at]! >= asks.asOfUs[ask]! - ttlUs
-      places[ask] = counts ? events.rows[at]! : -1
+      places[ask] = counts ? (rows ? rows[at]! : at) : -1
     }
     for (const { value, into } of ofThis) {
       const column = values.get(value)!
@@ -48,11 +49,11 @@ export function fillLatest(
 
 /** By asking row, in the order of the asks, the place of the event; -1 where there is none. */
 function newestKnown(events: OrderedEvents, asks: EntityAsks, scan: boolean): Int32Array {
-  const { starts, knownUs, eventUs } = events
+  const { starts, ends, knownUs, eventUs } = events
   const found = new Int32Array(asks.rows.length).fill(-1)
   for (let entity = 1; entity + 1 < asks.starts.length; entity++) {
     const first = starts[entity]!
-    const end = starts[entity + 1]!
+    const end = ends[entity]!
     let high = first
     let best = -1
     const askEnd = asks.starts[entity + 1]!

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -46,6 +47,10 @@ test('lookups as of a time and frames agree with the oracle', async () => {
     )
     expect(inPasses, `world ${seed} in passes`).toEqual(found)
     const framed = await frameOf(world, sources, seed)
+    // Asked again, what is kept of the snapshots is made, or read.
+    const again = await lookupAsOf({ features, groups, sources, rows }, { blobs })
+    expect(again, `world ${seed} again`).toEqual(found)
+    expect((await readdir(join(folder, 'blobs', 'derived'))).length).toBeGreaterThan(2 * seed)
     for (const [row, ask] of asks.entries()) {
       for (const { name } of features) {
         const expected = expectedValue(world, ask, name)

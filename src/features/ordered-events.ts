@@ -4,37 +4,35 @@ import type { EntityEvents } from './window-bounds.ts'
 
 /** Events by entity, in each by (known at, event time, row number). */
 export class OrderedEvents implements EntityEvents {
-  /** Places among what arrived. */
-  readonly rows: Int32Array
+  /** Places among what arrived; undefined where values stand in the order of events already. */
+  readonly rows: Int32Array | undefined
   readonly starts: Int32Array
+  readonly ends: Int32Array
   readonly knownUs: Float64Array
   /** From when on each row does not count any more; NaN for never. Undefined: all of them never. */
   readonly supersededUs: Float64Array | undefined
-  readonly #arrivedUs: Float64Array
-  #eventUs: Float64Array | undefined
+  readonly #eventUs: () => Float64Array
 
   constructor(
-    ordered: EntityEvents & { readonly rows: Int32Array },
-    arrivedUs: Float64Array,
-    eventUs: Float64Array | undefined,
+    of: EntityEvents & { readonly rows: Int32Array | undefined },
+    eventUs: () => Float64Array,
     supersededUs?: Float64Array,
   ) {
-    this.rows = ordered.rows
-    this.starts = ordered.starts
-    this.knownUs = ordered.knownUs
-    this.#arrivedUs = arrivedUs
+    this.rows = of.rows
+    this.starts = of.starts
+    this.ends = of.ends
+    this.knownUs = of.knownUs
     this.#eventUs = eventUs
     this.supersededUs = supersededUs
   }
 
   /** Windows do without. */
   get eventUs(): Float64Array {
-    this.#eventUs ??= gathered(this.#arrivedUs, this.rows)
-    return this.#eventUs
+    return this.#eventUs()
   }
 
   withSuperseded(supersededUs: Float64Array | undefined): OrderedEvents {
-    return new OrderedEvents(this, this.#arrivedUs, this.#eventUs, supersededUs)
+    return new OrderedEvents(this, this.#eventUs, supersededUs)
   }
 }
 
@@ -48,7 +46,11 @@ export function orderEvents(
   const tie = isAtOnce
     ? (a: number, b: number) => rows[a]! - rows[b]!
     : (a: number, b: number) => eventUs[a]! - eventUs[b]! || rows[a]! - rows[b]!
-  const { times, ...order } = groupInTime(entities, count, knownUs, tie)
-  const known = { ...order, knownUs: times }
-  return new OrderedEvents(known, eventUs, isAtOnce ? times : undefined)
+  const order = groupInTime(entities, count, knownUs, tie)
+  let event = isAtOnce ? order.times : undefined
+  const of = { ...order, knownUs: order.times, ends: order.starts.subarray(1) }
+  return new OrderedEvents(of, () => {
+    event ??= gathered(eventUs, order.rows)
+    return event
+  })
 }

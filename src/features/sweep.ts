@@ -31,7 +31,8 @@ export async function sweepWindows(
   wanted: readonly WantedWindow[],
 ): Promise<void> {
   for (const [of, ofThis] of Map.groupBy(wanted, ({ feature }) => feature.of)) {
-    const ordered = gathered(values.get(of)!, events.rows)
+    const arrived = values.get(of)!
+    const ordered = events.rows ? gathered(arrived, events.rows) : arrived
     for (const overThis of Map.groupBy(ofThis, w => lengthText(w.feature.over)).values()) {
       const { over } = overThis[0]!.feature
       const bounds = windowBounds(events, asks, over)

@@ -12,6 +12,7 @@ import {
 import { type Blobs, rowNumbersOf, type SourceData } from '../fleet/index.ts'
 import { defineSource, pathsOf, rowNumber } from '../sources/index.ts'
 import type { FeatureViewSpec, SourceSpec } from '../spec/index.ts'
+import type { KeptIn } from './kept-events.ts'
 
 /*
  * Which rows a view has: those of its source, or those of a grid that it makes. Frame, labels,
@@ -26,6 +27,8 @@ export interface NumberedRows {
 
 export interface OpenSource extends NumberedRows {
   readonly spec: SourceSpec
+  /** Where what follows from its rows is kept, if anywhere. */
+  readonly kept?: KeptIn | undefined
 }
 
 export type OpenSources = ReadonlyMap<string, OpenSource>
@@ -51,7 +54,8 @@ export async function openSources(
     for (const source of sources) {
       const { spec, snapshot } = source
       const relation = await defineSource(engine, source, paths)
-      open.set(spec.name, { spec, relation, rows: rowNumbersOf(snapshot) })
+      const kept = blobs.derived && { derived: blobs.derived, snapshot }
+      open.set(spec.name, { spec, relation, rows: rowNumbersOf(snapshot), kept })
     }
     return { engine, sources: open }
   } catch (error) {

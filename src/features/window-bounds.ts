@@ -6,7 +6,9 @@ import type { Grouped } from './time-order.ts'
  * events.
  */
 export interface EntityEvents {
+  /** Events of entity e are [starts[e], ends[e]); both grow from entity to entity. */
   readonly starts: Int32Array
+  readonly ends: Int32Array
   /** In the order of events; each at or after the event's own time. */
   readonly knownUs: Float64Array
 }
@@ -38,7 +40,7 @@ export function windowBounds(events: EntityEvents, asks: EntityAsks, length: Win
   const lengthUs = length.kind === 'time' ? length.ms * 1000 : 0
   for (let entity = 1; entity + 1 < asks.starts.length; entity++) {
     const first = events.starts[entity]!
-    const end = events.starts[entity + 1]!
+    const end = events.ends[entity]!
     let low = first
     let high = first
     const askEnd = asks.starts[entity + 1]!

@@ -20,4 +20,22 @@ export interface Blobs {
   erase(digest: Digest): Promise<void>
   /** A folder on the same disk for files that are still being written. Emptied at start. */
   readonly scratch: string
+  /** What follows from blobs. Undefined: nothing is kept. */
+  readonly derived?: Derived | undefined
+}
+
+/**
+ * Bytes that can be made again from blobs, kept to spare the work. They may go at any time, and
+ * all of them go when a blob is erased: nothing outlives what it was made of.
+ */
+export interface Derived {
+  /** Whether it was asked before. What is wanted only once is not worth its keeping. */
+  isWantedAgain(key: Digest): Promise<boolean>
+  /** What was written, in the beginning of `memory`, or undefined. */
+  read(
+    key: Digest,
+    memory: (sizeBytes: number) => ArrayBuffer,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined>
+  /** Keeps parts one behind the other. Never throws for a disk: then nothing is kept. */
+  write(key: Digest, from: readonly Digest[], parts: readonly Uint8Array[]): Promise<void>
 }

@@ -15,6 +15,7 @@ import { dirname, join, relative } from 'node:path'
 import { type Digest, digestOf, isDigest, shortDigest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import type { Blobs } from '../fleet/index.ts'
+import { DerivedFolder } from './derived.ts'
 import {
   digestOfFile,
   makeFolder,
@@ -32,6 +33,7 @@ import { openScratch } from './scratch.ts'
  *
  *   sha256/ab/cdef...   a blob: read-only, complete, named by its digest
  *   scratch/...         one folder a process that writes; those of the dead are swept here
+ *   derived/...         what can be made again from blobs; may be removed at any time
  *
  * Throws E_STATE_FOLDER when the folder cannot be made or written.
  */
@@ -61,6 +63,7 @@ async function makeShards(folder: string): Promise<void> {
  */
 export class BlobFolder implements Blobs {
   readonly scratch: string
+  readonly derived: DerivedFolder
   readonly #folder: string
   /**
    * What a file looked like when its digest was last found right. A file changed since has another
@@ -71,6 +74,8 @@ export class BlobFolder implements Blobs {
   constructor(folder: string, scratch: string) {
     this.#folder = folder
     this.scratch = scratch
+    const isThere = (digest: Digest) => exists(this.#pathOf(digest))
+    this.derived = new DerivedFolder(join(folder, 'derived'), scratch, isThere)
   }
 
   /** Throws E_STATE_FOLDER when the bytes cannot be made durable; then there is no blob. */
@@ -131,6 +136,7 @@ export class BlobFolder implements Blobs {
     await orStateFolder('erase bytes', async () => {
       this.#verified.delete(digest)
       await rm(path, { force: true })
+      await this.derived.clear()
       await syncFolder(dirname(path))
     })
   }
@@ -223,6 +229,10 @@ export class BlobFolder implements Blobs {
       throw error
     }
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined
 }
 
 /** Any write moves the times; any replacement, the inode. */

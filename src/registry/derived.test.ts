@@ -1,0 +1,79 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { digestOf } from '../base/digest.ts'
+import { type BlobFolder, openBlobs } from './blobs.ts'
+import { DerivedFolder } from './derived.ts'
+
+let folder: string
+let blobs: BlobFolder
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'muster-derived-'))
+  blobs = await openBlobs(folder)
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const key = digestOf('what it is')
+const parts = [Buffer.from('one, '), Buffer.alloc(5_000_000, 'x'), Buffer.from('two')]
+const fresh = (sizeBytes: number) => new ArrayBuffer(sizeBytes)
+const isThere = async (from: BlobFolder) => (await from.derived.read(key, fresh)) !== undefined
+
+test('what is written is read, in the memory that is given', async () => {
+  const from = [await blobs.put(Buffer.from('rows'))]
+  expect(await isThere(blobs)).toBe(false)
+  await blobs.derived.write(key, from, parts)
+  const found = await blobs.derived.read(key, sizeBytes => new ArrayBuffer(2 * sizeBytes))
+  expect(Buffer.concat(parts).equals(found!)).toBe(true)
+  expect(await isThere(await openBlobs(folder))).toBe(true)
+  expect(await readdir(blobs.scratch)).toEqual([])
+})
+
+test('what is damaged or torn is not there, and goes', async () => {
+  const path = join(folder, 'derived', key.slice(7))
+  for (const damage of [(b: Buffer) => b.fill(0, 9, 10), (b: Buffer) => b.subarray(0, 20)]) {
+    await blobs.derived.write(key, [], parts)
+    expect(await isThere(blobs)).toBe(true)
+    await writeFile(path, damage(await readFile(path)))
+    expect(await isThere(blobs)).toBe(false)
+    await expect(readFile(path)).rejects.toThrow()
+  }
+})
+
+test('it goes with the blob that it was made of, also when that goes first', async () => {
+  const rows = await blobs.put(Buffer.from('rows'))
+  await blobs.derived.write(key, [rows], parts)
+  await blobs.erase(rows)
+  expect(await isThere(blobs)).toBe(false)
+  await blobs.derived.write(key, [rows], parts)
+  expect(await isThere(blobs)).toBe(false)
+  expect(await readdir(join(folder, 'derived'))).toEqual([])
+})
+
+test('what was used longest ago makes room; what is too large is not kept', async () => {
+  const derived = new DerivedFolder(join(folder, 'derived'), blobs.scratch, async () => true, 400)
+  const keys = ['a', 'b', 'c'].map(text => digestOf(text))
+  const pause = () => new Promise(resolve => setTimeout(resolve, 5))
+  for (const one of keys) {
+    await derived.write(one, [], [Buffer.alloc(100)])
+    await pause()
+  }
+  await derived.read(keys[0]!, fresh)
+  await pause()
+  const last = digestOf('d')
+  await derived.write(last, [], [Buffer.alloc(100)])
+  const kept = []
+  for (const one of [...keys, last]) kept.push((await derived.read(one, fresh)) !== undefined)
+  expect(kept).toEqual([true, false, true, true])
+  await derived.write(key, [], [Buffer.alloc(300)])
+  expect(await derived.read(key, fresh)).toBeUndefined()
+})
+
+test('what is asked for the first time is told apart', async () => {
+  expect(await blobs.derived.isWantedAgain(key)).toBe(false)
+  expect(await blobs.derived.isWantedAgain(key)).toBe(true)
+  expect(await isThere(blobs)).toBe(false)
+  for (let n = 0; n < 1_100; n++) await blobs.derived.isWantedAgain(digestOf(`${n}`))
+  expect((await readdir(join(folder, 'derived'))).length).toBeLessThan(1_001)
+})

@@ -1,0 +1,211 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type BigIntStats, constants } from 'node:fs'
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Digest } from '../base/digest.ts'
+import type { Derived } from '../fleet/index.ts'
+
+/** Of everything that is kept: a few groups of ten million rows. What was used longest ago goes. */
+const sizeBytesMax = 2 * 2 ** 30
+/** Of what was asked for once: empty files, which nobody else would remove. */
+const notesMax = 1_000
+/** Read and hashed at a time, so that other work gets its turn between: about 2 ms. */
+const chunkBytes = 4 * 1_048_576
+const noteEnding = '.used'
+/** SHA-256 of what follows it. */
+const headBytes = 32
+
+/**
+ * The `Derived` of a folder of blobs.
+ *
+ *   derived/<key>        the digest of the bytes, and the bytes
+ *   derived/<key>.used   empty; its time is that of the last use
+ *
+ * Nothing here is synced: what a crash has torn does not fit its digest, and is made again.
+ */
+export class DerivedFolder implements Derived {
+  readonly #folder: string
+  readonly #scratch: string
+  readonly #hasBlob: (digest: Digest) => Promise<boolean>
+  readonly #sizeBytesMax: number
+  /** What a file looked like when its digest was found right; so it is hashed once in a process. */
+  readonly #verified = new Map<Digest, string>()
+
+  constructor(
+    folder: string,
+    scratch: string,
+    hasBlob: (digest: Digest) => Promise<boolean>,
+    budgetBytes = sizeBytesMax,
+  ) {
+    this.#folder = folder
+    this.#scratch = scratch
+    this.#hasBlob = hasBlob
+    this.#sizeBytesMax = budgetBytes
+  }
+
+  async isWantedAgain(key: Digest): Promise<boolean> {
+    const before = await looksOf(this.#usedPath(key))
+    await this.#use(key)
+    if (before === undefined) await this.#forgetOldNotes()
+    return before !== undefined
+  }
+
+  async read(
+    key: Digest,
+    memory: (sizeBytes: number) => ArrayBuffer,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const handle = await orMissing(open(this.#path(key), constants.O_RDONLY))
+    if (handle === undefined) return undefined
+    await using _open = handle
+    const facts = await handle.stat({ bigint: true })
+    const sizeBytes = Math.max(0, Number(facts.size) - headBytes)
+    const bytes = new Uint8Array(memory(sizeBytes), 0, sizeBytes)
+    const isKnown = this.#verified.get(key) === identityOf(facts)
+    if (!(await readInto(handle, bytes, !isKnown))) {
+      await this.#remove(key)
+      return undefined
+    }
+    this.#verified.set(key, identityOf(facts))
+    await this.#use(key)
+    return bytes
+  }
+
+  async write(key: Digest, from: readonly Digest[], parts: readonly Uint8Array[]): Promise<void> {
+    const sizeBytes = parts.reduce((sum, part) => sum + part.byteLength, headBytes)
+    if (sizeBytes > this.#sizeBytesMax / 2) return
+    const draft = join(this.#scratch, `derived-${randomBytes(8).toString('hex')}`)
+    try {
+      await mkdir(this.#folder, { recursive: true })
+      await this.#makeRoom(sizeBytes)
+      await writeHashed(draft, parts)
+      await rename(draft, this.#path(key))
+    } catch {
+      // A full disk, say: what is not kept is made again.
+      await rm(draft, { force: true })
+      return
+    }
+    await this.#use(key)
+    // What it was made of may have been erased meanwhile; whoever erases first removes the blob,
+    // then what is derived, so one of the two sees the other.
+    for (const digest of from) if (!(await this.#hasBlob(digest))) return this.#remove(key)
+  }
+
+  async clear(): Promise<void> {
+    this.#verified.clear()
+    for (const name of await this.#names()) await rm(join(this.#folder, name), { force: true })
+  }
+
+  async #forgetOldNotes(): Promise<void> {
+    const names = await this.#names()
+    if (names.length <= notesMax) return
+    const kept = new Set(names)
+    const notes: { path: string; usedNs: bigint }[] = []
+    for (const name of names) {
+      if (!name.endsWith(noteEnding) || kept.has(name.slice(0, -noteEnding.length))) continue
+      const path = join(this.#folder, name)
+      notes.push({ path, usedNs: (await looksOf(path))?.mtimeNs ?? 0n })
+    }
+    notes.sort((a, b) => (a.usedNs < b.usedNs ? -1 : 1))
+    for (const { path } of notes.slice(0, notes.length / 2)) await rm(path, { force: true })
+  }
+
+  async #makeRoom(sizeBytes: number): Promise<void> {
+    const kept: { key: string; sizeBytes: number; usedNs: bigint }[] = []
+    for (const key of (await this.#names()).filter(name => !name.endsWith(noteEnding))) {
+      const facts = await looksOf(join(this.#folder, key))
+      const used = await looksOf(join(this.#folder, `${key}${noteEnding}`))
+      if (facts) kept.push({ key, sizeBytes: Number(facts.size), usedNs: used?.mtimeNs ?? 0n })
+    }
+    let sum = kept.reduce((all, one) => all + one.sizeBytes, sizeBytes)
+    kept.sort((a, b) => (a.usedNs < b.usedNs ? -1 : 1))
+    for (const { key, sizeBytes: freed } of kept) {
+      if (sum <= this.#sizeBytesMax) return
+      await this.#remove(`sha256:${key}` as Digest)
+      sum -= freed
+    }
+  }
+
+  async #names(): Promise<readonly string[]> {
+    return (await orMissing(readdir(this.#folder))) ?? []
+  }
+
+  /** Its time is what the file system says. */
+  async #use(key: Digest): Promise<void> {
+    try {
+      await mkdir(this.#folder, { recursive: true })
+      await writeFile(this.#usedPath(key), '')
+    } catch {
+      // Then it is thought of as used long ago.
+    }
+  }
+
+  async #remove(key: Digest): Promise<void> {
+    this.#verified.delete(key)
+    await rm(this.#path(key), { force: true })
+    await rm(this.#usedPath(key), { force: true })
+  }
+
+  #path(key: Digest): string {
+    return join(this.#folder, key.slice('sha256:'.length))
+  }
+
+  #usedPath(key: Digest): string {
+    return `${this.#path(key)}${noteEnding}`
+  }
+}
+
+async function writeHashed(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const hash = createHash('sha256')
+  await using handle = await open(path, 'wx', 0o600)
+  let at = headBytes
+  for (const part of parts) {
+    for (let from = 0; from < part.byteLength; from += chunkBytes) {
+      const chunk = part.subarray(from, from + chunkBytes)
+      hash.update(chunk)
+      await handle.write(chunk, 0, chunk.byteLength, at)
+      at += chunk.byteLength
+    }
+  }
+  await handle.write(hash.digest(), 0, headBytes, 0)
+}
+
+/** False when it is not what was written. */
+async function readInto(handle: FileHandle, bytes: Uint8Array, hashed: boolean): Promise<boolean> {
+  const head = Buffer.alloc(headBytes)
+  await handle.read(head, 0, headBytes, 0)
+  const hash = createHash('sha256')
+  for (let at = 0; at < bytes.byteLength; ) {
+    const length = Math.min(hashed ? chunkBytes : 2 ** 30, bytes.byteLength - at)
+    const { bytesRead } = await handle.read(bytes, at, length, headBytes + at)
+    if (bytesRead === 0) return false
+    if (hashed) hash.update(bytes.subarray(at, at + bytesRead))
+    at += bytesRead
+  }
+  return !hashed || hash.digest().equals(head)
+}
+
+function identityOf(file: BigIntStats): string {
+  return [file.dev, file.ino, file.size, file.mtimeNs, file.ctimeNs].join(' ')
+}
+
+async function looksOf(path: string): Promise<BigIntStats | undefined> {
+  return orMissing(stat(path, { bigint: true }))
+}
+
+async function orMissing<T>(deed: Promise<T>): Promise<T | undefined> {
+  try {
+    return await deed
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
