@@ -39,6 +39,8 @@ export class Families {
   readonly #batchers = new HeldByDigest<Batcher>(batcher => batcher.close())
   readonly #blocks = new HeldByDigest<Block>(block => block.giveUp())
   isSynced = false
+  /** Names that are those of graphs, which no model has. */
+  graphNames: ReadonlySet<string> = new Set()
 
   constructor(parts: FamiliesParts) {
     this.#parts = parts
@@ -115,7 +117,7 @@ export class Families {
     const { breakers } = this.#parts
     for (const family of this.#families.values()) {
       const { standing } = family
-      const hasEjected = breakers.size > 0 && breakers.hasEjected(family.blueprint)
+      const hasEjected = breakers.size > 0 && this.#hasEjected(family)
       if (hasEjected) {
         standing.goodSinceMs = nowMs
         standing.answered = 0
@@ -195,16 +197,24 @@ export class Families {
     const { breakers } = this.#parts
     if (breakers.size === 0) return
     breakers.keep(next.blueprint, (model, version) =>
-      [next, next.standing.previous].some(family => {
-        const member = family?.names.find(model) ?? -1
-        return (
-          member >= 0 && family!.origin[member] !== inherits && family!.version[member] === version
-        )
-      }),
+      [next, next.standing.previous].some(family => family && serves(family, model, version)),
     )
   }
 
+  /** Whether one of its own versions is set aside, not one of those before. */
+  #hasEjected(family: Family): boolean {
+    const { breakers } = this.#parts
+    if (!breakers.hasEjected(family.blueprint)) return false
+    return breakers.ejected().some(({ model, version }) => serves(family, model, version))
+  }
+
   #notHere(name: string, blueprint: string): MusterError {
+    if (this.graphNames.has(name)) {
+      return new MusterError('E_MODEL_UNKNOWN', `\`${name}\` is a graph, not a model`, {
+        field: 'model',
+        hint: `send it a message: POST /api/v1/graphs/${name}/infer`,
+      })
+    }
     const held = this.#held.get(blueprint)
     if (held) {
       return new MusterError('E_NOT_SERVING', `${blueprint} does not serve: ${held.because}`, {
@@ -238,6 +248,12 @@ export function previousOf({ family, member, answeredBy }: Resolved): Resolved |
   if (before < 0 || previous.origin[before] === inherits) return undefined
   if (previous.version[before] === family.version[member]) return undefined
   return { family: previous, member: before, answeredBy, because: undefined }
+}
+
+function serves(family: Family, model: string, version: number): boolean {
+  if (blueprintOf(model) !== family.blueprint) return false
+  const member = family.names.find(model)
+  return member >= 0 && family.origin[member] !== inherits && family.version[member] === version
 }
 
 function letGo(family: Family): void {
