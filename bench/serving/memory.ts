@@ -79,7 +79,7 @@ const checkedAt = performance.now()
 for (let done = 0; done < calls; done += 256) {
   const chosen = Array.from({ length: 256 }, () => random.below(members))
   const answers = await Promise.all(
-    chosen.map(member => plane.infer({ model: nameOf(member), body: sampleBody([0], inputs) })),
+    chosen.map(member => plane.inferRows({ model: nameOf(member), body: sampleBody([0], inputs) })),
   )
   for (const [i, answer] of answers.entries()) if (answer.values[0] !== chosen[i]) wrong += 1
 }

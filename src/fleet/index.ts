@@ -15,6 +15,13 @@ export {
   fitFailures,
 } from './fit.ts'
 export type { FrameManifest, FramePart, LabelManifest } from './frame.ts'
+export {
+  type ImportedState,
+  type ImportedVersion,
+  importedStates,
+  type ModelTier,
+  modelTiers,
+} from './imported.ts'
 export { putJson, readJson } from './json-blob.ts'
 export { type ModelRecord, type ModelState, modelStates, type Recipe } from './model.ts'
 export {
@@ -55,5 +62,6 @@ export {
   type TensorShape,
   type TensorSignature,
 } from './tensor.ts'
+export { binaryValues, readBinaryValues } from './tensor-bytes.ts'
 export type { Decision, RuleOutcome, Verdict } from './verdict.ts'
 export type { Lineage, Version } from './version.ts'

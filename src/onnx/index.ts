@@ -43,3 +43,4 @@ export {
   openFamilySession,
   openModelSession,
 } from './session.ts'
+export { smokeInputs } from './smoke-inputs.ts'

@@ -1,11 +1,6 @@
-export {
-  type ModelTier,
-  modelTiers,
-  type RunnerLimits,
-  type RunnerModel,
-  runnerLimits,
-} from './model.ts'
+export { type RunnerLimits, type RunnerModel, runnerLimits } from './model.ts'
 export { type LostEvent, RunnerPool, type RunnerPoolParts } from './pool.ts'
+export { type ProbationParts, type ProbationReport, probe, type Smoke } from './probation.ts'
 export { quarantinedRefusal } from './refusals.ts'
 export { serveRunner } from './runner.ts'
 export type { RunnerCommand } from './runner-process.ts'

@@ -1,8 +1,5 @@
 import type { Digest } from '../base/digest.ts'
-
-/** When a model is in memory: always; from the start, while there is room; once it is called. */
-export const modelTiers = ['pinned', 'preloaded', 'on-demand'] as const
-export type ModelTier = (typeof modelTiers)[number]
+import type { ModelTier } from '../fleet/index.ts'
 
 /** One version of a model, as runners know it: its bytes by digest, and what to ask of them. */
 export interface RunnerModel {

@@ -86,7 +86,7 @@ async function codeOf(answer: Promise<unknown>): Promise<string> {
 }
 
 test('a model answers for itself, with version, receipt and id', async () => {
-  const answer = await (await sample()).infer({
+  const answer = await (await sample()).inferRows({
     model: 'route-delay.ATL.LAX',
     body: sampleBody([5]),
   })
@@ -132,7 +132,7 @@ describe('who answers', () => {
       1_000,
     ],
   ])('%s by %s', async (model, answeredBy, because, value) => {
-    const answer = await (await sample()).infer({ model, body: sampleBody([0]) })
+    const answer = await (await sample()).inferRows({ model, body: sampleBody([0]) })
     expect(answer).toMatchObject({ model, answeredBy, because })
     expect(answer.values[0]).toBe(value)
   })
@@ -150,7 +150,7 @@ describe('who answers', () => {
     ['', []],
     ['__proto__', []],
   ])('%s is unknown, nearest %j', async (model, near) => {
-    await expect((await sample()).infer({ model, body: {} })).rejects.toMatchObject({
+    await expect((await sample()).inferRows({ model, body: {} })).rejects.toMatchObject({
       code: 'E_MODEL_UNKNOWN',
       extra: { nearest: near },
     })
@@ -158,9 +158,9 @@ describe('who answers', () => {
 
   test('a name too long is refused by its length', async () => {
     const served = await sample()
-    expect(await codeOf(served.infer({ model: `route-delay.${'A'.repeat(600)}`, body: {} }))).toBe(
-      'E_NAME',
-    )
+    expect(
+      await codeOf(served.inferRows({ model: `route-delay.${'A'.repeat(600)}`, body: {} })),
+    ).toBe('E_NAME')
   })
 
   test('nothing serves up to the root', async () => {
@@ -169,18 +169,22 @@ describe('who answers', () => {
       inherited: { 'route-delay': 'failed: singular' },
     })
     await served.replaceFamily({ ...none, routes: [] }, sampleFacts())
-    expect(await codeOf(served.infer({ model: 'route-delay.ATL', body: {} }))).toBe('E_NOT_SERVING')
+    expect(await codeOf(served.inferRows({ model: 'route-delay.ATL', body: {} }))).toBe(
+      'E_NOT_SERVING',
+    )
   })
 
   test('before its routes are read and loaded, no name is unknown', async () => {
     const served = plane()
     expect(served.isReady).toBe(false)
-    expect(await codeOf(served.infer({ model: 'route-delay', body: {} }))).toBe('E_NOT_SERVING')
+    expect(await codeOf(served.inferRows({ model: 'route-delay', body: {} }))).toBe('E_NOT_SERVING')
     served.markSynced()
-    expect(await codeOf(served.infer({ model: 'route-delay', body: {} }))).toBe('E_MODEL_UNKNOWN')
+    expect(await codeOf(served.inferRows({ model: 'route-delay', body: {} }))).toBe(
+      'E_MODEL_UNKNOWN',
+    )
     const loading = served.replaceFamily(sampleFamily(blobs, biases), sampleFacts())
     expect(served.isReady).toBe(false)
-    expect(await codeOf(served.infer({ model: 'route-delay', body: {} }))).toBe('E_NOT_SERVING')
+    expect(await codeOf(served.inferRows({ model: 'route-delay', body: {} }))).toBe('E_NOT_SERVING')
     await loading
     expect(served.isReady).toBe(true)
   })
@@ -188,17 +192,19 @@ describe('who answers', () => {
   test('a version is answered only if it is the one that serves', async () => {
     const served = await sample()
     const body = sampleBody([0])
-    expect((await served.infer({ model: 'route-delay.ATL', version: '1', body })).version).toBe(1)
+    expect((await served.inferRows({ model: 'route-delay.ATL', version: '1', body })).version).toBe(
+      1,
+    )
     for (const version of ['0', '2', '01', '-1', '1e0', '../1', '']) {
-      await expect(served.infer({ model: 'route-delay.ATL', version, body })).rejects.toMatchObject(
-        {
-          code: 'E_NOT_FOUND',
-          extra: { serving: { model: 'route-delay.ATL', version: '1' } },
-        },
-      )
+      await expect(
+        served.inferRows({ model: 'route-delay.ATL', version, body }),
+      ).rejects.toMatchObject({
+        code: 'E_NOT_FOUND',
+        extra: { serving: { model: 'route-delay.ATL', version: '1' } },
+      })
     }
     await expect(
-      served.infer({ model: 'route-delay.ATL.XNA', version: '1', body }),
+      served.inferRows({ model: 'route-delay.ATL.XNA', version: '1', body }),
     ).rejects.toMatchObject({
       code: 'E_NOT_FOUND',
       extra: { serving: { model: 'route-delay.ATL', version: '1' } },
@@ -212,7 +218,7 @@ describe('batches', () => {
     const names = [...biases.keys(), 'route-delay.ATL.XNA', 'route-delay.QQQ']
     const answers = await Promise.all(
       names.flatMap(model =>
-        [1, 2].map(row => served.infer({ model, body: sampleBody([row, row * 10]) })),
+        [1, 2].map(row => served.inferRows({ model, body: sampleBody([row, row * 10]) })),
       ),
     )
     expect(calls).toEqual([{ rows: 24, parameterRows: 24 }])
@@ -226,7 +232,8 @@ describe('batches', () => {
 
   test('requests for one version pass its parameters once', async () => {
     const served = await sample()
-    const ask = (row: number) => served.infer({ model: 'route-delay.ATL', body: sampleBody([row]) })
+    const ask = (row: number) =>
+      served.inferRows({ model: 'route-delay.ATL', body: sampleBody([row]) })
     const answers = await Promise.all([ask(1), ask(2), ask(3)])
     expect(calls).toEqual([{ rows: 3, parameterRows: 1 }])
     expect(answers.map(answer => answer.values[0])).toEqual([2_001, 2_002, 2_003])
@@ -237,7 +244,7 @@ describe('batches', () => {
       limits: { ...serveLimits, rowsPerRequestMax: 3, rowsPerCallMax: 4 },
     })
     const ask = (bias: number) =>
-      served.infer({ model: 'route-delay', body: sampleBody([bias, 0, 0]) })
+      served.inferRows({ model: 'route-delay', body: sampleBody([bias, 0, 0]) })
     const answers = await Promise.all([ask(1), ask(2), ask(3)])
     expect(calls.map(call => call.rows)).toEqual([3, 3, 3])
     expect(answers.map(answer => answer.values[0])).toEqual([1_001, 1_002, 1_003])
@@ -245,7 +252,7 @@ describe('batches', () => {
 
   test('past the cap of waiting rows the caller is told to come back', async () => {
     const served = await sample({ limits: { ...serveLimits, waitingRowsMax: 4 } })
-    const ask = () => codeOf(served.infer({ model: 'route-delay', body: sampleBody([1, 2]) }))
+    const ask = () => codeOf(served.inferRows({ model: 'route-delay', body: sampleBody([1, 2]) }))
     expect(await Promise.all([ask(), ask(), ask()])).toEqual(['answered', 'answered', 'E_BUSY'])
     expect(await ask()).toBe('answered')
   })
@@ -254,17 +261,19 @@ describe('batches', () => {
     const served = await sample()
     const withNull = sampleBody([1])
     ;(withNull.inputs as { data: unknown[] }[])[1]!.data = [null]
-    expect((await served.infer({ model: 'route-delay', body: withNull })).values[0]).toBe(1_001)
+    expect((await served.inferRows({ model: 'route-delay', body: withNull })).values[0]).toBe(1_001)
     const huge = sampleBody([3e38])
     ;(huge.inputs as { data: unknown[] }[])[1]!.data = [3e38]
-    expect(await codeOf(served.infer({ model: 'route-delay', body: huge }))).toBe('E_FEATURE_VALUE')
+    expect(await codeOf(served.inferRows({ model: 'route-delay', body: huge }))).toBe(
+      'E_FEATURE_VALUE',
+    )
   })
 })
 
 describe('C46: deadlines', () => {
   test.each([0, -1, 1e12, 1.5, Number.NaN])('%s is refused', async deadlineMs => {
     const served = await sample()
-    const answer = served.infer({ model: 'route-delay', deadlineMs, body: sampleBody([1]) })
+    const answer = served.inferRows({ model: 'route-delay', deadlineMs, body: sampleBody([1]) })
     expect(await codeOf(answer)).toBe('E_DEADLINE')
   })
 
@@ -272,7 +281,7 @@ describe('C46: deadlines', () => {
     const clock = new ManualClock(0)
     const served = await sample({ clock })
     const ask = (deadlineMs?: number) =>
-      codeOf(served.infer({ model: 'route-delay', deadlineMs, body: sampleBody([1, 2]) }))
+      codeOf(served.inferRows({ model: 'route-delay', deadlineMs, body: sampleBody([1, 2]) }))
     const answers = [ask(5), ask(6), ask()]
     clock.advance(5)
     expect(await Promise.all(answers)).toEqual(['E_DEADLINE_PAST', 'answered', 'answered'])
@@ -303,7 +312,7 @@ describe('generations', () => {
   test('what cannot be loaded or is not as recorded leaves the old one answering', async () => {
     const served = await sample()
     const answers = async () =>
-      (await served.infer({ model: 'route-delay', body: sampleBody([0]) })).values[0]
+      (await served.inferRows({ model: 'route-delay', body: sampleBody([0]) })).values[0]
     const next = sampleFamily(blobs, new Map([['route-delay', 9]]), { generation: 2 })
     const swapped = sampleFamily(blobs, biases, { generation: 2 })
     const rows = swapped.routes.map(route => ({ ...route, row: 3 - route.row }))
@@ -341,7 +350,7 @@ describe('generations', () => {
     const hammer = async (worker: number) => {
       for (let i = 0; swapping; i++) {
         const index = (worker + i) % names.length
-        const answer = await served.infer({ model: names[index]!, body: sampleBody([0, 1, 2]) })
+        const answer = await served.inferRows({ model: names[index]!, body: sampleBody([0, 1, 2]) })
         const value = answer.version * 1_000 + index
         expect([...answer.values]).toEqual([value, value + 1, value + 2])
         seen.add(answer.version)
@@ -374,7 +383,7 @@ test('C47: ten thousand unknown names leave nothing behind', async () => {
   const before = JSON.stringify(served.list())
   for (let i = 0; i < 10_000; i++) {
     const model = `${i % 2 ? 'route-delay.!' : 'x'}${(i * 2654435761).toString(36)}`
-    expect(await codeOf(served.infer({ model, body: {} }))).toBe('E_MODEL_UNKNOWN')
+    expect(await codeOf(served.inferRows({ model, body: {} }))).toBe('E_MODEL_UNKNOWN')
   }
   expect(JSON.stringify(served.list())).toBe(before)
   expect(calls).toEqual([])

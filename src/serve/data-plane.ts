@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Digest } from '../base/digest.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
+import type { ReceiptId } from '../base/ids.ts'
 import type { FamilyRoutes } from '../fleet/index.ts'
 import { openFamilySession } from '../onnx/index.ts'
 import { versionDigest } from '../registry/index.ts'
@@ -14,7 +15,10 @@ import { Breakers, type Ejected } from './breaker.ts'
 import { type Failure, failureOf } from './fallback.ts'
 import { Families } from './families.ts'
 import { type Family, type FamilyFacts, familyStatus } from './family.ts'
+import type { ImportedModel, ImportedModels, TensorAnswer } from './imported.ts'
+import { findImported, inferImported } from './imported-infer.ts'
 import { type ServeLimits, serveLimits } from './limits.ts'
+import { membersBelow } from './members-below.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { receiptIds } from './receipts.ts'
 import { type PackBlobs, Residency, type ResidencyStatus } from './residency.ts'
@@ -41,6 +45,8 @@ export interface DataPlaneOptions {
   readonly tenants?: TenantLimits
   /** Of parameters in memory. Absent: all of them. */
   readonly residentBytesMax?: number
+  /** Models that people brought; they run elsewhere. Absent: none. */
+  readonly imported?: ImportedModels
 }
 
 export function openDataPlane(options: DataPlaneOptions): DataPlane {
@@ -60,6 +66,8 @@ export class DataPlane {
   readonly #tenants: Tenants | undefined
   readonly #calls: VersionCalls
   readonly #standIns: StandIns
+  readonly #imported: ImportedModels | undefined
+  readonly #nextReceipt: () => ReceiptId
   #isDraining = false
 
   constructor(options: DataPlaneOptions) {
@@ -74,6 +82,8 @@ export class DataPlane {
     this.#residency = new Residency(blobs, options.residentBytesMax ?? Number.POSITIVE_INFINITY)
     this.#calls = new VersionCalls({ clock, limits, breakers: this.#breakers })
     const nextReceipt = receiptIds(clock)
+    this.#nextReceipt = nextReceipt
+    this.#imported = options.imported
     this.#standIns = new StandIns(this.#calls, { clock, limits, nextReceipt })
     const total: WaitingRows = { rows: 0 }
     const onCall = (rows: number) => metrics?.called(rows)
@@ -176,7 +186,7 @@ export class DataPlane {
    * E_NAME, E_NOT_FOUND (version), E_NOT_SERVING, E_RATE, E_MODEL_BUSY, E_BUSY, E_DEADLINE,
    * E_DEADLINE_PAST, E_CANCELLED and what `readInferBody` throws.
    */
-  async infer(request: InferRequest): Promise<Answer> {
+  async infer(request: InferRequest): Promise<Answer | TensorAnswer> {
     const startedMs = this.#clock.monotonicMs()
     try {
       const answer = await this.#infer(request, startedMs)
@@ -189,9 +199,22 @@ export class DataPlane {
     }
   }
 
-  async #infer(request: InferRequest, startedMs: number): Promise<Answer> {
+  /** As `infer`, by who knows that a family answers. */
+  async inferRows(request: InferRequest): Promise<Answer> {
+    const answer = await this.infer(request)
+    assert(!('outputs' in answer), 'a family answers with a number a row')
+    return answer
+  }
+
+  async #infer(request: InferRequest, startedMs: number): Promise<Answer | TensorAnswer> {
     if (this.strain !== 'none') admitUnder(this.strain, request.priority ?? 'interactive')
     const deadlineMs = this.#deadlineOf(request, startedMs)
+    if (this.#imported?.has(request.model)) {
+      this.#tenants?.take(request.tenant ?? '', 1, startedMs)
+      const { limits } = this
+      const ask = { limits, deadlineMs, nextReceipt: this.#nextReceipt }
+      return inferImported(this.#imported, request, ask)
+    }
     const to = this.#families.resolve(request.model)
     const family = to?.family ?? this.#families.familyOf(request.model)
     const { reader } = family
@@ -218,7 +241,12 @@ export class DataPlane {
     return this.#standIns.answerOf(ask, given)
   }
 
-  /** What serves under `name`. Throws as `infer` does. */
+  /** The version of an imported model that would answer; undefined for other names. */
+  imported(name: string, version?: string): ImportedModel | undefined {
+    return this.#imported?.has(name) ? findImported(this.#imported, name, version) : undefined
+  }
+
+  /** What serves under `name`, of a family. Throws as `infer` does. */
   async metadata(name: string, version?: string): Promise<ModelMetadata> {
     const to = this.#families.resolve(name)
     if (to === undefined) throw nothingServes(name, this.#families.familyOf(name)).error
@@ -238,6 +266,30 @@ export class DataPlane {
       signature: family.reader.signature,
       source: family.reader.source,
     }
+  }
+
+  /** What calls of a model of a family may bring. Throws as `infer` does for its name. */
+  inputsOf(model: string): Pick<ModelMetadata, 'signature' | 'source'> {
+    const { signature, source } = this.#familyOf(model).reader
+    return { signature, source }
+  }
+
+  /** Members of full depth below a name, in order, at most `atMost`. Throws as `infer` does. */
+  membersBelow(prefix: string, atMost: number): readonly string[] {
+    return membersBelow(this.#familyOf(prefix), prefix, atMost)
+  }
+
+  /** Names that are graphs': who calls one like a model is told where it is. */
+  nameGraphs(names: ReadonlySet<string>): void {
+    this.#families.graphNames = names
+  }
+
+  #familyOf(model: string): Family {
+    // Only the blueprint is asked for: a name that has no member of its own is told by `infer`.
+    const dot = model.indexOf('.')
+    const root = dot < 0 ? model : model.slice(0, dot)
+    this.#families.resolve(root)
+    return this.#families.familyOf(root)
   }
 
   list(): readonly FamilyStatus[] {

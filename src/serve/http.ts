@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MusterError } from '../base/errors.ts'
-import type { Answer } from './answer.ts'
 import { answerJson, metadataJson } from './answer-json.ts'
 import { answerBytes } from './binary-tensors.ts'
 import type { DataPlane } from './data-plane.ts'
+import type { TensorAnswer } from './imported.ts'
 import { type InferBody, readInferBodies } from './infer-body.ts'
 import type { ServeMetrics } from './metrics.ts'
+import { importedJson, tensorAnswerBytes } from './tensor-json.ts'
 
 /*
  * The Open Inference Protocol v2 over HTTP, at the rim of the data plane. Bodies have no schema
@@ -36,10 +37,14 @@ export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
     throw new MusterError('E_NOT_SERVING', 'the routes of the fleet are still being loaded')
   })
   for (const path of [model, versioned]) {
-    app.get<Named>(path, async ({ params }) =>
-      metadataJson(await plane.metadata(params.model, params.version)),
-    )
+    app.get<Named>(path, async ({ params }) => {
+      const imported = plane.imported(params.model, params.version)
+      if (imported) return importedJson(imported)
+      return metadataJson(await plane.metadata(params.model, params.version))
+    })
     app.get<Named>(`${path}/ready`, async ({ params }) => {
+      const imported = plane.imported(params.model, params.version)
+      if (imported) return { name: imported.name, ready: imported.state === 'serving' }
       const { answeredBy, because } = await plane.metadata(params.model, params.version)
       const why = because === undefined ? {} : { because }
       return { name: params.model, ready: true, parameters: { answered_by: answeredBy, ...why } }
@@ -86,15 +91,28 @@ function infer(plane: DataPlane, request: FastifyRequest<Named>, reply: FastifyR
   const { model, version } = params
   plane.infer({ model, version, deadlineMs, body: body?.json, tensors: body?.tensors }).then(
     answer => {
-      if (answer.binaryOutput) sendBytes(reply, answer)
+      if ('outputs' in answer) sendTensors(reply, answer)
+      else if (answer.binaryOutput) sendBytes(reply, answerBytes(answer))
       else reply.header('content-type', json).send(answerJson(answer))
     },
     error => reply.send(error),
   )
 }
 
-function sendBytes(reply: FastifyReply, answer: Answer): void {
-  const { jsonBytes, body } = answerBytes(answer)
+function sendTensors(reply: FastifyReply, answer: TensorAnswer): void {
+  let bytes: ReturnType<typeof tensorAnswerBytes>
+  try {
+    bytes = tensorAnswerBytes(answer)
+  } catch (error) {
+    reply.send(error)
+    return
+  }
+  const { jsonBytes, body } = bytes
+  if (jsonBytes === undefined) reply.header('content-type', json).send(body)
+  else sendBytes(reply, { jsonBytes, body })
+}
+
+function sendBytes(reply: FastifyReply, { jsonBytes, body }: ReturnType<typeof answerBytes>): void {
   reply
     .header('content-type', 'application/octet-stream')
     .header('inference-header-content-length', String(jsonBytes))

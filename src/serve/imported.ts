@@ -1,6 +1,5 @@
-import type { Digest } from '../base/digest.ts'
 import type { ReceiptId } from '../base/ids.ts'
-import type { Tensor, TensorSignature } from '../fleet/index.ts'
+import type { ImportedVersion, Tensor, TensorSignature } from '../fleet/index.ts'
 
 /*
  * Models that people brought as ONNX files, as the data plane sees them: found by name, run
@@ -26,28 +25,11 @@ export interface TensorAnswer {
   readonly binaryOutputs: ReadonlySet<string>
 }
 
-/**
- * `probation`: checked, and not run here yet; `serving`; `refused`: it did not pass its probation;
- * `quarantined`: it ended its runner again and again; `unloaded`: by a person, until loaded again.
- */
-export const importedStates = [
-  'probation',
-  'serving',
-  'refused',
-  'quarantined',
-  'unloaded',
-] as const
-export type ImportedState = (typeof importedStates)[number]
-
-export interface ImportedStatus {
-  readonly name: string
-  readonly version: number
-  readonly digest: Digest
-  readonly sizeBytes: number
-  readonly state: ImportedState
-  /** Why it is in that state; null when there is nothing to say. */
-  readonly because: string | null
-}
+/** A version as it stands now: a quarantine counts before it is written down. */
+export type ImportedStatus = Pick<
+  ImportedVersion,
+  'name' | 'version' | 'digest' | 'sizeBytes' | 'state' | 'because'
+>
 
 export interface InferDeadline {
   /** On the monotonic clock of the plane; Infinity: none. */
@@ -66,11 +48,14 @@ export interface ImportedModel extends ImportedStatus {
 }
 
 export interface ImportedModels {
+  has(name: string): boolean
   /**
    * The version asked for, else the newest that serves; undefined for a name or version that is
    * not here. One that does not serve is given with its state: the caller says why.
    */
   find(name: string, version?: string): ImportedModel | undefined
+  /** Newest first. */
+  versionsOf(name: string): readonly ImportedModel[]
   /** Every version, ordered by name and version. */
   list(): readonly ImportedStatus[]
 }

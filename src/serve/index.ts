@@ -9,6 +9,14 @@ export type {
   RowValue,
 } from './feature-source.ts'
 export { metricsRoute, type ServerFacts, serveRoutes } from './http.ts'
+export type {
+  ImportedModel,
+  ImportedModels,
+  ImportedStatus,
+  TensorAnswer,
+} from './imported.ts'
+export { CallHistory, ImportedFleet } from './imported-fleet.ts'
 export { type ServeLimits, serveLimits } from './limits.ts'
 export { openServeMetrics, type ServeMetrics } from './metrics.ts'
 export { createStrictApp, type StrictAppOptions } from './strict-app.ts'
+export { readTensorBody } from './tensor-body.ts'

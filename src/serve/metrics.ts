@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ErrorCode } from '../base/errors.ts'
 import type { Answer } from './answer.ts'
+import type { TensorAnswer } from './imported.ts'
 
 /**
  * How a call ended, as a label: a closed set, for a label per model or per caller would grow
@@ -17,7 +18,7 @@ export type Outcome =
 
 export interface ServeMetrics {
   readonly registry: Registry
-  answered(answer: Answer, seconds: number): void
+  answered(answer: Answer | TensorAnswer, seconds: number): void
   refused(code: ErrorCode, seconds: number): void
   /** One ONNX call of so many rows. */
   called(rows: number): void
@@ -82,8 +83,14 @@ export function openServeMetrics(): ServeMetrics {
   )
   return {
     registry,
-    answered({ values, because, outOfRange, filled }, seconds) {
+    answered(answer, seconds) {
       counts.answered += 1
+      latency.observe(seconds)
+      if ('outputs' in answer) {
+        totals.rows += answer.outputs[0]?.shape[0] ?? 1
+        return
+      }
+      const { values, because, outOfRange, filled } = answer
       totals.rows += values.length
       if (because !== undefined) totals.inherited += 1
       if (outOfRange !== undefined) totals.outOfRange += 1
@@ -91,7 +98,6 @@ export function openServeMetrics(): ServeMetrics {
         totals.lookedUp += filled.lookedUp
         totals.computed += filled.computed
       }
-      latency.observe(seconds)
     },
     refused(code, seconds) {
       counts[outcomes[code] ?? 'refused'] += 1

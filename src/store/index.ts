@@ -22,6 +22,15 @@ export {
 export { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from './embedded.ts'
 export { type Erasure, eraseSnapshots, standingSnapshots } from './erased-snapshots.ts'
 export {
+  type ChangedVersion,
+  hasImported,
+  importedAfter,
+  listImported,
+  quarantineImported,
+  recordImport,
+  setImported,
+} from './imported-models.ts'
+export {
   type ConvertedSegment,
   condemnedJournalFiles,
   condemnJournalFiles,
@@ -84,6 +93,7 @@ export {
 export {
   forgetOutcomes,
   listOutcomes,
+  lockOutcomes,
   type Outcome,
   putOutcomes,
   readOutcomes,

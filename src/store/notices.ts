@@ -22,6 +22,7 @@ export type Notice =
       readonly blueprint: string
       readonly generation: number
     }
+  | { readonly kind: 'imported'; readonly name: string }
   /** The listener is connected, at first or anew: whatever was said before is not known. */
   | { readonly kind: 'resync' }
 
@@ -85,7 +86,7 @@ export async function listen(url: string, onNotice: (notice: Notice) => void): P
 function readNotice(payload: string | undefined): Notice | undefined {
   try {
     const value = JSON.parse(payload ?? '') as Notice
-    return ['plan', 'run', 'step', 'route'].includes(value.kind) ? value : undefined
+    return ['plan', 'run', 'step', 'route', 'imported'].includes(value.kind) ? value : undefined
   } catch {
     return undefined
   }

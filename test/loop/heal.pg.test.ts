@@ -47,7 +47,7 @@ async function answers(plane: DataPlane): Promise<readonly unknown[]> {
       shape: [1, 1],
       data: [1],
     }))
-    const { values, version, answeredBy, outOfRange } = await plane.infer({
+    const { values, version, answeredBy, outOfRange } = await plane.inferRows({
       model,
       body: { inputs },
     })
@@ -75,7 +75,7 @@ async function bytesOf(world: World): Promise<ReadonlySet<Digest>> {
 }
 
 const refusal = (plane: DataPlane) =>
-  plane.infer({ model: 'units', body: { inputs: [] } }).catch((error: Error) => error.message)
+  plane.inferRows({ model: 'units', body: { inputs: [] } }).catch((error: Error) => error.message)
 
 test('damaged bytes of what serves are made anew, and the answers are the same', async () => {
   await using world = await openWorld(inject('postgresUrl'))

@@ -89,7 +89,7 @@ test('a server that starts afresh answers by the champions of the old view', asy
     ])
     // What the training rows held, from the trunk of the run that serves.
     expect(signature.inputs[1]).toMatchObject({ name: 'promotion', min: 0, max: 1 })
-    const answer = await plane.infer({ model: 'units', body: { inputs: asked(signature, 7) } })
+    const answer = await plane.inferRows({ model: 'units', body: { inputs: asked(signature, 7) } })
     expect(answer.outOfRange).toEqual(['weekend', 'promotion'])
   } finally {
     await plane.close()

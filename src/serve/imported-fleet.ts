@@ -1,0 +1,161 @@
+import type { Clock } from '../base/clock.ts'
+import type { Digest } from '../base/digest.ts'
+import type { ImportedState, ImportedVersion, Tensor, TensorSignature } from '../fleet/index.ts'
+import type { RunnerModel, RunnerPool } from '../runners/index.ts'
+import type { ImportedModel, ImportedModels, InferDeadline } from './imported.ts'
+
+/**
+ * The imported models of this server, over its runners. `main/` hands it what is recorded, again
+ * and again; it goes on with what it has.
+ */
+export class ImportedFleet implements ImportedModels {
+  readonly #pool: RunnerPool
+  /** Versions of each name, newest first. */
+  readonly #models = new Map<string, readonly RunnerVersion[]>()
+
+  constructor(pool: RunnerPool) {
+    this.#pool = pool
+  }
+
+  /** Takes versions that are new or have changed. */
+  take(changed: readonly ImportedVersion[]): void {
+    for (const version of changed) {
+      const others = this.versionsOf(version.name).filter(each => each.version !== version.version)
+      const before = this.find(version.name, String(version.version))
+      const model = new RunnerVersion(version, this.#pool)
+      const versions = [...others, model].sort((a, b) => b.version - a.version)
+      this.#models.set(version.name, versions as readonly RunnerVersion[])
+      this.#settle(model, before?.state)
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#models.has(name)
+  }
+
+  find(name: string, version?: string): RunnerVersion | undefined {
+    const versions = this.#models.get(name)
+    if (version !== undefined) return versions?.find(each => String(each.version) === version)
+    return versions?.find(each => each.state === 'serving') ?? versions?.[0]
+  }
+
+  versionsOf(name: string): readonly RunnerVersion[] {
+    return this.#models.get(name) ?? []
+  }
+
+  list(): readonly RunnerVersion[] {
+    const names = [...this.#models.keys()].sort()
+    return names.flatMap(name => this.versionsOf(name).toReversed())
+  }
+
+  /** Loads those that were called most before, as far as there is room. */
+  prewarm(digests: readonly Digest[]): void {
+    const byDigest = new Map(this.list().map(model => [model.digest, model]))
+    for (const digest of digests) {
+      const model = byDigest.get(digest)
+      if (model?.state === 'serving') this.#pool.preload(model.runnerModel)
+    }
+  }
+
+  #settle(model: RunnerVersion, before: ImportedState | undefined): void {
+    const { recorded, runnerModel } = model
+    if (recorded.state === 'quarantined') {
+      this.#pool.quarantine(recorded.digest, recorded.because ?? 'it ended its runner too often')
+    } else if (before !== undefined && before !== recorded.state) this.#pool.unload(runnerModel)
+    if (recorded.state === 'serving' && recorded.tier !== 'on-demand') {
+      this.#pool.preload(runnerModel)
+    }
+  }
+}
+
+class RunnerVersion implements ImportedModel {
+  readonly recorded: ImportedVersion
+  readonly runnerModel: RunnerModel
+  readonly #pool: RunnerPool
+
+  constructor(recorded: ImportedVersion, pool: RunnerPool) {
+    this.recorded = recorded
+    this.#pool = pool
+    const { digest, sizeBytes, tier, name, version, signature } = recorded
+    this.runnerModel = {
+      digest,
+      sizeBytes,
+      tier,
+      label: `${name} version ${version}`,
+      outputs: signature.outputs.map(output => output.name),
+    }
+  }
+
+  get name(): string {
+    return this.recorded.name
+  }
+  get version(): number {
+    return this.recorded.version
+  }
+  get digest(): Digest {
+    return this.recorded.digest
+  }
+  get sizeBytes(): number {
+    return this.recorded.sizeBytes
+  }
+  get signature(): TensorSignature {
+    return this.recorded.signature
+  }
+  get purpose(): string {
+    return this.recorded.purpose
+  }
+
+  /** As recorded, and as of now: a quarantine counts before it is written down. */
+  get state(): ImportedState {
+    const { state } = this.recorded
+    return state === 'serving' && this.#quarantine !== undefined ? 'quarantined' : state
+  }
+  get because(): string | null {
+    return this.#quarantine ?? this.recorded.because
+  }
+  get #quarantine(): string | undefined {
+    return this.#pool.quarantinedBecause(this.digest)
+  }
+
+  infer(inputs: readonly Tensor[], { deadlineMs }: InferDeadline): Promise<readonly Tensor[]> {
+    return this.#pool.run(this.runnerModel, inputs, deadlineMs)
+  }
+}
+
+/** Digests by how often they were called of late, the most called first; for the next start. */
+export class CallHistory {
+  readonly #calls = new Map<Digest, number>()
+  readonly #clock: Clock
+  #halvedMs: number
+
+  constructor(clock: Clock, before: readonly Digest[] = []) {
+    this.#clock = clock
+    this.#halvedMs = clock.monotonicMs()
+    before.slice(0, historyMax).forEach((digest, i) => {
+      this.#calls.set(digest, 1 - i / historyMax)
+    })
+  }
+
+  count(digest: Digest): void {
+    this.#calls.set(digest, (this.#calls.get(digest) ?? 0) + 1)
+    const nowMs = this.#clock.monotonicMs()
+    if (this.#calls.size <= historyMax * 2 && nowMs - this.#halvedMs < halfLifeMs) return
+    this.#halvedMs = nowMs
+    const kept = this.list()
+    const counts = kept.map(each => this.#calls.get(each)! / 2)
+    this.#calls.clear()
+    kept.forEach((each, i) => {
+      this.#calls.set(each, counts[i]!)
+    })
+  }
+
+  list(): readonly Digest[] {
+    const sorted = [...this.#calls].sort(([, a], [, b]) => b - a)
+    return sorted.slice(0, historyMax).map(([digest]) => digest)
+  }
+}
+
+/** Models that a start loads before they are called: some 80 kB on disk. */
+const historyMax = 1_000
+/** Calls of an hour ago count half. */
+const halfLifeMs = 3_600_000
