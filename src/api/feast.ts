@@ -57,9 +57,17 @@ function read<T extends z.ZodType>(schema: T, { body }: FastifyRequest): z.outpu
 
 const json = 'application/json; charset=utf-8'
 
-/** Classes of `feast.errors` that say what ours do; the others are told as the common one. */
-const classes: Readonly<Partial<Record<ErrorCode, string>>> = {
-  E_NOT_FOUND: 'FeatureViewNotFoundException',
+/**
+ * The class of `feast.errors` that says what ours does: what is named and not there, and a source
+ * that takes no rows, which is no push source. Others are told as the common one.
+ */
+function classOf(code: ErrorCode, { routeOptions, body }: FastifyRequest): string {
+  const isPush = routeOptions.url === '/push'
+  if (isPush && (code === 'E_NOT_FOUND' || code === 'E_SOURCE'))
+    return 'PushSourceNotFoundException'
+  if (code !== 'E_NOT_FOUND') return 'FeastError'
+  const service = (body as { readonly feature_service?: unknown } | undefined)?.feature_service
+  return service == null ? 'FeatureViewNotFoundException' : 'FeatureServiceNotFoundException'
 }
 
 function refuse(
@@ -74,7 +82,7 @@ function refuse(
   const { code, message, hint, field } = error
   const detail = {
     module: 'feast.errors',
-    class: classes[code] ?? 'FeastError',
+    class: classOf(code, request),
     message: `${code}: ${message}${hint === undefined ? '' : `; ${hint}`}`,
     code,
     ...(field === undefined ? {} : { field }),

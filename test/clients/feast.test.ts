@@ -59,6 +59,18 @@ test('the SDK pushes, reads, and learns what is wrong', { timeout: 120_000 }, as
       class: 'FeatureViewNotFoundException',
       message: expect.stringMatching(/^E_NOT_FOUND: .*`dokcs`.*nearest: docks/),
     },
+    'unknown service': {
+      class: 'FeatureServiceNotFoundException',
+      message: expect.stringMatching(/^E_NOT_FOUND: .*`at-staton`.*nearest: at-station/),
+    },
+    'push to trips': {
+      class: 'PushSourceNotFoundException',
+      message: expect.stringMatching(/^E_SOURCE: `trips` takes no rows/),
+    },
+    'push to reading': {
+      class: 'PushSourceNotFoundException',
+      message: expect.stringMatching(/^E_NOT_FOUND: .*no source `reading`.*readings/),
+    },
     'unknown feature': { message: expect.stringContaining('`docks` has no feature `fee`') },
     'no entity': { class: 'FeastError', message: expect.stringContaining('needs `station`') },
     twice: { message: expect.stringContaining('"full_feature_names": true') },

@@ -12,6 +12,7 @@ from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, File
 from feast import RepoConfig, ValueType
 from feast.data_source import PushMode
 from feast.errors import FeastError
+from feast.rest_error_handler import rest_error_handling_decorator
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Float64, String
@@ -92,6 +93,20 @@ found["unknown view"] = online(["dokcs:free"], entity_rows=rows)
 found["unknown feature"] = online(["docks:fee"], entity_rows=rows)
 found["no entity"] = online(both, entity_rows=[{"place": 70}])
 found["twice"] = online(["docks:free", "at-station:docks.free", "docks:free"], entity_rows=rows[:1])
+found["unknown service"] = online(FeatureService(name="at-staton", features=[]), entity_rows=rows)
+
+
+@rest_error_handling_decorator
+def push(session, config, name):
+    """By the session of the SDK, which makes exceptions of refusals."""
+    try:
+        return session.post(f"{url}/push", json={"push_source_name": name, "df": {"station": [1]}})
+    except FeastError as error:
+        return {"class": type(error).__name__, "message": str(error)}
+
+
+for name in ["trips", "reading"]:
+    found[f"push to {name}"] = push(store.config, name)
 refused = requests.post(f"{url}/push", json={"push_source_name": "trips", "df": {"station": [1]}})
 found["not pushed to"] = [refused.status_code, json.loads(refused.json())["code"]]
 found["health"] = requests.get(f"{url}/health").status_code
