@@ -1,4 +1,5 @@
 import type { CurrentRow } from '../features/index.ts'
+import { appendRows } from './append-rows.ts'
 import { type Generation, type Kind, tooMany } from './generation.ts'
 import { mergeRows, noRows } from './kept-rows.ts'
 import { entityKey } from './keys.ts'
@@ -22,11 +23,14 @@ export async function putRows(
   const keys = entities.map(([first]) => entityKey(kind.prefix, first!.entity))
   const fresh = new Set<number>()
   await store.update(keys, (at, before) => {
+    const news = entities[at]!
+    const appended = before && appendRows(before, news, kind.rule, about.nowUs, kind.columns.length)
+    if (appended !== undefined && !about.whole) return appended
     const kept = before === undefined ? noRows : decodeRows(before, kind.columns.length)
-    const merged = mergeRows(kept, entities[at]!, kind.rule, about.nowUs)
+    const merged = mergeRows(kept, news, kind.rule, about.nowUs)
     if (merged === undefined) return undefined
     if (about.whole && Number.isFinite(merged.leftUs)) {
-      const entity = entities[at]![0]!.entity.join(', ')
+      const entity = news[0]!.entity.join(', ')
       throw tooMany(generation.record.group, `\`${entity}\` has more rows in its windows`)
     }
     if (before === undefined) fresh.add(at)

@@ -18,7 +18,12 @@ export function encodeRows({ rows, leftUs }: KeptRows, revision: number): Uint8A
   bytes.writeUInt32LE(revision >>> 0, 0)
   bytes.writeUInt32LE(rows.length, 4)
   bytes.writeDoubleLE(leftUs, 8)
-  let at = headBytes
+  writeRows(bytes, headBytes, rows)
+  return bytes
+}
+
+function writeRows(bytes: Buffer, from: number, rows: readonly KeptRow[]): void {
+  let at = from
   for (const row of rows) {
     bytes.writeDoubleLE(row.knownUs, at)
     bytes.writeDoubleLE(row.eventUs, at + 8)
@@ -26,6 +31,56 @@ export function encodeRows({ rows, leftUs }: KeptRows, revision: number): Uint8A
     at += rowBytes
     for (const value of row.values) at = writeValue(bytes, at, value)
   }
+}
+
+/** Where a row begins, and what it is ordered by. */
+export interface RowPlace extends Omit<KeptRow, 'values'> {
+  readonly from: number
+}
+
+/** The rows of a record without their values, and where the last of them ends. */
+export function placesOf(bytes: Uint8Array, width: number): { rows: RowPlace[]; end: number } {
+  const view = viewOf(bytes)
+  const rows = new Array<RowPlace>(view.getUint32(4, true))
+  let at = headBytes
+  for (let row = 0; row < rows.length; row++) {
+    const knownUs = view.getFloat64(at, true)
+    const eventUs = view.getFloat64(at + 8, true)
+    rows[row] = { knownUs, eventUs, number: view.getFloat64(at + 16, true), from: at }
+    at += rowBytes
+    for (let v = 0; v < width; v++) {
+      const type = bytes[at]
+      at += type === types.number ? 9 : type === types.null ? 1 : 5 + view.getUint32(at + 1, true)
+    }
+  }
+  return { rows, end: at }
+}
+
+/** A record with the rows from `kept` on, perhaps with one before, and `news` after them. */
+export function appendedRecord(
+  before: Uint8Array,
+  places: ReturnType<typeof placesOf>,
+  kept: { readonly from: number; readonly also: number | undefined },
+  news: readonly KeptRow[],
+): Uint8Array {
+  const { rows, end } = places
+  const start = (row: number) => rows[row]?.from ?? end
+  const pieces = kept.also === undefined ? [] : [[start(kept.also), start(kept.also + 1)] as const]
+  pieces.push([start(kept.from), end])
+  let length = headBytes
+  for (const [from, to] of pieces) length += to - from
+  const head = length
+  for (const { values } of news) length += rowBytes + values.reduce(sizeAfter, 0)
+  const bytes = Buffer.allocUnsafe(length)
+  bytes.set(before.subarray(0, headBytes))
+  bytes.writeUInt32LE((revisionOf(before) + 1) >>> 0, 0)
+  bytes.writeUInt32LE(rows.length - kept.from + pieces.length - 1 + news.length, 4)
+  let at = headBytes
+  for (const [from, to] of pieces) {
+    bytes.set(before.subarray(from, to), at)
+    at += to - from
+  }
+  writeRows(bytes, head, news)
   return bytes
 }
 
