@@ -20,7 +20,9 @@ import type {
 } from '../contract/index.ts'
 import type { CatalogueDesk } from './catalogue-desk.ts'
 import type { FeastDesk, FeaturesDesk } from './features-desk.ts'
+import type { GraphsDesk } from './graphs-desk.ts'
 import type { OnlineDesk } from './online-desk.ts'
+import type { PredictionsDesk } from './predictions-desk.ts'
 import type { SnapshotsDesk } from './snapshots-desk.ts'
 import type { SourcesDesk } from './sources-desk.ts'
 
@@ -62,10 +64,12 @@ export interface ControlDesk {
 
   readonly catalogue: CatalogueDesk
   readonly online: OnlineDesk
+  readonly graphs: GraphsDesk
   readonly sources: SourcesDesk
   readonly snapshots: SnapshotsDesk
   readonly features: FeaturesDesk
   readonly feast: FeastDesk
+  readonly predictions: PredictionsDesk
 
   validate(ask: ValidateAsk): Promise<ValidateAnswer>
   doctor(): Promise<DoctorAnswer>

@@ -263,6 +263,11 @@ describe('documents', () => {
       '/api/v1/sources/{name}/compact',
       '/api/v1/features/frame',
       '/api/v1/features/online',
+      '/api/v1/predictions',
+      '/api/v1/predictions/{receipt}',
+      '/api/v1/predictions/{receipt}/replay',
+      '/api/v1/outcomes',
+      '/api/v1/outcomes/errors',
       '/api/v1/sources/{name}/append',
       '/api/v1/sources/{name}/rows',
     ])

@@ -10,7 +10,9 @@ import type { ControlDesk } from './desk.ts'
 import { documents, hidden } from './documents.ts'
 import { EventStreams } from './event-stream.ts'
 import { tableRoutes } from './frame.ts'
+import { graphRoutes } from './graphs.ts'
 import { onlineRoutes } from './online.ts'
+import { predictionRoutes } from './predictions.ts'
 import { pushRoute } from './push.ts'
 import { fleetReads, modelReads, runReads } from './reads.ts'
 import { answerRefusal, answerUnknownPath } from './refusal.ts'
@@ -50,11 +52,13 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           validateRoute(api, desk)
           catalogueRoutes(api, desk.catalogue)
           onlineRoutes(api, desk.online)
+          graphRoutes(api, desk.graphs)
           sourceReads(api, desk.sources)
           snapshotRoutes(api, desk.snapshots)
           sourceActs(api, desk.sources)
           pushRoute(api, desk.sources)
           tableRoutes(api, desk.features)
+          predictionRoutes(api, desk.predictions)
           api.get('/openapi.json', hidden, () => scope.swagger())
         },
         { prefix: '/v1' },

@@ -8,10 +8,20 @@ import {
   viewDiff,
 } from './catalogue.ts'
 import { type DoctorAnswer, doctorAnswer, type ValidateAsk, validateAnswer } from './checks.ts'
+import { type GraphMessage, type GraphQuery, graphAnswer, graphRow, graphView } from './graphs.ts'
 import type { SortWord } from './lists.ts'
 import { modelRow, modelView, whyChain } from './models.ts'
 import { type MaterialiseAsk, materialiseAnswer, type VerifyAsk, verifyAnswer } from './online.ts'
 import { applyAnswer, type PlanAsk, planMember, planRow, planView } from './plans.ts'
+import {
+  errorsView,
+  type OutcomesAsk,
+  outcomeRow,
+  outcomesAnswer,
+  predictionsPage,
+  predictionView,
+  replayView,
+} from './predictions.ts'
 import { errorOfProblem } from './problem.ts'
 import { type ControlEvent, controlEvent, runRow, runView } from './runs.ts'
 import {
@@ -50,6 +60,13 @@ export interface PageWords {
   readonly cursor?: string
 }
 
+/** Which answers are meant: of a model and all below it, in a time. */
+export interface AnswerWords {
+  readonly model?: string
+  readonly since?: string
+  readonly until?: string
+}
+
 export interface ExportedFile {
   readonly bytes: Uint8Array
   readonly version: number
@@ -60,7 +77,9 @@ const modelPage = pageOf(modelRow)
 const runPage = pageOf(runRow)
 const planPage = pageOf(planRow)
 const memberPage = pageOf(planMember)
+const outcomePage = pageOf(outcomeRow)
 const sourcePage = pageOf(sourceView)
+const graphPage = pageOf(graphRow)
 const commitPage = pageOf(commitRow)
 
 /**
@@ -149,8 +168,37 @@ export class ControlClient {
   release(source: string, ask: ReleaseAsk) {
     return this.#post(`/sources/${encodeURIComponent(source)}/release`, ask, releaseAnswer)
   }
+  graphs(ask: PageWords = {}) {
+    return this.#get(`/graphs${queryOf(ask)}`, graphPage)
+  }
+  graph(name: string) {
+    return this.#get(`/graphs/${encodeURIComponent(name)}`, graphView)
+  }
+  inferGraph(name: string, message: GraphMessage, ask: GraphQuery = {}) {
+    const path = `/graphs/${encodeURIComponent(name)}/infer${queryOf(ask)}`
+    return this.#post(path, message, graphAnswer)
+  }
   doctor(): Promise<DoctorAnswer> {
     return this.#get('/doctor', doctorAnswer)
+  }
+
+  predictions(ask: PageWords & AnswerWords = {}) {
+    return this.#get(`/predictions${queryOf(ask)}`, predictionsPage)
+  }
+  prediction(receipt: string) {
+    return this.#get(`/predictions/${encodeURIComponent(receipt)}`, predictionView)
+  }
+  replay(receipt: string) {
+    return this.#post(`/predictions/${encodeURIComponent(receipt)}/replay`, {}, replayView)
+  }
+  takeOutcomes(ask: OutcomesAsk) {
+    return this.#post('/outcomes', ask, outcomesAnswer)
+  }
+  outcomes(ask: PageWords & AnswerWords = {}) {
+    return this.#get(`/outcomes${queryOf(ask)}`, outcomePage)
+  }
+  outcomeErrors(ask: AnswerWords = {}) {
+    return this.#get(`/outcomes/errors${queryOf(ask)}`, errorsView)
   }
 
   sources(ask: PageWords = {}) {

@@ -53,6 +53,20 @@ export {
   vectorRowsMax,
 } from './frame.ts'
 export {
+  type GraphAnswer,
+  type GraphMessage,
+  type GraphPartRow,
+  type GraphQuery,
+  type GraphRow,
+  type GraphView,
+  graphAnswer,
+  graphMessage,
+  graphQuery,
+  graphRow,
+  graphView,
+  messageBytesMax,
+} from './graphs.ts'
+export {
   type After,
   limitDefault,
   limitMax,
@@ -104,6 +118,30 @@ export {
   planRow,
   planView,
 } from './plans.ts'
+export {
+  type ErrorsView,
+  errorsQuery,
+  errorsView,
+  type OutcomeRow,
+  type OutcomesAnswer,
+  type OutcomesAsk,
+  type OutcomeWords,
+  outcomeRow,
+  outcomesAnswer,
+  outcomesAsk,
+  outcomesBodyBytesMax,
+  outcomesMax,
+  outcomesQuery,
+  type PredictionDetail,
+  type PredictionsPage,
+  type PredictionView,
+  predictionRow,
+  predictionsPage,
+  predictionsQuery,
+  predictionView,
+  type ReplayView,
+  replayView,
+} from './predictions.ts'
 export { errorOfProblem, type Problem, problem, problemOf } from './problem.ts'
 export {
   type PushAnswer,

@@ -6,6 +6,8 @@ import type { Connections } from '../sources/index.ts'
 import type { Store } from '../store/index.ts'
 import type { CurrentFleet } from './current-fleet.ts'
 import type { OnlineParts } from './online.ts'
+import type { PredictionParts } from './predictions.ts'
+import type { ServedGraphs } from './served-graphs.ts'
 import type { TableParts } from './tables.ts'
 
 /** What the desk answers from; `main/` makes it. */
@@ -20,10 +22,14 @@ export interface DeskParts {
   readonly dataRoots?: readonly string[]
   /** What sources name: MUSTER_CONNECTION_<NAME>. */
   readonly connections: Connections
+  /** The graphs that this server runs; without them it has none. */
+  readonly graphs?: ServedGraphs
   /** The online store of this server; without one nothing can be said of it. */
   readonly online?: OnlineParts
   /** What answers with features as tables; without it such asks are refused. */
   readonly tables?: TableParts
+  /** What was answered; without a journal nothing is known of it. */
+  readonly predictions?: PredictionParts
   /** Takes rows in that are pushed. */
   readonly deliveries: Deliveries
   readonly startedAt: Date

@@ -10,11 +10,13 @@ import type { DeskParts } from './desk-parts.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
 import { exportModel } from './export.ts'
+import { graphsDesk } from './graphs.ts'
 import { impact } from './impact.ts'
 import { modelView } from './model-view.ts'
 import { modelsPage } from './models.ts'
 import { onlineDesk } from './online.ts'
 import { planById, planMembersPage, plansPage, planView } from './plans.ts'
+import { predictionsDesk } from './predictions.ts'
 import { runsPage, runView } from './runs.ts'
 import { snapshotsDesk } from './snapshots.ts'
 import { sourcesDesk } from './sources.ts'
@@ -97,8 +99,10 @@ export function openDesk(parts: DeskParts): ControlDesk {
       impact: ask => impact(parts, ask),
     },
     online: onlineDesk(parts),
+    graphs: graphsDesk(parts.graphs),
     sources,
     snapshots: snapshotsDesk(parts),
+    predictions: predictionsDesk(parts),
     validate: ask => validate(ask, parts),
     doctor: () => doctor(parts),
     events: ask => events(ask, parts),

@@ -19,8 +19,11 @@ export interface PredictionOrigin {
   readonly generation: number
   /** Where the parameters of the version stand; null for an imported model. */
   readonly pack: Digest | null
-  /** Of the ONNX bytes that ran. With the pack, the row and the name it gives the version's. */
-  readonly graph: Digest
+  /**
+   * Of the ONNX bytes that ran; null for a rule. With the pack, the row and the name it gives the
+   * version's.
+   */
+  readonly graph: Digest | null
   /** In the order of the columns of `x`; none of an imported model, which has tensors. */
   readonly inputs: readonly {
     readonly name: string

@@ -6,8 +6,8 @@ import type { KeptPrediction } from './read-segment.ts'
 /*
  * Predictions as a table: a row a predicted row, so that an input's values are one column whatever
  * requests they came in, which is what drift is computed from and what an outcome belongs to. The
- * inputs of a request with many rows share their receipt; what is equal in all of them costs next to
- * nothing in Parquet.
+ * inputs of a request with many rows share their receipt; what is equal in all of them costs next
+ * to nothing in Parquet.
  */
 
 /** One column: what is loaded, and what is made of it. */

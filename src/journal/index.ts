@@ -1,4 +1,11 @@
 export { type ConvertAt, convertSegment } from './convert.ts'
+export {
+  findOutcomes,
+  type JoinedOutcome,
+  type ModelError,
+  modelErrors,
+  summaryRowsMax,
+} from './joined-outcomes.ts'
 export { type Journal, type JournalOptions, type JournalStatus, openJournal } from './journal.ts'
 export {
   type DeletedPredictions,
@@ -7,6 +14,14 @@ export {
   keepPredictions,
 } from './keep.ts'
 export { type JournalLimits, journalLimits } from './limits.ts'
+export type { BriefPrediction } from './look-up.ts'
+export {
+  type OutcomeAsk,
+  type OutcomePlace,
+  type OutcomeResult,
+  type OutcomeState,
+  takeOutcomes,
+} from './outcomes.ts'
 export type { PredictionInput, PredictionRow } from './prediction-row.ts'
 export {
   type FoundPredictions,

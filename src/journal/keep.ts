@@ -28,8 +28,9 @@ export interface DeletedPredictions {
 const dayMs = 86_400_000
 
 /**
- * Deletes whole files that are older than is kept, or the oldest when there are too many bytes. They
- * are named in the catalogue first, so that a crash in between leaves nothing that nobody knows.
+ * Deletes whole files that are older than is kept, or the oldest when there are too many bytes.
+ * They are named in the catalogue first, so that a crash in between leaves nothing that nobody
+ * knows.
  */
 export async function deleteOldPredictions(
   keep: KeepPredictions,

@@ -29,7 +29,7 @@ export interface PredictionRow {
   readonly rule: string | number | null
   readonly environment: string
   readonly generation: number
-  readonly graph: Digest
+  readonly graph: Digest | null
   readonly pack: Digest | null
   readonly packRow: number
   /** In the order of the graph. */
@@ -125,7 +125,7 @@ export function parquetRow(found: Found): PredictionRow {
     rule: rule === null ? null : (JSON.parse(rule as string) as string | number),
     environment: found.environment as string,
     generation: found.generation as number,
-    graph: found.graph as Digest,
+    graph: found.graph as Digest | null,
     pack: found.pack as Digest | null,
     packRow: found.pack_row as number,
     inputs: inputsOf(found),

@@ -40,9 +40,9 @@ const frameBytesMax = 64 * 1_048_576
 
 /**
  * Gives `take` the answers of a segment, a frame's at a time and in their order, with a turn for
- * others in between. Frames that are not whole are passed over and counted, never read. Of a segment
- * that is being written, `upTo` is where it is known to be on disk. E_JOURNAL for a file that is no
- * segment.
+ * others in between. Frames that are not whole are passed over and counted, never read. Of a
+ * segment that is being written, `upTo` is where it is known to be on disk. E_JOURNAL for a file
+ * that is no segment.
  */
 export async function readSegment(
   path: string,

@@ -248,7 +248,8 @@ test('the policy deletes whole files, oldest first, and reports; killed, it goes
   expect(left.unreadable).toEqual([])
   expect(left.rows.map(row => (row.atMs - startMs) / hourMs / 24)).toEqual([9, 8, 7, 6, 5, 4, 3])
   const told = await store.all(
-    'select sum(files)::int as files, sum(rows)::int as rows, because from journal_deletion group by because',
+    `select sum(files)::int as files, sum(rows)::int as rows, because
+     from journal_deletion group by because`,
   )
   expect(told).toEqual([{ files: 3, rows: 3, because: 'older than is kept' }])
 

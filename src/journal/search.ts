@@ -44,12 +44,12 @@ export interface UnreadableFile {
 }
 
 /** Files that are open at once. */
-const filesAtOnce = 128
+export const filesAtOnce = 128
 /** Files of one question: a year of hours of one blueprint. */
 const filesMax = 10_000
 /** A segment holds nothing older than this before its first write. */
 const segmentSlackMs = 60_000
-const engineMemoryMb = 512
+export const engineMemoryMb = 512
 
 export async function findPredictions(
   ask: PredictionsAsk,
@@ -107,9 +107,9 @@ function rangeOf({ sinceMs, untilMs, after }: PredictionsAsk): ReceiptRange {
 }
 
 /**
- * Gives `take` what is in no file yet, in pieces, and then the names of the segments that were read:
- * they may turn into files at any moment, which are then not to be read too. One that is gone before
- * it is read is in files by then.
+ * Gives `take` what is in no file yet, in pieces, and then the names of the segments that were
+ * read: they may turn into files at any moment, which are then not to be read too. One that is gone
+ * before it is read is in files by then.
  */
 export async function eachRecent(
   { journal, store }: Pick<JournalPlace, 'journal' | 'store'>,

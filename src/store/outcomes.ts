@@ -42,6 +42,11 @@ export async function putOutcomes(
   )
 }
 
+/** Until the end of the transaction nobody else says any. */
+export async function lockOutcomes(sql: Sql): Promise<void> {
+  await sql.run('lock table outcome in share row exclusive mode')
+}
+
 /** What is known of these receipts. */
 export async function readOutcomes(
   sql: Sql,
@@ -57,14 +62,17 @@ export async function listOutcomes(
     readonly blueprint: string | undefined
     readonly from: string
     readonly to: string
+    /** Only what stands behind it in the list. */
+    readonly after?: { readonly receipt: ReceiptId; readonly row: number } | undefined
     readonly limit: number
   },
 ): Promise<readonly Outcome[]> {
   return sql.all(
     `select ${columns} from outcome
      where receipt between $2 and $3 and ($1::text is null or blueprint = $1)
+       and ($5::text is null or receipt < $5 or (receipt = $5 and row > $6))
      order by receipt desc, row limit $4`,
-    [ask.blueprint ?? null, ask.from, ask.to, ask.limit],
+    [ask.blueprint ?? null, ask.from, ask.to, ask.limit, ask.after?.receipt, ask.after?.row],
   )
 }
 

@@ -17,7 +17,9 @@ import {
   selectModels,
 } from '../../src/contract/index.ts'
 import { memoryCatalogue } from './memory-catalogue.ts'
+import { memoryGraphs } from './memory-graphs.ts'
 import { memoryOnline } from './memory-online.ts'
+import { memoryPredictions } from './memory-predictions.ts'
 import { memorySnapshots } from './memory-snapshots.ts'
 import { memorySources } from './memory-sources.ts'
 import { memoryTables } from './memory-tables.ts'
@@ -332,6 +334,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
     id === state.plan.id ? state.plan : unknown(`plan ${id}`)
   return {
     ...modelReads(state),
+    predictions: memoryPredictions,
     summary: async () => summaryOf(state),
     runs: async ask => state.runs.slice(0, ask.limit),
     run: async id => run(id),
@@ -355,6 +358,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
     },
     catalogue: memoryCatalogue(),
     online: memoryOnline(),
+    graphs: memoryGraphs(),
     sources: memorySources(),
     ...memoryTables(),
     snapshots: memorySnapshots(),

@@ -1,0 +1,231 @@
+import type { AnswersAsk, PredictionsDesk } from '../api/index.ts'
+import { must } from '../base/assert.ts'
+import { MusterError } from '../base/errors.ts'
+import { type ModelName, type ReceiptId, readReceiptId, timeOfReceipt } from '../base/ids.ts'
+import { modelName } from '../base/model-name.ts'
+import type {
+  OutcomeRow,
+  OutcomesAnswer,
+  OutcomeWords,
+  PageAsk,
+  PredictionDetail,
+  PredictionView,
+} from '../contract/index.ts'
+import {
+  findOutcomes,
+  findPredictions,
+  findReceipt,
+  type JoinedOutcome,
+  type JournalPlace,
+  modelErrors,
+  type OutcomeAsk,
+  type OutcomeState,
+  type PredictionRow,
+  type PredictionsAsk,
+  takeOutcomes,
+} from '../journal/index.ts'
+import { readOutcomes, readVersion } from '../store/index.ts'
+import type { DeskParts } from './desk-parts.ts'
+import { type ReplayPlace, replay } from './replay.ts'
+
+/** What the desk knows of answers; `main/` makes it. */
+export interface PredictionParts {
+  readonly journal: JournalPlace['journal']
+  readonly rule: ReplayPlace['rule']
+  /** How old a prediction may be that an outcome is said of. */
+  readonly outcomeWindowDays: number
+}
+
+export function predictionsDesk(parts: DeskParts): PredictionsDesk {
+  const { store, blobs, clock } = parts
+  const own = (): PredictionParts => {
+    if (parts.predictions !== undefined) return parts.predictions
+    throw new MusterError('E_NOT_FOUND', 'this server keeps no journal')
+  }
+  const place = () => ({ store, blobs, journal: own().journal })
+  return {
+    async list(ask) {
+      const { rows, unreadable } = await findPredictions(readAsk(ask), place())
+      return { items: rows.map(viewOf), unreadable: [...unreadable] }
+    },
+    async prediction(receipt) {
+      return detailOf(await answer(receipt, place()), parts)
+    },
+    async replay(receipt) {
+      const rows = await answer(receipt, place())
+      return replay(rows, { ...place(), ...own(), find: of => findReceipt(of, place()) })
+    },
+    async takeOutcomes({ outcomes }) {
+      const asks = await Promise.all(outcomes.map(words => outcomeAsk(words, parts)))
+      const { outcomeWindowDays: windowDays } = own()
+      return answerOf(await takeOutcomes(asks, { ...place(), clock, windowDays }))
+    },
+    async outcomes(ask) {
+      return (await findOutcomes(readAsk(ask), place())).map(outcomeRow)
+    },
+    async errors(ask) {
+      const { models, outcomes } = await modelErrors(readTimes(ask), place())
+      return { models: [...models], outcomes }
+    },
+  }
+}
+
+function readTimes({ model, since, until }: AnswersAsk): Omit<PredictionsAsk, 'limit'> {
+  return {
+    model,
+    sinceMs: since === undefined ? undefined : Date.parse(since),
+    untilMs: until === undefined ? undefined : Date.parse(until),
+  }
+}
+
+function readAsk({ limit, after, ...ask }: AnswersAsk & PageAsk): PredictionsAsk {
+  const behind = after && { receipt: after.id as ReceiptId, row: Number(after.value) }
+  if (behind && (readReceiptId(behind.receipt) === undefined || !Number.isInteger(behind.row))) {
+    throw new MusterError('E_QUERY', 'the cursor is not one of this list', { field: 'cursor' })
+  }
+  return { ...readTimes(ask), limit, after: behind }
+}
+
+async function answer(
+  text: string,
+  place: JournalPlace,
+): Promise<readonly [PredictionRow, ...PredictionRow[]]> {
+  const receipt = readReceiptId(text)
+  if (receipt === undefined) {
+    throw new MusterError('E_NOT_FOUND', 'this is no receipt', {
+      field: 'receipt',
+      hint: 'a receipt has 26 characters: 01JD8Z3V6K4T...; every answer has one',
+    })
+  }
+  const { rows, unreadable } = await findReceipt(receipt, place)
+  const [first, ...others] = rows
+  if (first !== undefined) return [first, ...others]
+  const time = new Date(timeOfReceipt(receipt)).toISOString()
+  throw new MusterError('E_NOT_FOUND', `the journal has no answer with the receipt ${receipt}`, {
+    field: 'receipt',
+    hint:
+      unreadable.length > 0
+        ? `it would be of ${time}, and ${unreadable.length} files of that time cannot be read`
+        : `it would be of ${time}; what is older than MUSTER_KEEP_PREDICTIONS is deleted`,
+  })
+}
+
+export function viewOf(row: PredictionRow): PredictionView {
+  const { inputs, atMs, packRow, ...same } = row
+  const lookedUp: Record<string, string> = {}
+  const values: Record<string, number | string | null> = {}
+  for (const { name, value, text, eventMs } of inputs) {
+    values[name] = text !== undefined ? text : Number.isNaN(value) ? null : value
+    if (eventMs !== undefined) lookedUp[name] = new Date(eventMs).toISOString()
+  }
+  const { rows: _, rule: __, ...view } = same
+  return { ...view, packRow, at: new Date(atMs).toISOString(), inputs: values, lookedUp }
+}
+
+async function detailOf(
+  rows: readonly [PredictionRow, ...PredictionRow[]],
+  { store }: Pick<DeskParts, 'store'>,
+): Promise<PredictionDetail> {
+  const [{ receipt, answeredBy, version, how, pack }] = rows
+  const made =
+    how === 'rule' || pack === null
+      ? undefined
+      : await readVersion(store, answeredBy as ModelName, version)
+  const outcomes = await readOutcomes(store, [receipt])
+  return {
+    receipt,
+    rows: rows.map(viewOf),
+    lineage: made === undefined ? null : lineageOf(made),
+    outcomes: outcomes.map(({ row, value, receivedAt, corrected }) => ({
+      row,
+      value,
+      receivedAt: receivedAt.toISOString(),
+      corrected,
+    })),
+  }
+}
+
+function lineageOf(
+  made: NonNullable<Awaited<ReturnType<typeof readVersion>>>,
+): NonNullable<PredictionDetail['lineage']> {
+  const { view, viewDigest, snapshots, pipeline, code } = made.lineage
+  return {
+    versionDigest: made.digest,
+    view,
+    viewDigest,
+    snapshots: { ...snapshots },
+    pipeline,
+    code,
+    plan: made.plan,
+    run: made.run,
+    trainedAt: made.createdAt.toISOString(),
+  }
+}
+
+/** Of an entity, the name of its model: its values of the blueprint's key, in their order. */
+async function outcomeAsk(words: OutcomeWords, { fleet }: DeskParts): Promise<OutcomeAsk> {
+  const { receipt, row, model, entity, at, value, correct } = words
+  const byTime = model !== undefined && at !== undefined
+  if ((receipt === undefined) === !byTime || (entity !== undefined && !byTime)) {
+    throw new MusterError('E_USAGE', 'an outcome names a receipt, or a model and a time', {
+      field: 'outcomes',
+      hint: 'send {receipt, value}, {model, at, value} or {model, entity, at, value}',
+    })
+  }
+  if (receipt !== undefined) return { receipt, row, value, correct }
+  const name = entity === undefined ? must(model, 'seen') : await nameOf(model!, entity, fleet)
+  return { model: name, atMs: Date.parse(must(at, 'seen')), row, value, correct }
+}
+
+async function nameOf(
+  blueprint: string,
+  entity: Readonly<Record<string, string | number>>,
+  fleet: DeskParts['fleet'],
+): Promise<string> {
+  const key = (await fleet.blueprint(blueprint))?.key ?? []
+  const columns = Object.keys(entity)
+  const isPrefix = columns.length > 0 && key.slice(0, columns.length).every(c => c in entity)
+  if (isPrefix && columns.length <= key.length) {
+    return modelName(
+      blueprint,
+      key.slice(0, columns.length).map(column => String(entity[column])),
+    )
+  }
+  throw new MusterError('E_USAGE', `the key of ${blueprint} is [${key.join(', ')}]`, {
+    field: 'entity',
+    hint: 'give its columns from the first on, each with a value',
+  })
+}
+
+const statuses: Readonly<Record<OutcomeState, number>> = {
+  recorded: 200,
+  again: 200,
+  corrected: 200,
+  unknown: 404,
+  different: 409,
+  'too-old': 422,
+  unclear: 422,
+}
+
+function answerOf(results: Awaited<ReturnType<typeof takeOutcomes>>): OutcomesAnswer {
+  const items = results.map(result => ({ status: statuses[result.state], ...result }))
+  const taken = items.filter(({ status }) => status === 200).length
+  return { taken, refused: items.length - taken, items }
+}
+
+function outcomeRow({ outcome, prediction }: JoinedOutcome): OutcomeRow {
+  const { receipt, row, value, receivedAt, corrected } = outcome
+  const predicted = prediction?.value ?? null
+  return {
+    receipt,
+    row,
+    at: new Date(timeOfReceipt(receipt)).toISOString(),
+    receivedAt: receivedAt.toISOString(),
+    corrected,
+    model: prediction?.model ?? null,
+    version: prediction?.version ?? null,
+    predicted,
+    value,
+    error: predicted === null ? null : predicted - value,
+  }
+}
