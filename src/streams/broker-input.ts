@@ -80,12 +80,14 @@ export class BrokerInput implements StreamInput {
   }
 
   async ack(messages: readonly StreamMessage[]): Promise<void> {
-    await this.#session?.ack(this.#settled(messages))
+    await this.#settle(messages, (session, settled) => session.ack(settled))
   }
 
   async reject(messages: readonly StreamMessage[]): Promise<void> {
+    if (this.#session?.reject) {
+      return this.#settle(messages, (session, settled) => session.reject?.(settled))
+    }
     const settled = this.#settled(messages)
-    if (this.#session?.reject) return await this.#session.reject(settled)
     this.#waiting.push(...settled.map(message => this.#mark({ ...message, redelivered: true })))
     this.#wake?.()
   }
@@ -94,6 +96,21 @@ export class BrokerInput implements StreamInput {
     this.#closing.abort()
     await this.#session?.close().catch(() => {})
     await this.#running
+  }
+
+  /** When the connection is lost meanwhile nothing was said, and they come again. */
+  async #settle(
+    messages: readonly StreamMessage[],
+    say: (session: InputSession, settled: readonly StreamMessage[]) => void | Promise<void>,
+  ): Promise<void> {
+    const session = this.#session
+    const settled = this.#settled(messages)
+    if (session === undefined || settled.length === 0) return
+    try {
+      await Promise.race([say(session, settled), session.lost])
+    } catch (error) {
+      this.#parts.log(`not acknowledged: ${reasonOf(error)}`)
+    }
   }
 
   /**

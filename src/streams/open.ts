@@ -34,6 +34,7 @@ export function openInput(
   at: StreamsAt,
 ): OpenedInput {
   const { connections } = at
+  const client = `muster/${trigger.name}/${at.node}`
   const broker = (open: OpenSession): OpenedInput => ({
     kind: 'broker',
     input: new BrokerInput(open, trigger.prefetch, at),
@@ -44,11 +45,9 @@ export function openInput(
     case 'nats':
       return broker(natsInput(connections.of(from.connection, 'nats'), from))
     case 'kafka':
-      return broker(kafkaInput(connections.of(from.connection, 'kafka'), from))
-    case 'mqtt': {
-      const client = `muster/${trigger.name}/${at.node}`
+      return broker(kafkaInput(connections.of(from.connection, 'kafka'), { ...from, client }))
+    case 'mqtt':
       return broker(mqttInput(connections.of(from.connection, 'mqtt'), { ...from, client }))
-    }
     case 'http':
       return { kind: 'http', input: new HttpInput(trigger.prefetch), path: from.path }
     default:

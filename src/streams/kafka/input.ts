@@ -11,15 +11,23 @@ const heartbeatMs = 1_000
 /** How long the broker may wait for more before it answers. */
 const fetchWaitMs = 200
 
+export interface KafkaOrigin {
+  readonly topic: string
+  readonly group: string
+  /** Of this node and trigger: a member that comes back keeps its partitions (static member). */
+  readonly client: string
+}
+
 /** A consumer group: its members share the partitions of the topic. */
 export function kafkaInput(
   connection: KafkaConnection,
-  { topic, group }: { readonly topic: string; readonly group: string },
+  { topic, group, client }: KafkaOrigin,
 ): OpenSession {
   return async ({ prefetch, take, room }) => {
     const consumer = new Consumer({
       ...kafkaOptions(connection),
       groupId: group,
+      groupInstanceId: client,
       sessionTimeout: sessionMs,
       heartbeatInterval: heartbeatMs,
       autocommit: false,

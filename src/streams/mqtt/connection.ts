@@ -34,6 +34,16 @@ export async function connected(client: MqttClient): Promise<MqttClient> {
   return client
 }
 
+const closeMs = 5_000
+
+/** In order, so that the broker has read every acknowledgement; at once when it does not answer. */
+export async function closed(client: MqttClient): Promise<void> {
+  if (!client.connected) return client.endAsync(true)
+  const timer = setTimeout(() => client.end(true), closeMs)
+  await client.endAsync(false)
+  clearTimeout(timer)
+}
+
 /** Resolves with the reason at the end of the connection. */
 export function lossOf(client: MqttClient): Promise<Error> {
   const { promise, resolve } = Promise.withResolvers<Error>()

@@ -3,7 +3,7 @@ import type { MqttConnection } from '../../sources/index.ts'
 import type { OpenSession } from '../broker-input.ts'
 import { derivedId } from '../derived-id.ts'
 import { boundedBody, type StreamMessage } from '../message.ts'
-import { connected, lossOf, mqttClient } from './connection.ts'
+import { closed, connected, lossOf, mqttClient } from './connection.ts'
 
 /** How long the broker keeps what this node has not acknowledged, when it is away: a day. */
 const sessionSeconds = 86_400
@@ -53,7 +53,7 @@ export function mqttInput(
         for (const message of messages) acknowledge(client, delivered.get(message)!)
       },
       lost: lossOf(client),
-      close: () => client.endAsync(true),
+      close: () => closed(client),
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { MqttConnection } from '../../sources/index.ts'
 import { keptOutput } from '../kept-output.ts'
 import type { OutgoingMessage, StreamOutput } from '../message.ts'
-import { connected, lossOf, mqttClient } from './connection.ts'
+import { closed, connected, lossOf, mqttClient } from './connection.ts'
 
 /** Publishes at quality of service 1; the id stands in the user property `message-id`. */
 export function mqttOutput(connection: MqttConnection, topic: string): StreamOutput {
@@ -26,7 +26,7 @@ export function mqttOutput(connection: MqttConnection, topic: string): StreamOut
     return {
       send: messages => Promise.all(messages.map(publish)),
       lost: lossOf(client),
-      close: () => client.endAsync(true),
+      close: () => closed(client),
     }
   })
 }

@@ -12,8 +12,12 @@ import type { OpenSession } from '../broker-input.ts'
 import { boundedBody, type StreamMessage } from '../message.ts'
 import { connectNats, lossOf } from './connection.ts'
 
-/** Not acknowledged in this time, a message is given to somebody again. */
-const ackWaitMs = 60_000
+/**
+ * Of a message that nobody says anything about for so long, the node is gone: another gets it. Who
+ * holds one says so in time.
+ */
+const ackWaitMs = 5_000
+const workingEveryMs = 2_000
 /** One consumer serves all nodes: so many of them may hold a full prefetch. */
 const nodesMost = 16
 const nanosecondsPerMs = 1_000_000
@@ -33,23 +37,33 @@ export function natsInput(connection: NatsConnection, origin: NatsOrigin): OpenS
       const consumer = await jetstream(connected).consumers.get(origin.stream, origin.durable)
       const { promise: ended, resolve: end } = Promise.withResolvers<Error>()
       const delivered = new WeakMap<StreamMessage, JsMsg>()
+      const held = new Set<JsMsg>()
+      const working = setInterval(() => {
+        for (const message of held) message.working()
+      }, workingEveryMs)
+      const settle = async (
+        messages: readonly StreamMessage[],
+        say: (message: JsMsg) => void,
+      ): Promise<void> => {
+        for (const message of messages) {
+          held.delete(delivered.get(message)!)
+          say(delivered.get(message)!)
+        }
+        await connected.flush()
+      }
       const running = pull(consumer, prefetch, async message => {
         const read = readMessage(message)
         delivered.set(read, message)
+        held.add(message)
         take(read)
         await room()
       }).then(() => end(new Error('the consumer ended')), end)
       return {
-        ack: async messages => {
-          for (const message of messages) delivered.get(message)!.ack()
-          await connected.flush()
-        },
-        reject: async messages => {
-          for (const message of messages) delivered.get(message)!.nak()
-          await connected.flush()
-        },
+        ack: messages => settle(messages, message => message.ack()),
+        reject: messages => settle(messages, message => message.nak()),
         lost: Promise.race([ended, lossOf(connected)]),
         close: async () => {
+          clearInterval(working)
           await connected.close()
           await running
         },
