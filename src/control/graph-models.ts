@@ -1,12 +1,6 @@
 import { MusterError } from '../base/errors.ts'
 import type { GraphModels, ModelCall, ModelReply } from '../graphs/index.ts'
-import type {
-  Answer,
-  DataPlane,
-  ImportedModels,
-  ModelMetadata,
-  TensorAnswer,
-} from '../serve/index.ts'
+import type { Answer, DataPlane, ModelMetadata, TensorAnswer } from '../serve/index.ts'
 
 /*
  * The models of a graph are those of the data plane, asked as any caller asks: by a body of the
@@ -14,7 +8,7 @@ import type {
  * looked up are the same for all.
  */
 
-type Plane = Pick<DataPlane, 'infer' | 'inputsOf' | 'membersBelow'>
+type Plane = Pick<DataPlane, 'imported' | 'infer' | 'inputsOf' | 'membersBelow'>
 type Inputs = Pick<ModelMetadata, 'signature' | 'source'>
 interface TensorJson {
   readonly name: string
@@ -23,13 +17,13 @@ interface TensorJson {
   readonly data: readonly unknown[]
 }
 
-export function planeModels(plane: Plane, imported?: Pick<ImportedModels, 'find'>): GraphModels {
+export function planeModels(plane: Plane): GraphModels {
   return {
     members: (prefix, atMost) => plane.membersBelow(prefix, atMost),
     async infer(call) {
       const inputs =
         call.kind === 'imported'
-          ? importedTensors(call, imported)
+          ? importedTensors(call, plane)
           : familyTensors(call, plane.inputsOf(call.model))
       const { model, deadlineMs, priority, requestId, signal } = call
       const ask = { model, deadlineMs, priority, requestId, signal, body: { inputs } }
@@ -76,9 +70,9 @@ function familyTensors(call: ModelCall, { signature, source }: Inputs): readonly
 /** Values by the shape that was declared: lists as they are nested, one row of one value else. */
 function importedTensors(
   call: ModelCall,
-  imported: Pick<ImportedModels, 'find'> | undefined,
+  plane: Pick<DataPlane, 'imported'>,
 ): readonly TensorJson[] {
-  const model = imported?.find(call.model)
+  const model = plane.imported(call.model)
   if (!model) {
     throw new MusterError('E_MODEL_UNKNOWN', `no model \`${call.model}\` was brought in`, {
       field: 'model',

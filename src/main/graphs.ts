@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { systemClock } from '../base/clock.ts'
 import { SeededRandom } from '../base/random.ts'
 import { type CurrentFleet, planeModels, ServedGraphs } from '../control/index.ts'
-import type { DataPlane, ImportedModels } from '../serve/index.ts'
+import type { DataPlane } from '../serve/index.ts'
 
 export interface GraphsRole {
   readonly served: ServedGraphs
@@ -13,12 +13,11 @@ export interface GraphsRole {
 export function openGraphs(parts: {
   readonly plane: DataPlane
   readonly fleet: CurrentFleet
-  readonly imported?: ImportedModels
 }): GraphsRole {
-  const { plane, fleet, imported } = parts
+  const { plane, fleet } = parts
   const random = new SeededRandom(randomInt(2 ** 31))
   const served = new ServedGraphs({
-    models: planeModels(plane, imported),
+    models: planeModels(plane),
     clock: systemClock,
     chance: () => random.unit(),
     alarm: (afterMs, ring) => {
