@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { ReceiptId } from '../base/ids.ts'
+import type { AnswerSource } from './kept-answers.ts'
 import type { ReadRequest } from './validate.ts'
 
 /* The newest answer to the same inputs, for families that may fall back on it. */
@@ -10,6 +11,8 @@ export interface CachedAnswer {
   readonly version: number
   readonly receipt: ReceiptId
   readonly values: Float32Array
+  /** For the journal; undefined where there is none. */
+  readonly source: AnswerSource | undefined
   /** When it was computed, on the monotonic clock. */
   readonly atMs: number
 }

@@ -17,9 +17,11 @@ import { Families } from './families.ts'
 import { type Family, type FamilyFacts, familyStatus } from './family.ts'
 import type { ImportedModel, ImportedModels, TensorAnswer } from './imported.ts'
 import { findImported, inferImported } from './imported-infer.ts'
+import { KeptAnswers } from './kept-answers.ts'
 import { type ServeLimits, serveLimits } from './limits.ts'
 import { membersBelow } from './members-below.ts'
 import type { ServeMetrics } from './metrics.ts'
+import type { PredictionSink } from './prediction-sink.ts'
 import { receiptIds } from './receipts.ts'
 import { type PackBlobs, Residency, type ResidencyStatus } from './residency.ts'
 import { checkVersion } from './resolve.ts'
@@ -47,6 +49,8 @@ export interface DataPlaneOptions {
   readonly residentBytesMax?: number
   /** Models that people brought; they run elsewhere. Absent: none. */
   readonly imported?: ImportedModels
+  /** Where every answer is left before it goes out. Absent: nowhere. */
+  readonly sink?: PredictionSink | undefined
 }
 
 export function openDataPlane(options: DataPlaneOptions): DataPlane {
@@ -67,6 +71,7 @@ export class DataPlane {
   readonly #calls: VersionCalls
   readonly #standIns: StandIns
   readonly #imported: ImportedModels | undefined
+  readonly #kept: KeptAnswers | undefined
   readonly #nextReceipt: () => ReceiptId
   #isDraining = false
 
@@ -81,10 +86,16 @@ export class DataPlane {
     this.#tenants = tenants && new Tenants(tenants)
     this.#residency = new Residency(blobs, options.residentBytesMax ?? Number.POSITIVE_INFINITY)
     this.#calls = new VersionCalls({ clock, limits, breakers: this.#breakers })
+    this.#kept = options.sink && new KeptAnswers(options.sink, clock, environment)
     const nextReceipt = receiptIds(clock)
     this.#nextReceipt = nextReceipt
     this.#imported = options.imported
-    this.#standIns = new StandIns(this.#calls, { clock, limits, nextReceipt })
+    this.#standIns = new StandIns(this.#calls, {
+      clock,
+      limits,
+      nextReceipt,
+      kept: this.#kept,
+    })
     const total: WaitingRows = { rows: 0 }
     const onCall = (rows: number) => metrics?.called(rows)
     const openSession = options.openSession ?? openFamilySession
@@ -212,13 +223,19 @@ export class DataPlane {
     if (this.#imported?.has(request.model)) {
       this.#tenants?.take(request.tenant ?? '', 1, startedMs)
       const { limits } = this
-      const ask = { limits, deadlineMs, nextReceipt: this.#nextReceipt }
+      const ask = {
+        limits,
+        deadlineMs,
+        startedMs,
+        nextReceipt: this.#nextReceipt,
+        kept: this.#kept,
+      }
       return inferImported(this.#imported, request, ask)
     }
     const to = this.#families.resolve(request.model)
     const family = to?.family ?? this.#families.familyOf(request.model)
     const { reader } = family
-    const ask: Ask = { request, deadlineMs, to, family, reader, key: undefined }
+    const ask: Ask = { request, startedMs, deadlineMs, to, family, reader, key: undefined }
     if (to === undefined) return this.#standIns.answer(ask, nothingServes(request.model, family))
     if (request.version !== undefined) checkVersion(request.model, request.version, to)
     const refusal = this.#calls.refusalOf(to)

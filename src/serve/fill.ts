@@ -1,5 +1,6 @@
 import { assert, must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
+import type { PredictedLookup } from '../fleet/index.ts'
 import type { FeatureSource, FeatureStatus, FilledInput, RowValue } from './feature-source.ts'
 import { codeOfText, type InputReader } from './input-reader.ts'
 import type { Gaps, ReadRequest } from './validate.ts'
@@ -21,6 +22,8 @@ export interface Filled {
   readonly missingInputs: readonly string[]
   /** Age of the oldest value that was looked up and present; undefined without any. */
   readonly oldestMs: number | undefined
+  /** When looked up values happened; undefined without any. */
+  readonly lookups: readonly PredictedLookup[] | undefined
 }
 
 /** Enough to see what is wrong; an answer of a wide model stays short. */
@@ -45,6 +48,7 @@ export async function fillGaps(
   const now = nowMs()
   const outOfRange: string[] = []
   const missingInputs: string[] = []
+  const lookups: PredictedLookup[] = []
   let [lookedUp, missing, oldestMs] = [0, 0, -1]
   for (const [i, input] of gaps.inputs.entries()) {
     const filled = must(found[i], 'an answer an input')
@@ -56,6 +60,7 @@ export async function fillGaps(
     const absent = countAbsent(filled.statuses)
     missing += absent
     if (absent > 0 && missingInputs.length < missingNamesMax) missingInputs.push(name)
+    if (filled.eventMs !== undefined) lookups.push({ input, eventMs: filled.eventMs })
     for (const eventMs of filled.eventMs ?? []) {
       if (now - eventMs > oldestMs) oldestMs = now - eventMs
     }
@@ -66,6 +71,7 @@ export async function fillGaps(
     missing,
     missingInputs,
     oldestMs: oldestMs < 0 ? undefined : oldestMs,
+    lookups: lookups.length > 0 ? lookups : undefined,
     outOfRange: outOfRange.length > 0 ? outOfRange : undefined,
   }
 }

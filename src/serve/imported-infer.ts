@@ -3,6 +3,7 @@ import type { ReceiptId } from '../base/ids.ts'
 import type { Tensor } from '../fleet/index.ts'
 import type { InferRequest } from './answer.ts'
 import type { ImportedModel, ImportedModels, TensorAnswer } from './imported.ts'
+import type { KeptAnswers } from './kept-answers.ts'
 import type { ServeLimits } from './limits.ts'
 import { printable } from './resolve.ts'
 import { readTensorBody, type TensorRequest } from './tensor-body.ts'
@@ -17,9 +18,9 @@ export interface ImportedAsk {
   readonly limits: ServeLimits
   /** On the monotonic clock of the plane. */
   readonly deadlineMs: number
+  readonly startedMs: number
+  readonly kept?: KeptAnswers | undefined
   nextReceipt(): ReceiptId
-  /** Told of each model that answered. */
-  called?(model: ImportedModel): void
 }
 
 /** What says that a version cannot be run, whatever the inputs. */
@@ -44,8 +45,11 @@ export async function inferImported(
     const read = readTensorBody(request.body, model.signature, ask.limits, request.tensors)
     try {
       const outputs = await model.infer(read.inputs, { deadlineMs: ask.deadlineMs })
-      ask.called?.(model)
-      return answerOf(model, read, outputs, because, ask.nextReceipt())
+      const answer = answerOf(model, read, outputs, because, ask.nextReceipt())
+      const { inputs } = read
+      const { startedMs } = ask
+      await ask.kept?.keepTensors({ request, startedMs }, answer, model, { inputs, outputs })
+      return answer
     } catch (error) {
       if (!(error instanceof MusterError) || !unfit.has(error.code)) throw error
       first ??= error

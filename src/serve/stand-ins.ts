@@ -7,6 +7,7 @@ import { type Failure, standIns } from './fallback.ts'
 import { previousOf } from './families.ts'
 import type { Family } from './family.ts'
 import type { InputReader } from './input-reader.ts'
+import { type AnswerSource, type KeptAnswers, withoutGaps } from './kept-answers.ts'
 import type { ServeLimits } from './limits.ts'
 import { ancestorOf, type Resolved } from './resolve.ts'
 import { ruleValues } from './rule-values.ts'
@@ -17,6 +18,7 @@ import type { Computed, VersionCalls } from './version-calls.ts'
 export interface Ask {
   readonly request: InferRequest
   /** On the monotonic clock. */
+  readonly startedMs: number
   readonly deadlineMs: number
   /** Undefined where no version serves, from the name up to the root. */
   readonly to: Resolved | undefined
@@ -33,16 +35,23 @@ export class StandIns {
   readonly #limits: ServeLimits
   readonly #calls: VersionCalls
   readonly #nextReceipt: () => ReceiptId
+  readonly #kept: KeptAnswers | undefined
   readonly #cache = new AnswerCache()
 
   constructor(
     calls: VersionCalls,
-    parts: { clock: Clock; limits: ServeLimits; nextReceipt: () => ReceiptId },
+    parts: {
+      clock: Clock
+      limits: ServeLimits
+      nextReceipt: () => ReceiptId
+      kept: KeptAnswers | undefined
+    },
   ) {
     this.#calls = calls
     this.#clock = parts.clock
     this.#limits = parts.limits
     this.#nextReceipt = parts.nextReceipt
+    this.#kept = parts.kept
   }
 
   /** Whoever the blueprint names for this failure, in its order; else the failure is told. */
@@ -86,16 +95,23 @@ export class StandIns {
         const key = ask.key ?? cacheKey(request.model, read)
         const found = this.#cache.get(key, nowMs, cachedForMs)
         if (found === undefined) return undefined
-        const { answeredBy, version, values, atMs } = found
+        const { answeredBy, version, values, atMs, receipt } = found
         const ageMs = nowMs - atMs
-        return this.#worded(ask, read, { how: name, because, answeredBy, version, values, ageMs })
+        const given = { how: name, because, answeredBy, version, values, ageMs }
+        const answer = this.#worded(ask, read, given)
+        const source = found.source && { ...found.source, cachedFrom: receipt }
+        withoutGaps(read, ask.reader.count)
+        return this.#afterKeeping(ask, answer, read, source)
       }
       case 'rule': {
         const { rule } = family.standing
         const values = rule && ruleValues(rule, ask.reader, read)
         if (values === undefined) return undefined
         const answeredBy = request.model
-        return this.#worded(ask, read, { how: name, because, answeredBy, version: 0, values })
+        const given = { how: name, because, answeredBy, version: 0, values }
+        const answer = this.#worded(ask, read, given)
+        withoutGaps(read, ask.reader.count)
+        return this.#afterKeeping(ask, answer, read, this.#kept?.ruleOf(family, ask.reader))
       }
       default:
         return name satisfies never
@@ -129,19 +145,32 @@ export class StandIns {
     ask: Ask,
     { by, read, values, outOfRange, filled }: Computed,
     instead?: Pick<Answer, 'how' | 'because'>,
-  ): Answer {
+  ): Answer | Promise<Answer> {
     const { family, member, answeredBy } = by
     const version = family.version[member]!
     const because = instead === undefined ? by.because : instead.because
     const how = instead?.how ?? (because === undefined ? 'itself' : 'ancestor')
     const given = { how, because, answeredBy, version, values, outOfRange, filled }
     const answer = this.#worded(ask, read, given)
+    const source = this.#kept?.sourceOf(by)
     if (ask.key !== undefined && instead === undefined) {
       const { receipt } = answer
       const atMs = this.#clock.monotonicMs()
-      this.#cache.put(ask.key, { answeredBy, version, receipt, values: values.slice(), atMs })
+      const own = values.slice()
+      this.#cache.put(ask.key, { answeredBy, version, receipt, values: own, atMs, source })
     }
-    return answer
+    return this.#afterKeeping(ask, answer, read, source)
+  }
+
+  /** The answer, once it is where it has to be before it goes out. */
+  #afterKeeping(
+    ask: Ask,
+    answer: Answer,
+    read: ReadRequest,
+    source: AnswerSource | undefined,
+  ): Answer | Promise<Answer> {
+    const durable = source && this.#kept?.keep(ask, answer, read, source)
+    return durable === undefined ? answer : durable.then(() => answer)
   }
 
   #worded(
