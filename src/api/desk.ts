@@ -21,10 +21,13 @@ import type {
 import type { CatalogueDesk } from './catalogue-desk.ts'
 import type { FeastDesk, FeaturesDesk } from './features-desk.ts'
 import type { GraphsDesk } from './graphs-desk.ts'
+import type { ImportedDesk } from './imported-desk.ts'
 import type { OnlineDesk } from './online-desk.ts'
 import type { PredictionsDesk } from './predictions-desk.ts'
+import type { QuarantineDesk } from './quarantine-desk.ts'
 import type { SnapshotsDesk } from './snapshots-desk.ts'
 import type { SourcesDesk } from './sources-desk.ts'
+import type { TriggersDesk } from './triggers-desk.ts'
 
 export type { After }
 
@@ -63,6 +66,7 @@ export interface ControlDesk {
   apply(id: string, digest: string | undefined): Promise<ApplyAnswer>
 
   readonly catalogue: CatalogueDesk
+  readonly imported: ImportedDesk
   readonly online: OnlineDesk
   readonly graphs: GraphsDesk
   readonly sources: SourcesDesk
@@ -70,6 +74,8 @@ export interface ControlDesk {
   readonly features: FeaturesDesk
   readonly feast: FeastDesk
   readonly predictions: PredictionsDesk
+  readonly triggers: TriggersDesk
+  readonly quarantine: QuarantineDesk
 
   validate(ask: ValidateAsk): Promise<ValidateAnswer>
   doctor(): Promise<DoctorAnswer>

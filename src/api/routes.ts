@@ -11,13 +11,16 @@ import { documents, hidden } from './documents.ts'
 import { EventStreams } from './event-stream.ts'
 import { tableRoutes } from './frame.ts'
 import { graphRoutes } from './graphs.ts'
+import { importedRoutes } from './imported.ts'
 import { onlineRoutes } from './online.ts'
 import { predictionRoutes } from './predictions.ts'
 import { pushRoute } from './push.ts'
+import { quarantineRoutes } from './quarantine.ts'
 import { fleetReads, modelReads, runReads } from './reads.ts'
 import { answerRefusal, answerUnknownPath } from './refusal.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { sourceActs, sourceReads } from './sources.ts'
+import { triggerRoutes } from './triggers.ts'
 
 export interface ApiOptions {
   readonly desk: ControlDesk
@@ -51,6 +54,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           planRoutes(api, desk)
           validateRoute(api, desk)
           catalogueRoutes(api, desk.catalogue)
+          importedRoutes(api, desk.imported)
           onlineRoutes(api, desk.online)
           graphRoutes(api, desk.graphs)
           sourceReads(api, desk.sources)
@@ -59,6 +63,8 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           pushRoute(api, desk.sources)
           tableRoutes(api, desk.features)
           predictionRoutes(api, desk.predictions)
+          triggerRoutes(api, desk.triggers)
+          quarantineRoutes(api, desk.quarantine)
           api.get('/openapi.json', hidden, () => scope.swagger())
         },
         { prefix: '/v1' },

@@ -1,5 +1,9 @@
 import type { ArgumentFacts, CommandFacts, OptionFacts } from './command.ts'
 import { featureCommands } from './feature-commands.ts'
+import { graphCommands } from './graph-commands.ts'
+import { importedCommands } from './imported-commands.ts'
+import { predictionCommands } from './prediction-commands.ts'
+import { triggerCommands } from './trigger-commands.ts'
 
 /*
  * Every command, once: parsing, help, completion and the nearest-command hint read this table. What
@@ -218,6 +222,21 @@ const look: readonly CommandFacts[] = [
     load: () => import('./commands/why.ts'),
   },
   {
+    name: 'quarantine',
+    group: 'look',
+    summary: 'List versions that failed again and again, or have them asked again',
+    arguments: [
+      { name: 'lift...', required: false, help: 'ask these again: route-late.ATL, or ...@3' },
+    ],
+    options: [],
+    examples: [
+      { call: 'muster quarantine', does: 'which, since when, and why' },
+      { call: 'muster quarantine route-late.ATL@3', does: 'asked again from now on' },
+    ],
+    asksServer: true,
+    load: () => import('./commands/quarantine.ts'),
+  },
+  {
     name: 'runs',
     group: 'look',
     summary: 'List runs, or show and follow one',
@@ -312,6 +331,10 @@ export const commands: readonly CommandFacts[] = [
   ...look,
   ...featureCommands,
   ...use,
+  ...importedCommands,
+  ...graphCommands,
+  ...predictionCommands,
+  ...triggerCommands,
   ...care,
 ]
 

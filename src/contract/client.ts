@@ -9,6 +9,7 @@ import {
 } from './catalogue.ts'
 import { type DoctorAnswer, doctorAnswer, type ValidateAsk, validateAnswer } from './checks.ts'
 import { type GraphMessage, type GraphQuery, graphAnswer, graphRow, graphView } from './graphs.ts'
+import { type ImportQuery, importAnswer, importedActAnswer, importedPage } from './imported.ts'
 import type { SortWord } from './lists.ts'
 import { modelRow, modelView, whyChain } from './models.ts'
 import { type MaterialiseAsk, materialiseAnswer, type VerifyAsk, verifyAnswer } from './online.ts'
@@ -23,6 +24,7 @@ import {
   replayView,
 } from './predictions.ts'
 import { errorOfProblem } from './problem.ts'
+import { type LiftAsk, liftAnswer, quarantinedVersion } from './quarantine.ts'
 import { type ControlEvent, controlEvent, runRow, runView } from './runs.ts'
 import {
   profileView,
@@ -42,6 +44,13 @@ import {
 } from './sources.ts'
 import { readEvents } from './sse.ts'
 import { fleetSummary } from './summary.ts'
+import {
+  type LettersQuery,
+  letterRow,
+  lettersAnswer,
+  letterView,
+  triggersAnswer,
+} from './triggers.ts'
 import { pageOf } from './words.ts'
 
 export interface ClientOptions {
@@ -78,6 +87,8 @@ const runPage = pageOf(runRow)
 const planPage = pageOf(planRow)
 const memberPage = pageOf(planMember)
 const outcomePage = pageOf(outcomeRow)
+const quarantinedPage = pageOf(quarantinedVersion)
+const letterPage = pageOf(letterRow)
 const sourcePage = pageOf(sourceView)
 const graphPage = pageOf(graphRow)
 const commitPage = pageOf(commitRow)
@@ -168,6 +179,22 @@ export class ControlClient {
   release(source: string, ask: ReleaseAsk) {
     return this.#post(`/sources/${encodeURIComponent(source)}/release`, ask, releaseAnswer)
   }
+  /** `smoke`: JSON of infer calls that it is tried on. */
+  async importModel(bytes: Uint8Array, query: ImportQuery, smoke?: Uint8Array) {
+    const headers = {
+      'content-type': 'application/octet-stream',
+      ...(smoke && { 'inference-header-content-length': String(smoke.length) }),
+    }
+    const file = new Blob((smoke ? [smoke, bytes] : [bytes]).map(each => Uint8Array.from(each)))
+    const path = `/api/v1/models/import${queryOf({ ...query })}`
+    return this.#parse(await this.request('POST', path, { file, headers }), importAnswer)
+  }
+  imported(ask: PageWords = {}) {
+    return this.#get(`/models/imported${queryOf(ask)}`, importedPage)
+  }
+  setImported(verb: 'load' | 'unload', names: readonly string[]) {
+    return this.#post(`/models/imported/${verb}`, { names }, importedActAnswer)
+  }
   graphs(ask: PageWords = {}) {
     return this.#get(`/graphs${queryOf(ask)}`, graphPage)
   }
@@ -182,6 +209,21 @@ export class ControlClient {
     return this.#get('/doctor', doctorAnswer)
   }
 
+  triggers() {
+    return this.#get('/triggers', triggersAnswer)
+  }
+  deadLetters(ask: PageWords & Pick<LettersQuery, 'graph' | 'state'> = {}) {
+    return this.#get(`/deadletters${queryOf(ask)}`, letterPage)
+  }
+  deadLetter(id: string) {
+    return this.#get(`/deadletters/${encodeURIComponent(id)}`, letterView)
+  }
+  replayDeadLetters(ids: readonly string[]) {
+    return this.#post('/deadletters/replay', { ids }, lettersAnswer)
+  }
+  dropDeadLetters(ids: readonly string[]) {
+    return this.#post('/deadletters/drop', { ids }, lettersAnswer)
+  }
   predictions(ask: PageWords & AnswerWords = {}) {
     return this.#get(`/predictions${queryOf(ask)}`, predictionsPage)
   }
@@ -199,6 +241,13 @@ export class ControlClient {
   }
   outcomeErrors(ask: AnswerWords = {}) {
     return this.#get(`/outcomes/errors${queryOf(ask)}`, errorsView)
+  }
+
+  quarantinedVersions(ask: PageWords = {}) {
+    return this.#get(`/quarantined-versions${queryOf(ask)}`, quarantinedPage)
+  }
+  liftQuarantine(ask: LiftAsk) {
+    return this.#post('/quarantined-versions/lift', ask, liftAnswer)
   }
 
   sources(ask: PageWords = {}) {

@@ -67,6 +67,20 @@ export {
   messageBytesMax,
 } from './graphs.ts'
 export {
+  type ImportAnswer,
+  type ImportedAct,
+  type ImportedActAnswer,
+  type ImportedRow,
+  type ImportQuery,
+  importAnswer,
+  importedAct,
+  importedActAnswer,
+  importedName,
+  importedPage,
+  importedRow,
+  importQuery,
+} from './imported.ts'
+export {
   type After,
   limitDefault,
   limitMax,
@@ -152,6 +166,14 @@ export {
   pushTypes,
 } from './push.ts'
 export {
+  type LiftAnswer,
+  type LiftAsk,
+  liftAnswer,
+  liftAsk,
+  type QuarantinedRow,
+  quarantinedVersion,
+} from './quarantine.ts'
+export {
   type ControlEvent,
   controlEvent,
   type RunRow,
@@ -202,4 +224,20 @@ export {
   fleetSummary,
   type LevelStates,
 } from './summary.ts'
+export {
+  eventsBodyBytesMax,
+  type LetterRow,
+  type LettersAnswer,
+  type LettersQuery,
+  type LetterView,
+  letterRow,
+  lettersAnswer,
+  lettersAsk,
+  lettersQuery,
+  letterView,
+  type TriggerRow,
+  type TriggersAnswer,
+  triggerRow,
+  triggersAnswer,
+} from './triggers.ts'
 export { type Page, pageOf } from './words.ts'

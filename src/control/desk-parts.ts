@@ -4,7 +4,9 @@ import type { Deliveries } from '../intake/index.ts'
 import type { BlobFolder } from '../registry/index.ts'
 import type { Connections } from '../sources/index.ts'
 import type { Store } from '../store/index.ts'
+import type { Triggers } from '../triggers/index.ts'
 import type { CurrentFleet } from './current-fleet.ts'
+import type { ImportedParts } from './imported.ts'
 import type { OnlineParts } from './online.ts'
 import type { PredictionParts } from './predictions.ts'
 import type { ServedGraphs } from './served-graphs.ts'
@@ -24,14 +26,20 @@ export interface DeskParts {
   readonly connections: Connections
   /** The graphs that this server runs; without them it has none. */
   readonly graphs?: ServedGraphs
+  /** Where models that people bring are tried and run; without it none can be brought. */
+  readonly imported?: ImportedParts
   /** The online store of this server; without one nothing can be said of it. */
   readonly online?: OnlineParts
   /** What answers with features as tables; without it such asks are refused. */
   readonly tables?: TableParts
   /** What was answered; without a journal nothing is known of it. */
   readonly predictions?: PredictionParts
+  /** The triggers of this server; without them there are only letters to read. */
+  readonly triggers?: Triggers
   /** Takes rows in that are pushed. */
   readonly deliveries: Deliveries
+  /** That this server answers for. Absent: prod. */
+  readonly environment?: string
   readonly startedAt: Date
   /** Version of the package. */
   readonly version: string

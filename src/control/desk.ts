@@ -12,16 +12,19 @@ import { events } from './events.ts'
 import { exportModel } from './export.ts'
 import { graphsDesk } from './graphs.ts'
 import { impact } from './impact.ts'
+import { importedDesk } from './imported.ts'
 import { modelView } from './model-view.ts'
 import { modelsPage } from './models.ts'
 import { onlineDesk } from './online.ts'
 import { planById, planMembersPage, plansPage, planView } from './plans.ts'
 import { predictionsDesk } from './predictions.ts'
+import { quarantineDesk } from './quarantine.ts'
 import { runsPage, runView } from './runs.ts'
 import { snapshotsDesk } from './snapshots.ts'
 import { sourcesDesk } from './sources.ts'
 import { summary } from './summary.ts'
 import { tableDesks } from './tables.ts'
+import { triggersDesk } from './triggers.ts'
 import { validate } from './validate.ts'
 import { publishedViewOf, viewDiffOf } from './view-versions.ts'
 import { why } from './why.ts'
@@ -98,11 +101,14 @@ export function openDesk(parts: DeskParts): ControlDesk {
       viewDiff: (from, to) => viewDiffOf(parts, from, to),
       impact: ask => impact(parts, ask),
     },
+    imported: importedDesk(parts),
     online: onlineDesk(parts),
     graphs: graphsDesk(parts.graphs),
     sources,
     snapshots: snapshotsDesk(parts),
     predictions: predictionsDesk(parts),
+    triggers: triggersDesk(parts),
+    quarantine: quarantineDesk(parts),
     validate: ask => validate(ask, parts),
     doctor: () => doctor(parts),
     events: ask => events(ask, parts),

@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path'
 import { MusterError } from '../base/errors.ts'
+import { type KeepPredictions, keepPredictions } from '../journal/index.ts'
 import { type Connections, readConnections } from '../sources/index.ts'
 import { readDataRoots } from '../spec/index.ts'
 import { checkDatabaseUrl } from '../store/index.ts'
@@ -23,15 +24,33 @@ export interface Config {
   readonly onlineUrl?: string | undefined
   /** Between two comparisons of online and offline values; 0 or undefined: none. */
   readonly verifyMinutes?: number
+  /** Of parameters in memory: MUSTER_RESIDENT_BYTES. Undefined: a quarter of the memory. */
+  readonly residentBytes?: number | undefined
+  /** What each tenant may send: MUSTER_TENANT_ROWS_PER_SECOND. Undefined: no bound of its own. */
+  readonly tenantRowsPerSecond?: number | undefined
+  /** The header that names the tenant, in lower case: MUSTER_TENANT_HEADER. */
+  readonly tenantHeader?: string
+  /** Processes that run imported models: MUSTER_RUNNERS. */
+  readonly runners?: number
+  /** MiB that the models of one of them may take: MUSTER_RUNNER_MEMORY_MB. */
+  readonly runnerMemoryMb?: number
+  /** From saying that it is not ready to taking no new connections: MUSTER_DRAIN_NOTICE_MS. */
+  readonly drainNoticeMs?: number
+  /** MUSTER_KEEP_PREDICTIONS and MUSTER_KEEP_PREDICTIONS_BYTES. */
+  readonly keepPredictions?: KeepPredictions
 }
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
 
 /** Most workers that one machine is given: each holds a part of the data in memory. */
 const workersMax = 64
+/** Most runners: each is a process of 60 MB before it has a model. */
+const runnersMax = 64
+/** A terabyte: more is a slip of the pen. */
+const residentBytesMax = 1_099_511_627_776
 
 function wholeNumber(name: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
   if (!(value >= least && value <= most)) {
     throw new MusterError('E_USAGE', `${name} is "${text}"`, {
       field: name,
@@ -39,6 +58,29 @@ function wholeNumber(name: string, text: string, least: number, most: number): n
     })
   }
   return value
+}
+
+function readHeaderName(text: string): string {
+  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(text)) return text.toLowerCase()
+  throw new MusterError('E_USAGE', `MUSTER_TENANT_HEADER is "${text}"`, {
+    field: 'MUSTER_TENANT_HEADER',
+    hint: 'set the name of a header: X-Muster-Tenant',
+  })
+}
+
+function readKeepPredictions(env: Readonly<Record<string, string | undefined>>): KeepPredictions {
+  const text = env.MUSTER_KEEP_PREDICTIONS || `${keepPredictions.days}d`
+  const [, days] = /^([1-9]\d{0,4})d$/.exec(text) ?? []
+  if (days === undefined) {
+    throw new MusterError('E_USAGE', `MUSTER_KEEP_PREDICTIONS is "${text}"`, {
+      field: 'MUSTER_KEEP_PREDICTIONS',
+      hint: 'set days: MUSTER_KEEP_PREDICTIONS=180d',
+    })
+  }
+  const bytes = env.MUSTER_KEEP_PREDICTIONS_BYTES || String(keepPredictions.sizeBytes)
+  const most = Number.MAX_SAFE_INTEGER
+  const sizeBytes = wholeNumber('MUSTER_KEEP_PREDICTIONS_BYTES', bytes, 0, most)
+  return { days: Number(days), sizeBytes }
 }
 
 /** The value may hold a password, and is never told. */
@@ -82,6 +124,27 @@ export function readConfig(
       env.MUSTER_VERIFY_MINUTES || '60',
       0,
       10_080,
+    ),
+    residentBytes: env.MUSTER_RESIDENT_BYTES
+      ? wholeNumber('MUSTER_RESIDENT_BYTES', env.MUSTER_RESIDENT_BYTES, 0, residentBytesMax)
+      : undefined,
+    tenantRowsPerSecond: env.MUSTER_TENANT_ROWS_PER_SECOND
+      ? wholeNumber('MUSTER_TENANT_ROWS_PER_SECOND', env.MUSTER_TENANT_ROWS_PER_SECOND, 1, 1e9)
+      : undefined,
+    tenantHeader: readHeaderName(env.MUSTER_TENANT_HEADER || 'x-muster-tenant'),
+    runners: wholeNumber('MUSTER_RUNNERS', env.MUSTER_RUNNERS || '2', 1, runnersMax),
+    runnerMemoryMb: wholeNumber(
+      'MUSTER_RUNNER_MEMORY_MB',
+      env.MUSTER_RUNNER_MEMORY_MB || '512',
+      64,
+      65_536,
+    ),
+    keepPredictions: readKeepPredictions(env),
+    drainNoticeMs: wholeNumber(
+      'MUSTER_DRAIN_NOTICE_MS',
+      env.MUSTER_DRAIN_NOTICE_MS || '0',
+      0,
+      600_000,
     ),
     workers: wholeNumber(
       'MUSTER_WORKERS',

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { apiRoutes, feastRoutes } from '../api/index.ts'
 import { systemClock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
-import { CurrentFleet, openDesk } from '../control/index.ts'
+import { CurrentFleet, type DeskParts, modelRepository, openDesk } from '../control/index.ts'
 import { openOnDemand } from '../features/index.ts'
 import { Deliveries, type IntakeAt, type PushAt } from '../intake/index.ts'
 import { codeVersion, Loop } from '../reconcile/index.ts'
@@ -13,8 +13,8 @@ import { openBlobs } from '../registry/index.ts'
 import {
   createStrictApp,
   metricsRoute,
-  openDataPlane,
   openServeMetrics,
+  repositoryRoutes,
   serveRoutes,
 } from '../serve/index.ts'
 import { readConnections } from '../sources/index.ts'
@@ -30,12 +30,15 @@ import {
   useAlone,
 } from '../store/index.ts'
 import type { Config } from './config.ts'
-import { familySource } from './feature-source.ts'
 import { openFrameBuilds } from './frame-builds.ts'
+import { openGraphs } from './graphs.ts'
+import { openJournalRole } from './journal.ts'
 import { openLog } from './log.ts'
 import { type OnlineRole, openOnline } from './online.ts'
 import { packageVersion } from './package-version.ts'
-import { RouteFollower } from './route-follower.ts'
+import { openRunners } from './runners.ts'
+import { openServing } from './serving.ts'
+import { openTriggers } from './triggers.ts'
 import { Wake } from './wake.ts'
 import { Workers } from './workers.ts'
 
@@ -65,11 +68,8 @@ export async function startServer(config: Config): Promise<Server> {
   const log = openLog(config.home, 'control')
   const { databaseUrl, store, blobs, queue, postmaster } = await openRecords(config, stack, log)
 
+  const runners = stack.use(await openRunners(config, { store, blobs, log }))
   const metrics = openServeMetrics()
-  const plane = stack.adopt(
-    openDataPlane({ blobs, clock: systemClock, environment: servedEnvironment, metrics }),
-    open => open.close(),
-  )
   const wake = new Wake()
   stack.use(await listen(databaseUrl, () => wake.tell()))
   const environment = servedEnvironment
@@ -80,43 +80,70 @@ export async function startServer(config: Config): Promise<Server> {
   const intake = { store, blobs, clock, fleetFolder, dataRoots, connections }
   const { registry } = metrics
   const online = stack.use(await openOnline({ config, store, blobs, fleet, intake, registry, log }))
+  const kept = stack.use(
+    await openJournalRole({ config, databaseUrl, store, blobs, registry, log }),
+  )
   const vectors = { onDemand: stack.use(await openOnDemand()), online: online.features }
-  const follower = new RouteFollower({
-    store,
-    blobs,
-    plane,
-    environment,
-    log,
-    sourceOf: frame => familySource(frame, vectors, systemClock),
-  })
+  const serving = stack.use(
+    await openServing({
+      config,
+      store,
+      blobs,
+      fleet,
+      vectors,
+      environment,
+      log,
+      plane: { metrics, imported: runners.fleet, sink: kept.journal },
+    }),
+  )
+  const { plane } = serving
   const beforeDone = async (): Promise<void> => {
-    await follower.follow()
+    await serving.follower.follow()
     await online.fill()
   }
   const loop = new Loop({ store, blobs, queue, code: codeVersion(), beforeDone })
-  stack.use(keepLooking(wake, log, 'loop', () => loop.activate()))
-  stack.use(keepLooking(wake, log, 'routes', () => follower.follow()))
-  stack.use(keepLooking(wake, log, 'online', () => online.look()))
+  const graphs = openGraphs({ plane, fleet })
+  const deliveries = stack.use(openDeliveries(intake, online, log))
+  const triggers = stack.use(
+    openTriggers({ config, connections, store, fleet, graphs: graphs.served, deliveries, log }),
+  )
+  const looks = {
+    loop: () => loop.activate(),
+    ...serving.looks,
+    online: () => online.look(),
+    graphs: () => graphs.look(),
+    triggers: () => triggers.look(),
+    imported: () => runners.follow(),
+    journal: () => kept.look(),
+  }
+  for (const [what, look] of Object.entries(looks)) stack.use(keepLooking(wake, log, what, look))
   stack.use(new Workers(config.workers, { databaseUrl, home: config.home }, log))
 
   const app = createStrictApp({ bodyBytesMax, logger: log })
-  serveRoutes(app, plane, { version: packageVersion })
+  serveRoutes(app, plane, { version: packageVersion, tenantHeader: config.tenantHeader })
   metricsRoute(app, metrics)
-  const desk = openDesk({
+  const parts: DeskParts = {
     ...intake,
     fleet,
     online,
+    imported: runners,
+    predictions: kept.predictions,
+    graphs: graphs.served,
+    triggers: triggers.triggers,
     tables: { vectors, frames: openFrameBuilds(config.home) },
-    deliveries: stack.use(openDeliveries(intake, online, log)),
+    deliveries,
     startedAt: systemClock.now(),
     version: packageVersion,
     wake: () => wake.tell(),
     changed: signal => wake.next(signal),
-  })
+  }
+  const desk = openDesk(parts)
+  repositoryRoutes(app, modelRepository(parts))
   await apiRoutes(app, { desk, version: packageVersion })
   await feastRoutes(app, desk.feast)
   const url = await bind(app, config)
-  stack.defer(() => app.close())
+  serving.spreadCallers(app)
+  stack.defer(() => serving.drain(app))
   const up = stack.move()
   return {
     url,

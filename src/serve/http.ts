@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MusterError } from '../base/errors.ts'
+import type { Priority } from './answer.ts'
 import { answerJson, metadataJson } from './answer-json.ts'
 import { answerBytes } from './binary-tensors.ts'
 import type { DataPlane } from './data-plane.ts'
@@ -7,6 +8,7 @@ import type { TensorAnswer } from './imported.ts'
 import { type InferBody, readInferBodies } from './infer-body.ts'
 import type { ServeMetrics } from './metrics.ts'
 import { importedJson, tensorAnswerBytes } from './tensor-json.ts'
+import { priorities } from './waiting.ts'
 
 /*
  * The Open Inference Protocol v2 over HTTP, at the rim of the data plane. Bodies have no schema
@@ -21,10 +23,14 @@ interface Named {
 export interface ServerFacts {
   /** Version of the package. */
   readonly version: string
+  /** The header that names a tenant, in lower case. */
+  readonly tenantHeader?: string | undefined
 }
 
 const json = 'application/json; charset=utf-8'
-const extensions = ['binary_tensor_data']
+/** Characters of a tenant's name that count: it is a name, and kept in memory. */
+const tenantLengthMax = 128
+const extensions = ['binary_tensor_data', 'model_repository']
 const model = '/v2/models/:model'
 const versioned = '/v2/models/:model/versions/:version'
 
@@ -33,8 +39,13 @@ export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
   app.get('/v2', () => ({ name: 'muster', version: facts.version, extensions }))
   app.get('/v2/health/live', () => ({ live: true }))
   app.get('/v2/health/ready', () => {
-    if (plane.isReady) return { ready: true }
-    throw new MusterError('E_NOT_SERVING', 'the routes of the fleet are still being loaded')
+    if (plane.isReady) return readyJson(plane)
+    throw new MusterError(
+      'E_NOT_SERVING',
+      plane.isDraining
+        ? 'this server is about to end'
+        : 'the routes of the fleet are still being loaded',
+    )
   })
   for (const path of [model, versioned]) {
     app.get<Named>(path, async ({ params }) => {
@@ -54,15 +65,24 @@ export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
     allowOnly(app, `${path}/infer`, 'POST')
   }
   const bodyLimit = plane.limits.bodyBytesMax
+  const { tenantHeader = 'x-muster-tenant' } = facts
   app.register((scope, _options, done) => {
     readInferBodies(scope)
     for (const path of [model, versioned]) {
       scope.post<Named>(`${path}/infer`, { bodyLimit }, (request, reply) => {
-        infer(plane, request, reply)
+        infer(plane, request, reply, tenantHeader)
       })
     }
     done()
   })
+}
+
+/** Ready also without what it can do without for a while; it says so. */
+function readyJson(plane: DataPlane): object {
+  const away = plane.dependencies.list()
+  if (away.length === 0) return { ready: true }
+  const degraded = away.map(({ name, means, since }) => ({ away: name, since, means }))
+  return { ready: true, parameters: { degraded } }
 }
 
 /** GET /metrics for Prometheus. */
@@ -78,18 +98,28 @@ export function metricsRoute(app: FastifyInstance, metrics: ServeMetrics): void 
  * Plain callbacks: an async route costs two more turns of the promise queue, on the path that all
  * calls take.
  */
-function infer(plane: DataPlane, request: FastifyRequest<Named>, reply: FastifyReply): void {
+function infer(
+  plane: DataPlane,
+  request: FastifyRequest<Named>,
+  reply: FastifyReply,
+  tenantHeader: string,
+): void {
   const { params, headers } = request
   const body = request.body as InferBody | undefined
   let deadlineMs: number | undefined
+  let priority: Priority | undefined
   try {
     deadlineMs = readDeadline(headers['x-request-deadline-ms'])
+    priority = readPriority(headers['x-muster-priority'])
   } catch (error) {
     reply.send(error)
     return
   }
   const { model, version } = params
-  plane.infer({ model, version, deadlineMs, body: body?.json, tensors: body?.tensors }).then(
+  const named = headers[tenantHeader]
+  const tenant = typeof named === 'string' ? named.slice(0, tenantLengthMax) : undefined
+  const ask = { model, version, deadlineMs, priority, tenant, requestId: request.id }
+  plane.infer({ ...ask, body: body?.json, tensors: body?.tensors }).then(
     answer => {
       if ('outputs' in answer) sendTensors(reply, answer)
       else if (answer.binaryOutput) sendBytes(reply, answerBytes(answer))
@@ -97,6 +127,17 @@ function infer(plane: DataPlane, request: FastifyRequest<Named>, reply: FastifyR
     },
     error => reply.send(error),
   )
+}
+
+/** Throws E_USAGE for a class that there is not. */
+function readPriority(header: string | string[] | undefined): Priority | undefined {
+  if (header === undefined) return undefined
+  const found = priorities.find(priority => priority === header)
+  if (found !== undefined) return found
+  throw new MusterError('E_USAGE', 'X-Muster-Priority names no class', {
+    field: 'X-Muster-Priority',
+    hint: `send one of ${priorities.join(', ')}`,
+  })
 }
 
 function sendTensors(reply: FastifyReply, answer: TensorAnswer): void {

@@ -10,11 +10,14 @@ import type { ImportedModel, ImportedModels, InferDeadline } from './imported.ts
  */
 export class ImportedFleet implements ImportedModels {
   readonly #pool: RunnerPool
+  readonly #called: (model: ImportedModel) => void
   /** Versions of each name, newest first. */
   readonly #models = new Map<string, readonly RunnerVersion[]>()
 
-  constructor(pool: RunnerPool) {
+  /** `called` is told of every call. */
+  constructor(pool: RunnerPool, called: (model: ImportedModel) => void = () => {}) {
     this.#pool = pool
+    this.#called = called
   }
 
   /** Takes versions that are new or have changed. */
@@ -22,7 +25,7 @@ export class ImportedFleet implements ImportedModels {
     for (const version of changed) {
       const others = this.versionsOf(version.name).filter(each => each.version !== version.version)
       const before = this.find(version.name, String(version.version))
-      const model = new RunnerVersion(version, this.#pool)
+      const model = new RunnerVersion(version, this.#pool, this.#called)
       const versions = [...others, model].sort((a, b) => b.version - a.version)
       this.#models.set(version.name, versions as readonly RunnerVersion[])
       this.#settle(model, before?.state)
@@ -72,10 +75,12 @@ class RunnerVersion implements ImportedModel {
   readonly recorded: ImportedVersion
   readonly runnerModel: RunnerModel
   readonly #pool: RunnerPool
+  readonly #called: (model: ImportedModel) => void
 
-  constructor(recorded: ImportedVersion, pool: RunnerPool) {
+  constructor(recorded: ImportedVersion, pool: RunnerPool, called: (model: ImportedModel) => void) {
     this.recorded = recorded
     this.#pool = pool
+    this.#called = called
     const { digest, sizeBytes, tier, name, version, signature } = recorded
     this.runnerModel = {
       digest,
@@ -118,6 +123,7 @@ class RunnerVersion implements ImportedModel {
   }
 
   infer(inputs: readonly Tensor[], { deadlineMs }: InferDeadline): Promise<readonly Tensor[]> {
+    this.#called(this)
     return this.#pool.run(this.runnerModel, inputs, deadlineMs)
   }
 }

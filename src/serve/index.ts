@@ -1,5 +1,7 @@
+export { strainOf, type TenantLimits, tenantLimits } from './admission.ts'
 export type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
 export { type DataPlane, type DataPlaneOptions, openDataPlane } from './data-plane.ts'
+export { type DrainOptions, drain, drainOptions, spreadCallers } from './drain.ts'
 export type { FamilyFacts } from './family.ts'
 export type {
   FeatureSource,
@@ -18,5 +20,13 @@ export type {
 export { CallHistory, ImportedFleet } from './imported-fleet.ts'
 export { type ServeLimits, serveLimits } from './limits.ts'
 export { openServeMetrics, type ServeMetrics } from './metrics.ts'
+export {
+  indexMax,
+  type LoadFiles,
+  type ModelRepository,
+  type RepositoryEntry,
+  type RepositoryIndex,
+} from './repository.ts'
+export { repositoryRoutes } from './repository-http.ts'
 export { createStrictApp, type StrictAppOptions } from './strict-app.ts'
 export { readTensorBody } from './tensor-body.ts'

@@ -18,11 +18,14 @@ import {
 } from '../../src/contract/index.ts'
 import { memoryCatalogue } from './memory-catalogue.ts'
 import { memoryGraphs } from './memory-graphs.ts'
+import { memoryImported } from './memory-imported.ts'
 import { memoryOnline } from './memory-online.ts'
 import { memoryPredictions } from './memory-predictions.ts'
+import { memoryQuarantine } from './memory-quarantine.ts'
 import { memorySnapshots } from './memory-snapshots.ts'
 import { memorySources } from './memory-sources.ts'
 import { memoryTables } from './memory-tables.ts'
+import { memoryTriggers } from './memory-triggers.ts'
 
 /*
  * A control desk that holds a small fleet in memory: what tests of `api/` and `cli/` put behind a
@@ -335,6 +338,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
   return {
     ...modelReads(state),
     predictions: memoryPredictions,
+    triggers: memoryTriggers(),
     summary: async () => summaryOf(state),
     runs: async ask => state.runs.slice(0, ask.limit),
     run: async id => run(id),
@@ -357,7 +361,9 @@ export function memoryDesk(state: DeskState): ControlDesk {
       return { plan: id, state: 'adopted' as const, runs, retired: 0 }
     },
     catalogue: memoryCatalogue(),
+    imported: memoryImported(),
     online: memoryOnline(),
+    quarantine: memoryQuarantine(),
     graphs: memoryGraphs(),
     sources: memorySources(),
     ...memoryTables(),

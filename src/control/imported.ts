@@ -1,0 +1,139 @@
+import type { ImportedDesk, ModelUpload } from '../api/index.ts'
+import { digestOf } from '../base/digest.ts'
+import { asMusterError, MusterError } from '../base/errors.ts'
+import type { ImportAnswer, ImportedActAnswer, ImportedRow, PageAsk } from '../contract/index.ts'
+import type { TensorSignature } from '../fleet/index.ts'
+import { checkModel } from '../onnx/index.ts'
+import { type ProbationParts, probe, type Smoke } from '../runners/index.ts'
+import { readTensorBody } from '../serve/index.ts'
+import { hasImported, listImported, recordImport, setImported } from '../store/index.ts'
+import type { DeskParts } from './desk-parts.ts'
+
+/** Where models that people bring are tried and run; `main/` makes it. */
+export interface ImportedParts {
+  readonly probation: ProbationParts
+  /** Reads what was recorded since, so that a model answers once its import does. */
+  follow(): Promise<void>
+}
+
+/** Calls of one set of smoke inputs. */
+const smokeMax = 16
+
+export function importedDesk(parts: DeskParts): ImportedDesk {
+  return {
+    importModel: upload => importModel(parts, upload),
+    list: ask => importedRows(parts, ask),
+    set: (names, to) => setNames(parts, names, to),
+  }
+}
+
+function importedOf({ imported }: DeskParts): ImportedParts {
+  if (imported !== undefined) return imported
+  throw new MusterError('E_NOT_SERVING', 'this server runs no imported models')
+}
+
+export async function importModel(parts: DeskParts, upload: ModelUpload): Promise<ImportAnswer> {
+  const { store, blobs } = parts
+  const { bytes, as: name, tier = 'on-demand', purpose = '' } = upload
+  const { probation, follow } = importedOf(parts)
+  await checkName(parts, name)
+  const digest = digestOf(bytes)
+  if (upload.digest !== undefined && upload.digest !== digest) {
+    throw new MusterError('E_DIGEST', 'the file that arrived is not of the digest that was said', {
+      field: 'digest',
+      hint: 'send it again',
+      extra: { arrived: digest },
+    })
+  }
+  const checked = checkModel(bytes)
+  const { signature, leftOut } = checked
+  // Tried also when it is known: it may have been quarantined, and serves again after this.
+  const report = await probe(bytes, checked, readSmoke(upload.smoke, signature), probation)
+  await blobs.put(bytes)
+  const sizeBytes = bytes.length
+  const recorded = await recordImport(store, { name, digest, sizeBytes, signature, purpose, tier })
+  await follow()
+  return {
+    name,
+    version: recorded.version,
+    digest,
+    again: !recorded.isNew,
+    sizeBytes,
+    inputs: signature.inputs.map(each => ({ ...each, shape: each.shape && [...each.shape] })),
+    outputs: signature.outputs.map(each => ({ ...each, shape: each.shape && [...each.shape] })),
+    leftOut: leftOut.map(each => ({ ...each })),
+    probation: {
+      runs: report.runs,
+      firstMs: tenths(report.firstMs),
+      slowestMs: tenths(report.slowestMs),
+    },
+  }
+}
+
+const tenths = (ms: number) => Math.round(ms * 10) / 10
+
+/** A name has one meaning: it is no family's and no graph's. Throws E_NAME_TAKEN. */
+async function checkName({ fleet, store }: DeskParts, name: string): Promise<void> {
+  const spec = await fleet.spec()
+  const of = spec?.blueprints.has(name)
+    ? 'a blueprint'
+    : spec?.graphs.has(name)
+      ? 'a graph'
+      : undefined
+  if (of === undefined || (await hasImported(store, name))) return
+  throw new MusterError('E_NAME_TAKEN', `\`${name}\` is the name of ${of} of the fleet`, {
+    field: 'as',
+    hint: 'import it under another name',
+  })
+}
+
+/** Throws E_USAGE, E_TENSOR_*. */
+function readSmoke(smoke: unknown, signature: TensorSignature): readonly Smoke[] | undefined {
+  if (smoke === undefined) return undefined
+  const calls = Array.isArray(smoke) ? smoke : [smoke]
+  if (calls.length === 0 || calls.length > smokeMax) {
+    throw new MusterError('E_USAGE', `smoke inputs are of 1 to ${smokeMax} calls`, {
+      field: 'smoke',
+    })
+  }
+  return calls.map(call => {
+    const { inputs, outputs } = (call ?? {}) as Record<string, unknown>
+    const read = readTensorBody({ inputs }, signature, { idLengthMax: 0 })
+    if (outputs === undefined) return { inputs: read.inputs }
+    const named = Array.isArray(outputs) ? outputs.map(output => output?.name) : []
+    const expected = signature.outputs.filter(({ name }) => named.includes(name))
+    const body = { inputs: outputs }
+    const wanted = readTensorBody(body, { inputs: expected, outputs: [] }, { idLengthMax: 0 })
+    return { inputs: read.inputs, outputs: wanted.inputs }
+  })
+}
+
+async function importedRows(
+  { store }: DeskParts,
+  { limit, after }: PageAsk,
+): Promise<readonly ImportedRow[]> {
+  const [name = '', version = '0'] = after?.id.split(' ') ?? []
+  const from = after && { name, version: Number(version) }
+  const rows = await listImported(store, from, limit)
+  return rows.map(({ signature: _, change: __, ...row }) => row)
+}
+
+async function setNames(
+  parts: DeskParts,
+  names: readonly string[],
+  to: 'serving' | 'unloaded',
+): Promise<ImportedActAnswer> {
+  const items: ImportedActAnswer['items'] = []
+  for (const name of names) {
+    try {
+      const versions = await setImported(parts.store, { name }, to, null)
+      const because = versions > 0 ? null : 'no imported model has this name'
+      items.push({ name, versions, outcome: versions > 0 ? 'done' : 'refused', because })
+    } catch (error) {
+      const because = asMusterError(error).message
+      items.push({ name, versions: 0, outcome: 'refused', because })
+    }
+  }
+  await importedOf(parts).follow()
+  return { items }
+}

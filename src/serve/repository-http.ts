@@ -1,0 +1,60 @@
+import type { FastifyInstance } from 'fastify'
+import { MusterError } from '../base/errors.ts'
+import type { LoadFiles, ModelRepository } from './repository.ts'
+
+/* The repository extension over HTTP: `POST /v2/repository/...`. */
+
+interface Named {
+  Params: { readonly model: string }
+}
+
+const filePrefix = 'file:'
+/** A model in base64, and what is around it. */
+const loadBytesMax = 344 * 1_048_576
+
+export function repositoryRoutes(app: FastifyInstance, repository: ModelRepository): void {
+  app.post('/v2/repository/index', async (request, reply) => {
+    const { ready = false } = objectOf(request.body)
+    if (typeof ready !== 'boolean') throw notRead('ready', 'it is true or false')
+    const { entries, hasMore } = await repository.index({ readyOnly: ready })
+    if (hasMore) reply.header('link', '</api/v1/models>; rel="next"')
+    return entries
+  })
+  app.post<Named>(
+    '/v2/repository/models/:model/load',
+    { bodyLimit: loadBytesMax },
+    async ({ params, body }) => {
+      await repository.load(params.model, readFiles(objectOf(body).parameters))
+      return {}
+    },
+  )
+  app.post<Named>('/v2/repository/models/:model/unload', async ({ params, body }) => {
+    // `unload_dependents` is of ensembles, which are graphs here, and go on as they can.
+    objectOf(objectOf(body).parameters)
+    await repository.unload(params.model)
+    return {}
+  })
+}
+
+/** `config` is read for nothing: what a model takes and gives is in its file. */
+export function readFiles(parameters: unknown): LoadFiles {
+  const files = new Map<string, Uint8Array>()
+  for (const [key, value] of Object.entries(objectOf(parameters))) {
+    if (key === 'config') continue
+    if (!key.startsWith(filePrefix) || typeof value !== 'string') {
+      throw notRead(key.slice(0, 128), 'give "file:1/model.onnx" with the file in base64')
+    }
+    files.set(key.slice(filePrefix.length), Buffer.from(value, 'base64'))
+  }
+  return { files }
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  if (value == null) return {}
+  if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new MusterError('E_USAGE', 'the body is not a JSON object')
+}
+
+function notRead(field: string, hint: string): MusterError {
+  return new MusterError('E_USAGE', `\`${field}\` is not of the expected form`, { field, hint })
+}
