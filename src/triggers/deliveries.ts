@@ -127,7 +127,7 @@ export class Deliveries implements AsyncDisposable {
       outcomes = await this.#send(first.target as SinkTarget, rows)
     } catch (error) {
       const { code, cause } = failureOf(error)
-      const isAway = error instanceof MusterError && error.status === 503
+      const isAway = error instanceof MusterError && [429, 503].includes(error.status)
       if (isAway || rows.length === 1) {
         const afterMs = backoff(first.attempts, streams.chance)
         if (!isAway && first.attempts >= deliveriesMax) return this.#bury([[first, error as Error]])

@@ -12,7 +12,7 @@ const forGood = new Set([400, 403, 413, 422])
  * until the attempts are spent. `dead`: the same bytes will fail the same way.
  */
 export function verdictOn(error: MusterError, attempts: number, attemptsMax: number): Verdict {
-  if (error.status === 503) return 'away'
+  if (error.status === 503 || error.status === 429) return 'away'
   if (forGood.has(error.status)) return 'dead'
   return attempts >= attemptsMax ? 'dead' : 'again'
 }
