@@ -15,6 +15,7 @@ export {
 } from './keep.ts'
 export { type JournalLimits, journalLimits } from './limits.ts'
 export type { BriefPrediction } from './look-up.ts'
+export { journalMetrics } from './metrics.ts'
 export {
   type OutcomeAsk,
   type OutcomePlace,

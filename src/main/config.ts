@@ -50,7 +50,7 @@ const runnersMax = 64
 const residentBytesMax = 1_099_511_627_776
 
 function wholeNumber(name: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
   if (!(value >= least && value <= most)) {
     throw new MusterError('E_USAGE', `${name} is "${text}"`, {
       field: name,
