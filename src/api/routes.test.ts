@@ -268,6 +268,8 @@ describe('documents', () => {
       '/api/v1/predictions/{receipt}/replay',
       '/api/v1/outcomes',
       '/api/v1/outcomes/errors',
+      '/api/v1/quarantined-versions',
+      '/api/v1/quarantined-versions/lift',
       '/api/v1/sources/{name}/append',
       '/api/v1/sources/{name}/rows',
     ])

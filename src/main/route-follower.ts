@@ -11,6 +11,7 @@ import {
 } from '../fleet/index.ts'
 import { Healer, type Healing, isDamage } from '../reconcile/index.ts'
 import type { DataPlane, FeatureSource } from '../serve/index.ts'
+import type { ServingSpec } from '../spec/index.ts'
 import {
   familyGenerations,
   familyRoutes,
@@ -28,6 +29,10 @@ export interface RouteFollowerParts {
   readonly log: Logger
   /** Where the inputs of a family come from that callers leave out. Absent: nowhere. */
   sourceOf?(frame: RunWork['frame']): Promise<FeatureSource | undefined>
+  /** How a family is answered for, as it is declared now: a change of it trains nothing. */
+  servingOf?(blueprint: string): Promise<ServingSpec | undefined>
+  /** Of a time before: families that are called more are taken first, while there is room. */
+  callsOf?(blueprint: string): number
 }
 
 /**
@@ -42,8 +47,11 @@ export class RouteFollower {
   readonly #environment: string
   readonly #log: Logger
   readonly #sourceOf: RouteFollowerParts['sourceOf']
+  readonly #servingOf: RouteFollowerParts['servingOf']
+  readonly #callsOf: (blueprint: string) => number
   readonly #healer: Healer
   readonly #has = new Map<string, number>()
+  readonly #serving = new Map<string, ServingSpec>()
 
   constructor(parts: RouteFollowerParts) {
     this.#store = parts.store
@@ -52,14 +60,21 @@ export class RouteFollower {
     this.#environment = parts.environment
     this.#log = parts.log
     this.#sourceOf = parts.sourceOf
+    this.#servingOf = parts.servingOf
+    this.#callsOf = blueprint => parts.callsOf?.(blueprint) ?? 0
     this.#healer = new Healer(parts)
   }
 
   async follow(): Promise<void> {
     let [whole, damaged] = [true, false]
-    for (const { environment, blueprint, generation } of await familyGenerations(this.#store)) {
-      if (environment !== this.#environment) continue
-      if ((this.#has.get(blueprint) ?? 0) >= generation) continue
+    const generations = (await familyGenerations(this.#store))
+      .filter(({ environment }) => environment === this.#environment)
+      .sort((a, b) => this.#callsOf(b.blueprint) - this.#callsOf(a.blueprint))
+    for (const { blueprint, generation } of generations) {
+      if ((this.#has.get(blueprint) ?? 0) >= generation) {
+        await this.#follow(blueprint)
+        continue
+      }
       try {
         await this.#take(blueprint)
         this.#has.set(blueprint, generation)
@@ -109,7 +124,18 @@ export class RouteFollower {
     }
     const signature = await this.#withRanges(run.id, work.signature, trunk?.output, blueprint)
     const source = await this.#source(work.frame, blueprint)
-    await this.#plane.replaceFamily(routes, { signature, purpose: work.purpose, source })
+    const serving = await this.#servingOf?.(blueprint)
+    const facts = { signature, purpose: work.purpose, source, ...(serving && { serving }) }
+    await this.#plane.replaceFamily(routes, facts)
+    if (serving) this.#serving.set(blueprint, serving)
+  }
+
+  /** What is declared of its serving, where that has changed and its routes have not. */
+  async #follow(blueprint: string): Promise<void> {
+    const serving = await this.#servingOf?.(blueprint)
+    if (!serving || serving === this.#serving.get(blueprint)) return
+    this.#serving.set(blueprint, serving)
+    this.#plane.setServing(blueprint, serving)
   }
 
   /** Without it the family serves all the same, to those who send every input. */

@@ -12,6 +12,7 @@ import type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer
 import { cacheKey } from './answer-cache.ts'
 import { Batcher, type GraphSession, type WaitingRows } from './batcher.ts'
 import { Breakers, type Ejected } from './breaker.ts'
+import { Dependencies } from './dependencies.ts'
 import { type Failure, failureOf } from './fallback.ts'
 import { Families } from './families.ts'
 import { type Family, type FamilyFacts, familyStatus } from './family.ts'
@@ -62,6 +63,7 @@ export class DataPlane {
   readonly limits: ServeLimits
   /** What `main` sees of the process; the rim and admission act on it. */
   strain: Strain = 'none'
+  readonly dependencies = new Dependencies()
   readonly #clock: Clock
   readonly #metrics: ServeMetrics | undefined
   readonly #families: Families
@@ -171,6 +173,20 @@ export class DataPlane {
   /** To be called every second or so: lets go of what need not be kept any longer. */
   tend(): void {
     this.#families.tend(this.#clock.monotonicMs())
+  }
+
+  /** By blueprint, calls that its versions answered since the process began. */
+  calls(): ReadonlyMap<string, number> {
+    return new Map([...this.#families.values()].map(f => [f.blueprint, f.standing.calls]))
+  }
+
+  /** Opens what sleeps of these families, one after the other; what cannot be opened sleeps on. */
+  async prewarm(blueprints: readonly string[]): Promise<void> {
+    for (const family of this.#families.named(blueprints)) {
+      for (const origin of family.origins) {
+        await origin.wake(this.#clock.monotonicMs()).catch(() => undefined)
+      }
+    }
   }
 
   /** Versions that are not asked at the moment, and why. */

@@ -50,8 +50,9 @@ export class Families {
     return this.#families.values()
   }
 
-  isServing(family: Family): boolean {
-    return this.#families.get(family.blueprint) === family
+  /** Those of these names that serve, in their order. */
+  named(blueprints: readonly string[]): readonly Family[] {
+    return blueprints.flatMap(name => this.#families.get(name) ?? [])
   }
 
   /** See `DataPlane.replaceFamily`. */
@@ -188,6 +189,7 @@ export class Families {
     other?.release()
     old.standing.previous = undefined
     next.standing.previous = good
+    next.standing.calls = old.standing.calls
     const kept = new Set(next.origins.map(({ block }) => block))
     for (const { block } of good.origins) if (!kept.has(block)) block.giveUp()
   }

@@ -27,6 +27,8 @@ export interface Standing {
   /** The generation that answered before, until this one has proven itself. */
   previous: Family | undefined
   isProven: boolean
+  /** Of the family since the process began, over all generations. */
+  calls: number
   /** Since it serves, or since one of its versions was last set aside. */
   answered: number
   goodSinceMs: number
@@ -135,7 +137,7 @@ export async function loadFamily(
 
 function standingOf(serving: ServingSpec): Standing {
   const rule = serving.rule === undefined ? undefined : compileAnswerRule(serving.rule)
-  const begun = { previous: undefined, isProven: false, answered: 0, goodSinceMs: 0 }
+  const begun = { previous: undefined, isProven: false, calls: 0, answered: 0, goodSinceMs: 0 }
   return { serving, rule, ...begun }
 }
 

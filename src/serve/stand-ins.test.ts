@@ -140,7 +140,7 @@ test('without anybody to stand in the failure is told', async () => {
   await expect(ask(name)).rejects.toMatchObject({ code: 'E_FEATURE_VALUE' })
 })
 
-test('bad input is refused, also by a model that fails; a version asked for is that one', async () => {
+test('bad input is refused, also by a model that fails; a version is that one', async () => {
   const { take, failing } = world()
   await take(biases, { fallback: ['ancestor', 'rule'], rule: 5 })
   failing.add(leaf)
@@ -162,7 +162,7 @@ test('in a batch only who is at fault is told, or stood in for', async () => {
   expect(calls, 'all at once, then one by one').toEqual([3, 1, 1, 1])
 })
 
-test('after five failures it is set aside without being asked, and probed after a while', async () => {
+test('after five failures it is set aside, and probed after a while', async () => {
   const { take, ask, failing, calls, clock } = world()
   await take(biases)
   failing.add(leaf)
@@ -179,7 +179,7 @@ test('after five failures it is set aside without being asked, and probed after 
   expect(plane.ejected()).toEqual([])
 })
 
-test('quarantined it is not probed, until it is lifted; what is recorded is taken over', async () => {
+test('quarantined it is not probed until it is lifted, nor after a restart', async () => {
   const { take, ask, failing, clock } = world()
   await take(biases)
   plane.quarantine(name, 1, 'it crashed three times')

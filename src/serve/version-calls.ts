@@ -101,6 +101,7 @@ export class VersionCalls {
     const wrong = firstNotFinite(values)
     if (wrong < 0) {
       family.standing.answered += 1
+      family.standing.calls += 1
       if (this.#breakers.size > 0) {
         const nowMs = this.#clock.monotonicMs()
         this.#breakers.succeeded(answeredBy, family.version[member]!, nowMs)

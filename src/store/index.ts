@@ -142,6 +142,12 @@ export {
   type QueuedStep,
   type QueueOptions,
 } from './queue.ts'
+export {
+  liftQuarantine,
+  type QuarantinedVersion,
+  quarantinedVersions,
+  recordQuarantine,
+} from './quarantined-versions.ts'
 export { addReleasedRows, type ReleasedRows, readReleasedRows } from './released-rows.ts'
 export { ensureResultTable, putResults, type ResultRow } from './result-tables.ts'
 export {
