@@ -1,0 +1,78 @@
+import { createReadStream } from 'node:fs'
+import { MusterError } from '../../base/errors.ts'
+import { countOf, formatNumber } from '../../base/format.ts'
+import { type GraphAnswer, type GraphPartRow, messageBytesMax } from '../../contract/index.ts'
+import type { Act, Call } from '../command.ts'
+import { connect } from '../connect.ts'
+import { exitCodes } from '../exit-codes.ts'
+import type { Column } from '../table.ts'
+import { printable } from '../text.ts'
+
+export const act: Act = async call => {
+  const message = await readMessage(call)
+  const [id, deadlineMs] = [call.text('id'), call.text('deadlineMs')]
+  const answer = await connect(call).inferGraph(call.args[0] ?? '', message, {
+    ...(id === undefined ? {} : { id }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+  })
+  show(call, answer)
+  return exitCodes.done
+}
+
+async function readMessage(call: Call): Promise<Record<string, unknown>> {
+  const hint = 'give --message FILE, or a JSON object on standard input'
+  const file = call.text('message') ?? '-'
+  if (file === '-' && call.terminal.stdinIsTTY) {
+    throw new MusterError('E_USAGE', 'there is no message', { field: '--message', hint })
+  }
+  const from = file === '-' ? call.terminal.stdin : createReadStream(file)
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of from) {
+    chunks.push(Buffer.from(chunk as Uint8Array))
+    bytes += chunks.at(-1)?.length ?? 0
+    if (bytes > messageBytesMax) {
+      throw new MusterError('E_TOO_LARGE', 'a message has at most a megabyte', { hint })
+    }
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+  } catch {
+    throw new MusterError('E_USAGE', 'the message is not JSON', { field: '--message', hint })
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>
+  }
+  throw new MusterError('E_USAGE', 'the message is not a JSON object', { field: '--message', hint })
+}
+
+const columns: readonly Column[] = [
+  { head: 'step' },
+  { head: 'model' },
+  { head: 'value', align: 'right' },
+  { head: 'state' },
+  { head: 'why', elastic: true },
+]
+
+function show(call: Call, { graph, id, value, parts }: GraphAnswer): void {
+  const { screen } = call
+  if (screen.json) {
+    screen.object({ graph, id, value, ...(call.flag('parts') ? { parts } : {}) })
+    return
+  }
+  screen.data(typeof value === 'number' ? formatNumber(value) : JSON.stringify(value))
+  if (call.flag('parts')) screen.table(columns, parts.map(partRow))
+  const answered = parts.filter(part => part.state === 'answered').length
+  const others = parts.length - answered
+  const told = others === 0 ? '' : `, ${others} not${call.flag('parts') ? '' : ' (--parts)'}`
+  screen.say(`${countOf(answered, 'part')} of ${graph} answered${told}`)
+}
+
+function partRow(part: GraphPartRow): readonly string[] {
+  const value = typeof part.value === 'number' ? formatNumber(part.value) : ''
+  const why = part.because ?? ''
+  const model = part.model ?? ''
+  const state = part.how === null ? part.state : `${part.state} by ${part.answeredBy}`
+  return [`${part.node}/${part.step}`, printable(model), value, state, printable(why)]
+}
