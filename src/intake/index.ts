@@ -5,7 +5,7 @@ export { type Deleted, deleteEntities, type Entity } from './delete.ts'
 export { Deliveries } from './deliveries.ts'
 export type { IncomingRows } from './incoming.ts'
 export { type Judgement, judgeSnapshot } from './judge.ts'
-export { keptSnapshot } from './kept.ts'
+export { flushed, keptSnapshot } from './kept.ts'
 export { type JoinedRows, joinRows } from './numbered-rows.ts'
 export type { AcceptedRows, PushAt, Pushed, PushedRows } from './push.ts'
 export {

@@ -45,7 +45,8 @@ async function pastSnapshot(source: SourceSpec, asOf: Date, sql: Sql): Promise<S
   )
 }
 
-async function flushed(source: SourceSpec, at: IntakeAt): Promise<KeptShape> {
+/** Puts what was pushed and waits into files of the source. Throws a DataFault. */
+export async function flushed(source: SourceSpec, at: IntakeAt): Promise<KeptShape> {
   const shape = await keptShape(source, at.blobs.scratch)
   await flushPushed(source, shape, at)
   return shape

@@ -97,21 +97,28 @@ export function heldColumns(columns: readonly Column[]): string {
     .join(', ')
 }
 
-/** JSON has no word for numbers that are none or endless. */
+/** JSON has no word for numbers that are none or endless, and forgets the sign of zero. */
 const unspeakable = new Map([
   ['NaN', Number.NaN],
   ['Infinity', Number.POSITIVE_INFINITY],
   ['-Infinity', Number.NEGATIVE_INFINITY],
+  ['-0', -0],
 ])
 
+function isSpoken(value: HeldValue): boolean {
+  return value === null || (Number.isFinite(value) && !Object.is(value, -0))
+}
+
+function spoken(value: HeldValue): HeldValue {
+  return isSpoken(value) ? value : value === 0 ? '-0' : String(value)
+}
+
 export function heldBytes({ columns, values }: HeldRows): Buffer {
-  const spoken = values.map((column, at) =>
-    heldAs(columns[at]!.type) === 'number' && !column.every(v => v === null || Number.isFinite(v))
-      ? column.map(v => (v === null || Number.isFinite(v) ? v : String(v)))
-      : column,
+  const written = values.map((column, at) =>
+    heldAs(columns[at]!.type) === 'number' && !column.every(isSpoken) ? column.map(spoken) : column,
   )
   return Buffer.from(
-    JSON.stringify({ columns: columns.map(c => [c.name, c.type]), values: spoken }),
+    JSON.stringify({ columns: columns.map(c => [c.name, c.type]), values: written }),
   )
 }
 
