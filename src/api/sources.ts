@@ -115,6 +115,7 @@ function appendRoute(plain: ApiScope, desk: SourcesDesk): void {
     api.route({
       method: 'POST',
       url: '/sources/:name/append',
+      config: { streamsBody: true },
       schema: {
         summary: 'Append a file of rows, of any size, as one commit',
         tags: ['sources'],

@@ -38,6 +38,8 @@ export interface StrictAppOptions {
 const bodyBytesMax = 1_048_576
 /** Long enough for that body over a slow line, and an end to senders that drip. */
 const requestTimeoutMs = 30_000
+/** How much later than that a request may be ended: Node looks at all connections so often. */
+const lateMostMs = 5_000
 /** Node's own default, stated: larger headers are answered 431 by its parser. */
 const headerBytesMax = 16_384
 
@@ -45,22 +47,33 @@ const loopback = ['127.0.0.1', 'localhost', '[::1]']
 
 /** A server without routes. The caller registers them, listens and closes. */
 export function createStrictApp(options: StrictAppOptions = {}): FastifyInstance {
+  const timeoutMs = options.requestTimeoutMs ?? requestTimeoutMs
+  const streams = new WeakSet<Socket>()
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
-    requestTimeout: options.requestTimeoutMs ?? requestTimeoutMs,
+    requestTimeout: timeoutMs,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
-    http: { maxHeaderSize: headerBytesMax },
+    http: {
+      maxHeaderSize: headerBytesMax,
+      // Node's own is a minute, whatever the limit of the whole request.
+      headersTimeout: timeoutMs,
+      connectionsCheckingInterval: Math.min(lateMostMs, timeoutMs),
+    },
     // Longer names than any model has must still reach the check that says so.
     routerOptions: { maxParamLength: 4_096 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
-    clientErrorHandler: refuseUnparsed,
+    clientErrorHandler(error, socket) {
+      const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      if (!isLate || !streams.has(socket)) refuseUnparsed(error, socket)
+    },
     frameworkErrors: (error, request, reply) => void refuse(error, request, reply),
   })
   app.removeContentTypeParser('text/plain')
   app.addHook('onRequest', guard(options))
+  app.addHook('onRequest', allowStreams(streams, timeoutMs))
   app.setErrorHandler((error, request, reply) => refuse(error, request, reply))
   app.setNotFoundHandler((request, reply) =>
     refuse(
@@ -87,6 +100,31 @@ function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): 
 }
 
 type Done = (error?: Error) => void
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is of any length: it may take as long as it likes, if only it keeps coming. */
+    streamsBody?: boolean
+  }
+}
+
+/** Bodies that stream are not late; a sender that falls silent for `silenceMs` is cut off. */
+function allowStreams(streams: WeakSet<Socket>, silenceMs: number) {
+  return ({ raw, routeOptions }: FastifyRequest, _reply: FastifyReply, done: Done): void => {
+    if (routeOptions.config.streamsBody) {
+      const { socket } = raw
+      const silent = (): void => void socket.destroy()
+      streams.add(socket)
+      socket.setTimeout(silenceMs, silent)
+      // What is done with the body may take its time.
+      raw.once('close', () => {
+        streams.delete(socket)
+        socket.setTimeout(0, silent)
+      })
+    }
+    done()
+  }
+}
 
 /**
  * What holds for every request, before any route sees it: the path decodes to plain names; the Host
