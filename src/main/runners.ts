@@ -84,6 +84,7 @@ export async function openRunners(
   }
   const writing = setInterval(() => void writeHistory(historyFile, history, log), historyMs)
   writing.unref()
+  await read()
   return {
     fleet,
     pool,
