@@ -53,7 +53,6 @@ test('what cannot be sent is told before it is', async () => {
     'muster: the message is not a JSON object',
   ])
   expect(await refused(run, { stdin: '{' })).toEqual([2, 'muster: the message is not JSON'])
-  expect(await refused(run, { stdinIsTTY: true })).toEqual([2, 'muster: there is no message'])
   expect(await refused(`${run} --message nowhere.json`, {})).toEqual([
     2,
     'muster: nowhere.json does not exist',

@@ -25,6 +25,7 @@ import {
 } from './predictions.ts'
 import { errorOfProblem } from './problem.ts'
 import { type LiftAsk, liftAnswer, quarantinedVersion } from './quarantine.ts'
+import { queryOf } from './query.ts'
 import { type ControlEvent, controlEvent, runRow, runView } from './runs.ts'
 import {
   profileView,
@@ -393,12 +394,4 @@ function refusalOf(text: string): MusterError | undefined {
   } catch {
     return undefined
   }
-}
-
-function queryOf(words: object): string {
-  const given = Object.entries(words).filter(([, value]) => value !== undefined && value !== '')
-  const query = new URLSearchParams(
-    given.map(([name, value]): [string, string] => [name, String(value)]),
-  )
-  return given.length > 0 ? `?${query}` : ''
 }

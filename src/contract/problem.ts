@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ErrorCode, errorCodes, MusterError } from '../base/errors.ts'
 import { specProblem } from './checks.ts'
+import { graphPart } from './graphs.ts'
 
 /** A refusal on the wire: application/problem+json (RFC 9457). */
 export const problem = z.object({
@@ -13,6 +14,7 @@ export const problem = z.object({
   hint: z.string().optional().describe('What to do about it.'),
   requestId: z.string(),
   problems: z.array(specProblem).optional().describe('Of E_SPEC: all faults at once.'),
+  parts: z.array(graphPart).optional().describe('Of a graph that failed: what its models said.'),
 })
 export type Problem = z.infer<typeof problem>
 
@@ -34,14 +36,18 @@ export function problemOf(error: MusterError, requestId: string): Problem & { st
 export function errorOfProblem(body: unknown): MusterError | undefined {
   const read = problem.safeParse(body)
   if (!read.success) return undefined
-  const { code, detail, field, hint, requestId, problems } = read.data
+  const { code, detail, field, hint, requestId, problems, parts } = read.data
   return new MusterError(
     Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'E_INTERNAL',
     detail,
     {
       ...(field === undefined ? {} : { field }),
       ...(hint === undefined ? {} : { hint }),
-      extra: { requestId, ...(problems === undefined ? {} : { problems }) },
+      extra: {
+        requestId,
+        ...(problems === undefined ? {} : { problems }),
+        ...(parts === undefined ? {} : { parts }),
+      },
     },
   )
 }

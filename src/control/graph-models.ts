@@ -3,7 +3,7 @@ import type { GraphModels, ModelCall, ModelReply } from '../graphs/index.ts'
 import type { Answer, DataPlane, ModelMetadata, TensorAnswer } from '../serve/index.ts'
 
 /*
- * The models of a graph are those of the data plane, asked as any caller asks: by a body of the
+ * The models of a graph are those of the data plane, asked as all callers ask: by a body of the
  * Open Inference Protocol v2, of one row. So admission, journal, fallbacks and features that are
  * looked up are the same for all.
  */
