@@ -77,8 +77,17 @@ export function answerRefusal(
   const status = transport?.status ?? refusal.status
   if (status >= 500) request.log.error({ err: error }, 'a call of the control API failed')
   const body = { ...problemOf(refusal, request.id), status }
+  const after = retryAfterSeconds(refusal)
+  if (after !== undefined) reply.header('retry-after', String(after))
   // Serialised here: the schema of the route describes what succeeds.
   return reply.code(status).type('application/problem+json').send(JSON.stringify(body))
+}
+
+/** Undefined where waiting is of no use. */
+function retryAfterSeconds({ extra, status }: MusterError): number | undefined {
+  const { retryAfterSeconds: stated } = extra
+  if (typeof stated === 'number') return stated
+  return status === 503 ? 1 : undefined
 }
 
 export function answerUnknownPath(request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -25,6 +25,8 @@ export type Notice =
   | { readonly kind: 'imported'; readonly name: string }
   /** The listener is connected, at first or anew: whatever was said before is not known. */
   | { readonly kind: 'resync' }
+  /** Its connection was lost: likely the database is away. */
+  | { readonly kind: 'away' }
 
 export async function notify(sql: Sql, notice: Notice): Promise<void> {
   await sql.run('select pg_notify($1, $2)', [channel, JSON.stringify(notice)])
@@ -63,6 +65,7 @@ export async function listen(url: string, onNotice: (notice: Notice) => void): P
 
   async function reconnect(): Promise<void> {
     let pauseMs = reconnectFirstMs
+    if (!ending.signal.aborted) onNotice({ kind: 'away' })
     while (!ending.signal.aborted) {
       try {
         return await connect()

@@ -1,0 +1,159 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { type Server, startServer } from '../../src/main/up.ts'
+import { openBlobs } from '../../src/registry/index.ts'
+import { type EmbeddedPostgres, migrate, openStore, startEmbedded } from '../../src/store/index.ts'
+import { Door } from '../door.ts'
+import { temporaryHome } from '../e2e/program.ts'
+import { fleetYaml } from './declaration.ts'
+import { salesRows } from './shop-sales.ts'
+import { World } from './world.ts'
+
+/*
+ * F9, F13, I11: a whole server, its models trained, on a PostgreSQL of its own that is stopped
+ * under load and comes back.
+ */
+
+const home = temporaryHome('away')
+const model = 'units.bread.cork'
+let postgres: EmbeddedPostgres
+let door: Door
+let server: Server
+let body: string
+let fleetFolder: string
+
+async function startPostgres(): Promise<number> {
+  const folder = join(home.path, 'postgres')
+  postgres = await startEmbedded({
+    folder,
+    clock: systemClock,
+    settings: { fsync: 'off', full_page_writes: 'off' },
+  })
+  return Number(new URL(postgres.url).port)
+}
+
+beforeAll(async () => {
+  door = await Door.open(await startPostgres())
+  const url = new URL(postgres.url)
+  url.port = String(door.address)
+  const databaseUrl = url.href
+  await migrate(databaseUrl)
+  const folder = await mkdtemp(join(tmpdir(), 'muster-loop-'))
+  fleetFolder = folder
+  await mkdir(join(folder, 'sales'))
+  const store = await openStore(databaseUrl)
+  const drop = async () => undefined
+  const world = new World(folder, store, await openBlobs(join(folder, 'blobs')), {
+    url: databaseUrl,
+    drop,
+  })
+  await world.addSales('2024.csv', salesRows())
+  await world.follow(fleetYaml())
+  await store.close()
+  const at = { home: folder, fleetFolder: folder, host: '127.0.0.1', port: 0 }
+  server = await startServer({ ...at, databaseUrl, workers: 1 })
+  for (let tries = 0; tries < 200; tries++) {
+    if ((await fetch(`${server.url}/v2/health/ready`)).ok) break
+    await sleep(50)
+  }
+  const described = await (await fetch(`${server.url}/v2/models/${model}`)).json()
+  const { inputs } = described as { inputs: { name: string; parameters: object }[] }
+  const sent = inputs.filter(({ parameters }) => !('column' in parameters))
+  body = JSON.stringify({
+    inputs: sent.map(({ name }) => ({ name, datatype: 'FP32', shape: [1, 1], data: [1] })),
+  })
+}, 60_000)
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  await door[Symbol.asyncDispose]()
+  await postgres.close()
+  home[Symbol.dispose]()
+  await rm(fleetFolder, { recursive: true, force: true })
+}, 60_000)
+
+/** Calls one after the other until it is stopped; gives how they ended. */
+function load() {
+  let going = true
+  const ended: Record<string, number> = {}
+  const headers = { 'content-type': 'application/json' }
+  const calling = (async () => {
+    while (going) {
+      const at = `${server.url}/v2/models/${model}/infer`
+      const answer = await fetch(at, { method: 'POST', headers, body })
+      await answer.text()
+      ended[answer.status] = (ended[answer.status] ?? 0) + 1
+    }
+  })()
+  return {
+    async stop() {
+      going = false
+      await calling
+      return ended
+    },
+  }
+}
+
+interface Health {
+  readonly ready: boolean
+  readonly parameters?: { readonly degraded: readonly { away: string; since: string }[] }
+}
+
+async function health(): Promise<{ status: number; body: Health }> {
+  const answer = await fetch(`${server.url}/v2/health/ready`)
+  return { status: answer.status, body: (await answer.json()) as Health }
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    if (await holds()) return
+    await sleep(50)
+  }
+  throw new Error('it did not come about')
+}
+
+const plan = () =>
+  fetch(`${server.url}/api/v1/plans`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ files: [{ path: 'muster.yaml', text: fleetYaml() }] }),
+  })
+
+test('F9: PostgreSQL stopped: no inference fails, writes are told to come back', async () => {
+  expect((await health()).body).toEqual({ ready: true })
+  const calls = load()
+  door.port = undefined
+  await postgres.close()
+  const refused = await plan()
+  expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([503, true])
+  expect(await refused.json()).toMatchObject({ code: 'E_DATABASE' })
+  await until(async () => (await health()).body.parameters !== undefined)
+  const told = await health()
+  expect(told).toMatchObject({ status: 200, body: { ready: true } })
+  expect(told.body.parameters?.degraded).toMatchObject([{ away: 'database' }])
+  door.port = await startPostgres()
+  await until(async () => (await health()).body.parameters === undefined)
+  const ended = await calls.stop()
+  expect(Object.keys(ended)).toEqual(['200'])
+  expect(ended[200]).toBeGreaterThan(100)
+  expect((await plan()).status).toBe(201)
+}, 60_000)
+
+test('F13: every connection of the pool is held: inference does not notice', async () => {
+  const calls = load()
+  let letGo: () => void = () => undefined
+  const held = new Promise<void>(resolve => {
+    letGo = resolve
+  })
+  const holders = Array.from({ length: 12 }, () => server.store.transaction(() => held))
+  await sleep(500)
+  letGo()
+  await Promise.all(holders)
+  const ended = await calls.stop()
+  expect(Object.keys(ended)).toEqual(['200'])
+  expect(ended[200]).toBeGreaterThan(20)
+})
