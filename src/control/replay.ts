@@ -133,5 +133,6 @@ async function replayVersion(
     )
   }
   await using session = await openFamilySession(graphBytes)
-  return session.run(x, parameters, rows.length, 1)
+  // Awaited here: it is closed when this returns.
+  return await session.run(x, parameters, rows.length, 1)
 }

@@ -140,7 +140,8 @@ async function lastInFiles(
     ],
     asks.length,
   )
-  return engine.rows(
+  // Awaited here: the engine is closed when this returns.
+  return await engine.rows(
     `select a.ask, max(p.receipt) as receipt
      from asked a join ${parquetFiles(paths)} p
        on p.model = a.model and p.receipt between a."from" and a."to"
