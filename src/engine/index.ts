@@ -23,11 +23,13 @@ export { at, plainReason } from './sql-error.ts'
 export {
   embedded,
   isMoment,
+  isZoned,
   literal,
   microsOf,
   microsOrNull,
   numberOf,
   numberOrNull,
   quoted,
+  timeOf,
 } from './sql-text.ts'
 export { openWriter, type Writer, type WriterOptions } from './writer.ts'

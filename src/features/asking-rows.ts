@@ -1,5 +1,5 @@
 import { type Engine, quoted, type Relation } from '../engine/index.ts'
-import { entitySql, equal } from './entities.ts'
+import { entitySql, equal, placeLookup } from './entities.ts'
 import { readByRow, rowNumberSql } from './spine.ts'
 import { groupAsks } from './sweep.ts'
 import { gathered } from './time-order.ts'
@@ -77,7 +77,11 @@ export class AskingRows {
     const numbers = areWhole ? await readNumbers(engine, table, count) : undefined
     let asks: Promise<EntityAsks> | undefined
     const readAsks = async () =>
-      groupAsks(this.asOfUs, this.inPlaces(await this.#entities(engine, table, keys)), count)
+      groupAsks(
+        this.asOfUs,
+        this.inPlaces(await this.#entities(engine, table, keys, numbers)),
+        count,
+      )
     const asked = {
       table,
       count,
@@ -92,15 +96,23 @@ export class AskingRows {
   }
 
   /** By row number; 0 where there is none. */
-  async #entities(engine: Engine, table: string, keys: readonly string[]): Promise<Int32Array> {
+  async #entities(
+    engine: Engine,
+    table: string,
+    keys: readonly string[],
+    numbers: Float64Array | undefined,
+  ): Promise<Int32Array> {
     const into = new Int32Array(this.#rows)
     const name = quoted(this.relation.name)
-    const query = {
-      number: `${name}.${rowNumberSql}`,
-      from: `${name} left join ${quoted(table)} on ${equal(keys, table)}`,
-      where: 'true',
+    const number = `${name}.${rowNumberSql}`
+    if (numbers) {
+      const target = { sql: `${keys[0]}::double`, into, map: placeLookup(numbers) }
+      await readByRow(engine, { number, from: name, where: 'true' }, [target])
+      return into
     }
-    await readByRow(engine, query, [{ sql: entitySql({ named: table }), into }])
+    const from = `${name} left join ${quoted(table)} on ${equal(keys, table)}`
+    const target = { sql: entitySql({ named: table }), into }
+    await readByRow(engine, { number, from, where: 'true' }, [target])
     return into
   }
 }

@@ -86,6 +86,7 @@ export async function readSuperseded(
   const names = versions.key.map((_, k) => quoted(`muster key ${k}`))
   const table = quoted(`muster versions ${group.name}`)
   const named = [...names, '"muster moment"'].join(', ')
+  const moments = [group.eventTime, group.knownAt, versions.eventTime]
   const known = `greatest(${microsOf(group.knownAt)}, ${microsOf(group.eventTime)})`
   await engine.define(
     `create or replace temp table ${table} as
@@ -93,7 +94,7 @@ export async function readSuperseded(
        select ${quoted(rows.named)}.${rowNumberSql}, ${keys.join(', ')},
          ${microsOf(versions.eventTime)} as "muster moment", ${known} as "muster known"
        from ${rows.from}
-       where ${[group.eventTime, group.knownAt, versions.eventTime].map(isMoment).join(' and ')}
+       where ${moments.map(time => isMoment(time)).join(' and ')}
      ), several as (
        select ${named} from all_rows where ${names.map(name => `${name} is not null`).join(' and ')}
        group by ${named} having count(*) > 1

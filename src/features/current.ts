@@ -226,7 +226,7 @@ export class CurrentRows {
       ...this.#values.map((sql, v) => `${sql} as v${v}`),
       ...(until === '' ? [] : [until]),
     ]
-    const where = [eventTime, knownAt].map(isMoment).join(' and ')
+    const where = [eventTime, knownAt].map(time => isMoment(time)).join(' and ')
     return `select ${list.join(',\n')}\nfrom ${this.#rows.from} where ${where}`
   }
 

@@ -95,7 +95,7 @@ async function checkTied(
     ...keys.map((key, k) => `${key} as k${k}`),
     ...moments.map((moment, m) => `${microsOf(moment)} as ${names[keys.length + m]}`),
   ]
-  const present = [...keys.map(key => `${key} is not null`), ...moments.map(isMoment)]
+  const present = [...keys.map(key => `${key} is not null`), ...moments.map(time => isMoment(time))]
   const found = await check.try(at, () =>
     engine.rows<Record<string, unknown> & { all: number; happened: number }>(
       `with tied as (

@@ -52,10 +52,15 @@ export async function defineEntities(
   return found
 }
 
-/** Gives the entity of a key that stands in the rows themselves; `numbers` ascend. */
-export function entityLookup(numbers: Float64Array): (key: number) => number {
-  const least = numbers[0] ?? 0
-  const span = (numbers.at(-1) ?? 0) - least + 1
+/** Gives the place of a number among `numbers`, which differ, from 1; 0 when it is none of them. */
+export function placeLookup(numbers: Float64Array): (key: number) => number {
+  let least = Number.POSITIVE_INFINITY
+  let most = Number.NEGATIVE_INFINITY
+  for (const number of numbers) {
+    if (number < least) least = number
+    if (number > most) most = number
+  }
+  const span = most - least + 1
   if (span <= 4 * numbers.length) {
     const table = new Int32Array(span)
     for (let at = 0; at < numbers.length; at++) table[numbers[at]! - least] = at + 1
@@ -75,7 +80,8 @@ export function entityLookup(numbers: Float64Array): (key: number) => number {
   }
 }
 
-const whole = /^(?:U?(?:TINY|SMALL)INT|U?INTEGER|BIGINT)$/
+/** Of types of whole numbers. */
+export const whole = /^(?:U?(?:TINY|SMALL)INT|U?INTEGER|BIGINT)$/
 const textLike = /^(?:VARCHAR|BOOLEAN|DATE|TIMESTAMP|UUID|HUGEINT|UBIGINT)$/
 
 /** Whether values of the type are equal exactly when their texts are. */

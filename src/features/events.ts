@@ -2,14 +2,16 @@ import {
   type ChunkColumn,
   type Engine,
   embedded,
+  isZoned,
   microsOrNull,
   numberOrNull,
   quoted,
   readExpression,
+  timeOf,
 } from '../engine/index.ts'
 import { arrivalColumn, type FeatureGroupSpec, knownOnArrival } from '../spec/index.ts'
 import type { ColumnMemory } from './column-memory.ts'
-import { type Entities, type EntityRange, entityLookup, entitySql, joinEvents } from './entities.ts'
+import { type Entities, type EntityRange, entitySql, joinEvents, placeLookup } from './entities.ts'
 import type { GroupRows } from './group-rows.ts'
 import { rowNumberSql } from './spine.ts'
 
@@ -58,16 +60,16 @@ export async function readEvents(
   memory: ColumnMemory,
 ): Promise<ArrivedEvents> {
   const { group, rows, kinds, values, span } = query
-  await readExpression(engine, rows.relation, group.eventTime)
-  await readExpression(engine, rows.relation, group.knownAt)
+  const { type } = await readExpression(engine, rows.relation, group.eventTime)
+  const { type: knownType } = await readExpression(engine, rows.relation, group.knownAt)
   // Known when it happened: one column says both.
   const atOnce = await isKnownAtOnce(engine, query)
   const lookups = lookupsOf(query)
   const list = [
     `${quoted(rows.named)}.${rowNumberSql}`,
     ...kinds.map(kind => (lookups.has(kind) ? keySql(kind) : entitySql(kind))),
-    microsOrNull(group.eventTime),
-    ...(atOnce ? [] : [microsOrNull(group.knownAt)]),
+    microsOrNull(group.eventTime, type),
+    ...(atOnce ? [] : [microsOrNull(group.knownAt, knownType)]),
     ...values.map(value => value.sql),
   ]
   const joined = kinds.filter(kind => !lookups.has(kind))
@@ -82,9 +84,10 @@ export async function readEvents(
     () => new GrowingColumn(Float64Array, rows.rows, memory),
   )
   const all = [...numbers, ...columns]
+  const during = spanSql(group.eventTime, type, span)
   let count = 0
   await engine.stream(
-    `select ${list.join(',\n')}\nfrom ${rows.from} ${joins}\nwhere ${spanSql(group, span)}`,
+    `select ${list.join(',\n')}\nfrom ${rows.from} ${joins}\nwhere ${during}`,
     (chunk, taken) => {
       for (let at = 0; at < all.length; at++) all[at]!.add(chunk[at]!, taken)
       count += taken
@@ -118,7 +121,7 @@ async function isKnownAtOnce(engine: Engine, { group, rows }: EventQuery): Promi
 function lookupsOf({ kinds, range, readsAll }: EventQuery) {
   const lookups = new Map<Entities, (key: number) => number>()
   if (range !== undefined || !readsAll) return lookups
-  for (const kind of kinds) if (kind.numbers) lookups.set(kind, entityLookup(kind.numbers))
+  for (const kind of kinds) if (kind.numbers) lookups.set(kind, placeLookup(kind.numbers))
   return lookups
 }
 
@@ -141,10 +144,12 @@ function raiseToEvent(knownUs: Float64Array, eventUs: Float64Array): void {
 }
 
 /** A row without a moment is in no span, and one without a known-at is never known. */
-function spanSql(group: FeatureGroupSpec, span: EventQuery['span']): string {
+function spanSql(eventTime: string, type: string, span: EventQuery['span']): string {
   if (span === undefined) return 'true'
-  const time = `cast(${embedded(group.eventTime)} as timestamp)`
-  const bound = (us: number) => `make_timestamp(${us}::bigint)`
+  const time = timeOf(eventTime, type)
+  // Of the type of the time: a bound is cast once, and a time would be for each row.
+  const bound = (us: number) =>
+    `(make_timestamp(${us}::bigint)::${isZoned(type) ? type : 'timestamp'})`
   const from = Number.isFinite(span.fromUs) ? `${time} >= ${bound(Math.floor(span.fromUs))}` : ''
   const to = Number.isFinite(span.toUs) ? `${time} <= ${bound(Math.ceil(span.toUs))}` : ''
   return [from, to].filter(Boolean).join(' and ') || 'true'

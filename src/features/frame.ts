@@ -10,7 +10,6 @@ import { divideIntoParts, putJson, writeColumns } from './parts.ts'
 import {
   eventTarget,
   frameOrder,
-  leafSql,
   openSpine,
   readByRow,
   rowNumberSql,
@@ -45,14 +44,15 @@ export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Dige
   const names = new Set(view.features.flatMap(f => (f.from.kind === 'group' ? f.from.group : [])))
   const report = reporter(rows, 2 + names.size, at)
 
-  const event = eventTarget(view, rows)
-  const leaves = { sql: leafSql, into: new Int32Array(rows) }
+  const event = eventTarget(spine, rows)
+  const leaves = new Int32Array(rows)
   const atEvent = view.asOf === view.eventTime
-  const asOf = atEvent ? event : { sql: microsOrNull(view.asOf), into: new Float64Array(rows) }
+  let asOf = event
   const own = await rowFeatures(engine, relation, view.features, spine, rows)
-  const targets: Target[] = [event, leaves, ...own.targets]
+  const targets: Target[] = [event, spine.leafInto(leaves), ...own.targets]
   if (names.size > 0 && !atEvent) {
-    await readExpression(engine, relation, view.asOf)
+    const { type } = await readExpression(engine, relation, view.asOf)
+    asOf = { sql: microsOrNull(view.asOf, type), into: new Float64Array(rows) }
     targets.push(asOf)
   }
   const number = `${quoted(relation.name)}.${rowNumberSql}`
@@ -61,8 +61,9 @@ export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Dige
   report.stage(1)
 
   // From here on rows stand in the order of the frame, and are written where they stay.
-  const order = await frameOrder(event.into, leaves.into, spine.leafRows.length)
-  const eventMs = gathered(event.into, order).map(us => us / 1_000)
+  const order = await frameOrder(event.into, leaves, spine.leafRows.length)
+  const eventMs = gathered(event.into, order)
+  for (let row = 0; row < eventMs.length; row++) eventMs[row] = eventMs[row]! / 1_000
   const asking = new AskingRows(viewRows, gathered(asOf.into, order), order)
   const joined = await groupFeatures(engine, { ...input, sources }, asking, Float32Array, report)
   const columns = view.features.map(({ name }) => {

@@ -14,7 +14,7 @@ import type { LabelManifest, StepInput } from '../fleet/index.ts'
 import type { StepPlace } from './frame.ts'
 import { fillAhead } from './labels-ahead.ts'
 import { putJson, readManifest, writeColumns } from './parts.ts'
-import { eventTarget, frameOrder, leafSql, openSpine, readByRow, rowNumberSql } from './spine.ts'
+import { eventTarget, frameOrder, openSpine, readByRow, rowNumberSql } from './spine.ts'
 import { type NumberedRows, openSources, openViewRows } from './view-rows.ts'
 
 export type LabelInput = Extract<StepInput, { kind: 'label' }>
@@ -36,15 +36,16 @@ export async function buildLabels(input: LabelInput, place: StepPlace): Promise<
   const ahead = view.labels?.find(label => label.name === input.label)
   const own = ahead ? undefined : await readLabel(engine, viewRows, input.label)
   const spine = await openSpine(engine, relation, view, input.key)
-  const event = eventTarget(view, rows)
-  const leaves = { sql: leafSql, into: new Int32Array(rows) }
+  const event = eventTarget(spine, rows)
+  const leaves = new Int32Array(rows)
+  const leaf = spine.leafInto(leaves)
   const label = { sql: own?.sql ?? '', into: new Float64Array(rows) }
   const number = `${quoted(relation.name)}.${rowNumberSql}`
   let done = 0
   await readByRow(
     engine,
     { number, from: spine.from, where: spine.where },
-    own ? [event, leaves, label] : [event, leaves],
+    own ? [event, leaf, label] : [event, leaf],
     count => {
       const before = done
       done += count
@@ -55,7 +56,7 @@ export async function buildLabels(input: LabelInput, place: StepPlace): Promise<
   )
   const about = { sources, eventUs: event.into, into: label.into }
   const { binary } = own ?? (await fillAhead(engine, must(ahead, 'one of two'), viewRows, about))
-  const order = await frameOrder(event.into, leaves.into, spine.leafRows.length)
+  const order = await frameOrder(event.into, leaves, spine.leafRows.length)
   assert(order.length === frame.rows, 'the labels have the rows of their frame')
   const parts: Digest[] = []
   for (const { rowFrom, rows: count } of frame.parts) {

@@ -29,9 +29,10 @@ export function fillLatest(
 ): void {
   const { rows } = events
   const newest = newestKnown(events, asks, moved && events.supersededUs !== undefined)
-  for (const [ttlMs, ofThis] of Map.groupBy(wanted, ({ feature }) => feature.ttlMs)) {
+  const byTtl = Map.groupBy(wanted, ({ feature }) => feature.ttlMs)
+  for (const [ttlMs, ofThis] of byTtl) {
     const ttlUs = ttlMs === undefined ? Number.POSITIVE_INFINITY : ttlMs * 1_000
-    const places = new Int32Array(newest.length)
+    const places = byTtl.size === 1 ? newest : new Int32Array(newest.length)
     for (let ask = 0; ask < newest.length; ask++) {
       const at = newest[ask]!
       const counts = at >= 0 && events.eventUs[at]! >= asks.asOfUs[ask]! - ttlUs

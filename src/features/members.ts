@@ -17,10 +17,11 @@ export async function countMembers(
 ): Promise<MemberList> {
   const { engine, sources } = await openSources([source], blobs)
   await using _open = engine
-  const filters = [isMoment(view.eventTime)]
+  const filters: string[] = []
   try {
     const { relation } = await openViewRows(engine, view, sources)
-    await readExpression(engine, relation, view.eventTime)
+    const { type } = await readExpression(engine, relation, view.eventTime)
+    filters.push(isMoment(view.eventTime, type))
     for (const filter of [view.where, blueprint.members.where]) {
       if (filter === undefined) continue
       await readExpression(engine, relation, filter)

@@ -12,7 +12,7 @@ import {
 } from '../engine/index.ts'
 import { rowNumber } from '../sources/index.ts'
 import type { FeatureViewSpec } from '../spec/index.ts'
-import { isToldByText } from './entities.ts'
+import { isToldByText, placeLookup, whole } from './entities.ts'
 import { groupInTime } from './time-order.ts'
 
 /*
@@ -26,16 +26,18 @@ export interface Spine {
   readonly viewRows: number
   readonly leafKeys: readonly (readonly string[])[]
   readonly leafRows: readonly number[]
-  /**
-   * SQL from which rows of the frame are read, with `"muster leaf"` beside the view's own columns.
-   */
+  /** SQL from which rows of the frame are read. */
   readonly from: string
   readonly where: string
+  /** Event time in microseconds, or null. */
+  readonly eventUs: string
+  /** What gives the leaf of each row, from 1, into an array by row number. */
+  leafInto(into: Int32Array): Target
 }
 
 /**
- * Finds the leaves of the view and makes them the table `muster leaves`. Rows without a key or a
- * time are out.
+ * Finds the leaves of the view, and makes them the table `muster leaves` unless they are numbers.
+ * Rows without a key or a time are out.
  */
 export async function openSpine(
   engine: Engine,
@@ -43,13 +45,15 @@ export async function openSpine(
   view: FeatureViewSpec,
   key: readonly string[],
 ): Promise<Spine> {
-  await readExpression(engine, relation, view.eventTime)
+  const { type: eventType } = await readExpression(engine, relation, view.eventTime)
   if (view.where !== undefined) await readExpression(engine, relation, view.where)
   // Keys are texts; where values are equal exactly when those are, rows are compared by them.
   const values: string[] = []
+  let isWhole = true
   for (const column of key) {
     const { type } = await readExpression(engine, relation, quoted(column))
     const value = `${quoted(relation.name)}.${quoted(column)}`
+    isWhole &&= whole.test(type)
     values.push(isToldByText(type) ? value : `cast(${value} as varchar)`)
   }
   const chosen =
@@ -57,8 +61,17 @@ export async function openSpine(
   const keyNames = key.map((_, k) => quoted(`muster key ${k}`))
   const valueNames = key.map((_, k) => quoted(`muster value ${k}`))
   const present = values.map(value => `${value} is not null`)
-  const where = [chosen, isMoment(view.eventTime), ...present].join(' and ')
+  const where = [chosen, isMoment(view.eventTime, eventType), ...present].join(' and ')
   const table = quoted(relation.name)
+  const [counted] = await engine.rows<{ rows: number }>(
+    `select count(*)::double as rows from ${table} where ${chosen}`,
+  )
+  const viewRows = counted?.rows ?? 0
+  const eventUs = microsOrNull(view.eventTime, eventType)
+  if (isWhole && values.length === 1) {
+    const found = await numberLeaves(engine, { value: values[0]!, from: table, where })
+    if (found) return { viewRows, from: table, where, eventUs, ...found }
+  }
   await engine.define(
     `create temp table "muster leaves" as
      select *, (row_number() over (order by ${keyNames.join(', ')}))::integer as "muster leaf"
@@ -70,16 +83,45 @@ export async function openSpine(
   const leaves = await engine.rows(
     `select "muster rows", ${keyNames} from "muster leaves" order by "muster leaf"`,
   )
-  const [counted] = await engine.rows<{ rows: number }>(
-    `select count(*)::double as rows from ${table} where ${chosen}`,
-  )
   const equal = values.map((value, k) => `${value} = ${valueNames[k]}`)
   return {
-    viewRows: counted?.rows ?? 0,
+    viewRows,
     leafKeys: key.map((_, k) => leaves.map(leaf => String(leaf[`muster key ${k}`]))),
     leafRows: leaves.map(leaf => Number(leaf['muster rows'])),
     from: `${table} join "muster leaves" on ${equal.join(' and ')}`,
     where,
+    eventUs,
+    leafInto: into => ({ sql: '"muster leaf"', into }),
+  }
+}
+
+/**
+ * Leaves that one column of whole numbers tells apart: they are looked up here, for a join of all
+ * rows with as many leaves is most of what a frame would read. Undefined when one of the numbers is
+ * none of JavaScript's.
+ */
+async function numberLeaves(
+  engine: Engine,
+  { value, from, where }: { readonly value: string; readonly from: string; readonly where: string },
+): Promise<Pick<Spine, 'leafKeys' | 'leafRows' | 'leafInto'> | undefined> {
+  const numbers: number[] = []
+  const leafRows: number[] = []
+  await engine.stream(
+    `select ${value}::double, count(*)::integer from ${from} where ${where}
+     group by ${value} order by cast(${value} as varchar)`,
+    ([keys, counts], rows) => {
+      for (let at = 0; at < rows; at++) {
+        numbers.push(keys![at]!)
+        leafRows.push(counts![at]!)
+      }
+    },
+  )
+  if (!numbers.every(Number.isSafeInteger)) return undefined
+  const map = placeLookup(Float64Array.from(numbers))
+  return {
+    leafKeys: [numbers.map(String)],
+    leafRows,
+    leafInto: into => ({ sql: `${value}::double`, into, map }),
   }
 }
 
@@ -87,6 +129,8 @@ export async function openSpine(
 export interface Target {
   readonly sql: string
   readonly into: Float32Array | Float64Array | Int32Array
+  /** What is written of a DOUBLE, which may be null: an integer. */
+  readonly map?: (value: number) => number
 }
 
 /**
@@ -104,7 +148,9 @@ export async function readByRow(
     `select ${list}\nfrom ${query.from}\nwhere ${query.where}`,
     ([numbers, ...columns], rows) => {
       for (let at = 0; at < targets.length; at++) {
-        scatter(columns[at]!, numbers as Int32Array, targets[at]!.into, rows)
+        const { into, map } = targets[at]!
+        if (map) scatterMapped(columns[at]!, numbers as Int32Array, into, map, rows)
+        else scatter(columns[at]!, numbers as Int32Array, into, rows)
       }
       seen(rows)
     },
@@ -128,15 +174,24 @@ function scatter(
   }
 }
 
+function scatterMapped(
+  column: ChunkColumn,
+  numbers: Int32Array,
+  into: Target['into'],
+  map: (value: number) => number,
+  rows: number,
+): void {
+  for (let i = 0; i < rows; i++) into[numbers[i]!] = map(column[i]!)
+}
+
 export const rowNumberSql = quoted(rowNumber)
-export const leafSql = '"muster leaf"'
 
 /** Event time in microseconds by row number; NaN for rows that are not in the frame. */
 export function eventTarget(
-  view: FeatureViewSpec,
+  spine: Pick<Spine, 'eventUs'>,
   rows: number,
 ): { sql: string; into: Float64Array } {
-  return { sql: microsOrNull(view.eventTime), into: new Float64Array(rows).fill(Number.NaN) }
+  return { sql: spine.eventUs, into: new Float64Array(rows).fill(Number.NaN) }
 }
 
 /** The rows of the frame in its order: by leaf, then event time, then row number. */
