@@ -1,12 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Digest } from '../../src/base/digest.ts'
 import { SeededRandom } from '../../src/base/random.ts'
+import type { FamilyRoutes } from '../../src/fleet/index.ts'
+import { openBlobs } from '../../src/registry/index.ts'
 import { openDataPlane } from '../../src/serve/index.ts'
 import {
   memoryBlobs,
+  type SampleBlobs,
   sampleBody,
   sampleFacts,
   sampleFamily,
@@ -18,10 +23,13 @@ import { round } from '../ratio.ts'
  * PERFORMANCE.md S5: resident bytes of a model with a million linear members of 16 standardised
  * features (49 float32 a row) in one family, and calls checked against what each model must answer.
  *
- *   node bench/serving/memory.ts [members=1000000] [checked calls=100000]
+ *   node bench/serving/memory.ts [members=1000000] [checked calls=100000] [resident share=1]
+ *
+ * With a share below 1 packs lie in a folder of blobs, and parameters in memory are capped at that
+ * share of the fleet's bytes.
  */
 
-const [members = 1_000_000, calls = 100_000] = process.argv.slice(2).map(Number)
+const [members = 1_000_000, calls = 100_000, share = 1] = process.argv.slice(2).map(Number)
 const inputs = 16
 
 setFlagsFromString('--expose-gc')
@@ -50,6 +58,7 @@ async function load(count: number, blueprint: string) {
   const biases = new Map([[blueprint, -1]])
   for (let i = 0; i < count; i++) biases.set(nameOf(i), i)
   const routes = sampleFamily(blobs, biases, { blueprint, inputs, digests: false })
+  if (share < 1) return loadPaged(routes, blobs)
   const get = async (digest: Digest) => {
     const bytes = await blobs.get(digest)
     blobs.kept.delete(digest)
@@ -62,10 +71,28 @@ async function load(count: number, blueprint: string) {
   return { plane, seconds: (performance.now() - started) / 1_000 }
 }
 
+async function loadPaged(routes: FamilyRoutes, memory: SampleBlobs) {
+  folder ??= mkdtempSync(join(tmpdir(), 'muster-bench-'))
+  const blobs = await openBlobs(folder)
+  let fleetBytes = 0
+  for (const bytes of memory.kept.values()) {
+    await blobs.put(bytes)
+    fleetBytes = Math.max(fleetBytes, bytes.length)
+  }
+  memory.kept.clear()
+  const residentBytesMax = Math.floor(fleetBytes * share)
+  const plane = openDataPlane({ blobs, clock: systemClock, environment: 'prod', residentBytesMax })
+  const started = performance.now()
+  await plane.replaceFamily(routes, sampleFacts(inputs))
+  plane.markSynced()
+  return { plane, seconds: (performance.now() - started) / 1_000 }
+}
+
 if (!existsSync('/proc/self/smaps_rollup')) {
   console.error('this reads /proc/self/smaps_rollup, which Linux has from 4.14 on')
   process.exit(1)
 }
+let folder: string | undefined
 const conditionsBefore = conditions()
 const small = await load(0, 'bench')
 const before = await settle()
@@ -109,9 +136,15 @@ for (const [what, bytes] of Object.entries(bytesEach)) {
 for (const [what, size] of Object.entries(mebibytes)) {
   console.log(`  ${what.padEnd(18)} ${size} MiB in all`)
 }
+const { wholeBytes, pageBytes, pagesRead } = plane.residency
+if (share < 1) {
+  const heldMib = round((wholeBytes + pageBytes) / 2 ** 20)
+  console.log(`  parameters held    ${heldMib} MiB, ${pagesRead} pages read`)
+}
 console.log(`${calls} calls checked, none wrong, ${callUs.toFixed(1)} us each with its body`)
 tell('memory', conditionsBefore, {
-  workload: { members, inputs },
+  workload: { members, inputs, share },
+  residency: plane.residency,
   checkedCalls: calls,
   wrong,
   loadSeconds: round(seconds),
@@ -120,3 +153,4 @@ tell('memory', conditionsBefore, {
   target: { members: 1_000_000, gibibytes: 4 },
 })
 plane.close()
+if (folder !== undefined) rmSync(folder, { recursive: true })
