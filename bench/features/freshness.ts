@@ -14,8 +14,9 @@ import { round } from '../ratio.ts'
  * PERFORMANCE.md F6: from an event to its value being served, by the whole path: HTTP, checks, a
  * commit to PostgreSQL that is synced, the online store; while others read. Deliveries are
  * answered when their rows are served, which is checked first, and again and again between. An
- * event waits for its delivery to fill, and that is counted. The embedded database and store; both
- * sides share the machine.
+ * event waits for its delivery to fill, and that is counted (`age`); how long the answer to a
+ * delivery takes is told beside (`answers`). The embedded database and store; both sides share the
+ * machine.
  *
  *   node bench/features/freshness.ts [seconds=20] [events a second=10000] [rows a delivery=200]
  */
@@ -112,6 +113,7 @@ async function check(): Promise<void> {
 }
 
 const ageMs: number[] = []
+const answerMs: number[] = []
 const readMs: number[] = []
 let [refused, stale] = [0, 0]
 
@@ -126,8 +128,10 @@ async function produce(from: number): Promise<void> {
       ...aEvent(from + sent * rowsEach + i),
       createdMs: filled - pauseMs + (i * pauseMs) / rowsEach,
     }))
+    const sentMs = performance.now()
     const one = deliver(events)
       .then(async ({ status }) => {
+        answerMs.push(performance.now() - sentMs)
         if (status !== 202) refused += events.length
         else for (const { createdMs } of events) ageMs.push(Date.now() - createdMs)
         if (status !== 202 || sent % 50 > 0) return
@@ -179,7 +183,7 @@ try {
   await check()
   const cpuFrom = cpuSeconds(server.pid!)
   await Promise.all([produce(1_000), keepReading()])
-  const cpuShare = round((cpuSeconds(server.pid!) - cpuFrom) / seconds)
+  const cpu = cpuSeconds(server.pid!) - cpuFrom
   const age = quantiles(ageMs)
   const served = round(age.count / seconds)
   const result = {
@@ -190,8 +194,11 @@ try {
     refused,
     stale,
     age,
+    answers: quantiles(answerMs),
     reads: quantiles(readMs),
-    cpuShare,
+    cpuShare: round(cpu / seconds),
+    /** Of the server alone, with the reads: its database is another process. */
+    cpuMsPerDelivery: round((1_000 * cpu) / answerMs.length),
   }
   console.log('events to served features:', result)
   tell('freshness of online features', before, result)

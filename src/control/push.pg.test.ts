@@ -16,7 +16,7 @@ import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import { beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { deliveriesOf, openWorld, type World } from '../../test/loop/world.ts'
-import { apiRoutes } from '../api/index.ts'
+import { apiRoutes, type ControlDesk } from '../api/index.ts'
 import { systemClock } from '../base/clock.ts'
 import { keptSnapshot } from '../intake/index.ts'
 import { createStrictApp } from '../serve/index.ts'
@@ -46,6 +46,7 @@ const arrow = 'application/vnd.apache.arrow.stream'
 
 let world: World
 let app: FastifyInstance
+let desk: ControlDesk
 let spec: FleetSpec
 
 beforeAll(() => {
@@ -58,7 +59,7 @@ beforeEach(async () => {
   world = await openWorld(inject('postgresUrl'))
   const { store, blobs, folder: fleetFolder } = world
   const deliveries = deliveriesOf(world)
-  const desk = openDesk({
+  desk = openDesk({
     store,
     blobs,
     clock: systemClock,
@@ -122,6 +123,17 @@ test('a delivery that is repeated under its key has no second effect', async () 
   const other = await send(lines({ ...reading, value: 2 }), { headers })
   expect(other).toMatchObject({ status: 422, body: { code: 'E_IDEMPOTENCY' } })
   expect(await snapshot()).toMatchObject({ rows: 1 })
+})
+
+test('declarations are checked against what was pushed, too', async () => {
+  await send(lines(reading))
+  const text = yaml.replace('push: {}', 'push: {}\nexpect:\n  - { column: value, max: 1 }')
+  const ask = {
+    files: [{ path: 'muster.yaml', text: text.split('---\n').slice(0, 2).join('---\n') }],
+  }
+  const answer = await desk.validate({ ...ask, fleetFolder: world.folder })
+  expect(answer.problems.map(problem => problem.code)).toEqual(['E_EXPECTATION'])
+  expect(await backlogOf(world.store, 'readings')).toMatchObject({ batches: 0 })
 })
 
 function someTable(): Table {

@@ -1,5 +1,5 @@
 import type { ValidateAnswer, ValidateAsk } from '../contract/index.ts'
-import { checkSources, type TakenSource } from '../intake/index.ts'
+import { checkSources, flushed, type TakenSource } from '../intake/index.ts'
 import {
   bindDeclared,
   editedViews,
@@ -13,8 +13,9 @@ import type { DeskParts } from './desk-parts.ts'
 type DataFinding = ValidateAnswer['findings'][number]
 
 /**
- * All that is wrong with declarations; with a folder also with their data. Nothing is recorded, and
- * data that fails what is expected of it is told at the line that expects it.
+ * All that is wrong with declarations; with a folder also with their data, to which what was pushed
+ * belongs. Nothing else is recorded, and data that fails what is expected of it is told at the line
+ * that expects it.
  */
 export async function validate(ask: ValidateAsk, parts: DeskParts): Promise<ValidateAnswer> {
   const documents = ask.files.reduce((sum, file) => sum + countDocuments(file.text), 0)
@@ -25,6 +26,7 @@ export async function validate(ask: ValidateAsk, parts: DeskParts): Promise<Vali
     if (ask.fleetFolder !== undefined) {
       problems.push(...(await editedViews(read, parts.store)))
       const at = { ...parts, fleetFolder: ask.fleetFolder }
+      await storePushed(parts)
       const taken = await checkSources([...read.spec.sources.values()], at)
       findings.push(...findingsOf(taken))
       problems.push(...problemsOf(taken, read))
@@ -35,6 +37,14 @@ export async function validate(ask: ValidateAsk, parts: DeskParts): Promise<Vali
     problems.push(...error.problems)
   }
   return { valid: problems.length === 0, documents, problems, findings }
+}
+
+/** What waits came under the declaration that was applied, and is judged by that. */
+async function storePushed(parts: DeskParts): Promise<void> {
+  const applied = await parts.fleet.spec()
+  for (const source of applied?.sources.values() ?? []) {
+    if ('push' in source.location) await flushed(source, parts)
+  }
 }
 
 /** What is told and stops nothing: rows that would be set aside, and warnings. */

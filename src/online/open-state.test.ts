@@ -6,7 +6,7 @@ import { openOnlineStore } from './index.ts'
 
 const key = Buffer.from('muster:a')
 
-test('what was closed or outlived its process stays; what outlived its machine does not', async () => {
+test('what was closed stays, and what outlived its process, not its machine', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-online-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   const keys = async (): Promise<number> => {

@@ -18,7 +18,7 @@ const isoTime =
   `${isoDate}(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.]([0-9]{1,9}))?)?` +
   '(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?'
 
-/** Regular expression, of JavaScript and of RE2, that a text of the type matches from end to end. */
+/** Regular expression, of JavaScript and of RE2, that all of a text of the type matches. */
 export function spellingOf(type: string): string | undefined {
   if (isInteger(type)) return '[+-]?[0-9]+(?:[.]0+)?'
   if (type === 'DATE') return isoDate

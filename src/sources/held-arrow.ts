@@ -39,7 +39,7 @@ export function readArrowRows(
   return { held: { columns, values, rows: found.rows.length }, misfit }
 }
 
-/** A text of `from` as a value of `to`; undefined when no value of the one can be had as the other. */
+/** A text of `from` as a value of `to`; undefined when no value can be had as the other type. */
 function readTyped(from: string, to: string): ReadText | undefined {
   const read = readTextAs(to)
   if (from === to || (from === 'VARCHAR' && isTime(to))) return read

@@ -138,7 +138,7 @@ function offsetOf(offset: string | undefined): number {
   return offset.startsWith('-') ? -seconds : seconds
 }
 
-/** Microseconds since 1970 of a held DATE, TIMESTAMP or text of one; rounded where that is long ago. */
+/** Microseconds since 1970 of a held DATE or TIMESTAMP, or of a text of one; rounded long ago. */
 export function momentOf(value: HeldValue, type: string): number {
   const held = heldAs(type)
   if (held === 'day') return Number(value) * secondsInDay * 1e6
