@@ -19,8 +19,8 @@ export interface FeaturesDesk {
 
 /** The same features in the words of Feast. */
 export interface FeastDesk {
-  /** The bytes of a JSON document, `FeastOnlineAnswer`. */
-  online(ask: FeastOnlineAsk): Promise<Buffer>
+  /** A JSON document as text or as its bytes, `FeastOnlineAnswer`. */
+  online(ask: FeastOnlineAsk): Promise<Buffer | string>
   /** Durable when it resolves. */
   push(ask: FeastPushAsk): Promise<void>
   write(ask: FeastWriteAsk): Promise<void>

@@ -11,54 +11,66 @@ import type { Entities, WireFeature } from './vectors.ts'
 const noTime = '1970-01-01T00:00:00Z'
 const tail = '],"status":true}'
 
+/** Below this a text is cheaper, which the server writes in one piece with the head of HTTP. */
+const bufferRowsMin = 8
+
 /** `head` is the metadata as JSON; entities come first, as they were asked for. */
 export function feastAnswer(
   head: string,
   rows: number,
   entities: Entities,
   features: readonly WireFeature[],
-): Buffer {
-  const known = toldBytes(
+): Buffer | string {
+  const known = toldText(
     new Array<VectorStatus>(rows).fill('PRESENT'),
     new Array<number>(rows).fill(Number.NaN),
   )
-  const texts: string[] = []
-  const told: Buffer[] = []
-  for (const values of Object.values(entities)) {
-    texts.push(`${texts.length > 0 ? ',' : ''}{"values":${JSON.stringify(values)}`)
+  const values: string[] = []
+  const told: string[] = []
+  for (const list of Object.values(entities)) {
+    values.push(`${values.length > 0 ? ',' : ''}{"values":${JSON.stringify(list)}`)
     told.push(known)
   }
   let last: WireFeature | undefined
-  let bytes = known
+  let text = known
   for (const feature of features) {
     if (feature.statuses !== last?.statuses || feature.eventMs !== last.eventMs) {
-      bytes = toldBytes(feature.statuses, feature.eventMs)
+      text = toldText(feature.statuses, feature.eventMs)
     }
     last = feature
-    texts.push(`,{"values":${JSON.stringify(feature.values)}`)
-    told.push(bytes)
+    values.push(`,{"values":${JSON.stringify(feature.values)}`)
+    told.push(text)
   }
-  return joined(`{"metadata":${head},"results":[`, texts, told)
+  const begin = `{"metadata":${head},"results":[`
+  if (rows >= bufferRowsMin) return joined(begin, values, told)
+  let answer = begin
+  for (let i = 0; i < values.length; i++) answer += values[i]! + told[i]!
+  return answer + tail
 }
 
-function joined(head: string, texts: readonly string[], told: readonly Buffer[]): Buffer {
-  let length = Buffer.byteLength(head) + tail.length
-  for (const text of texts) length += Buffer.byteLength(text)
-  for (const bytes of told) length += bytes.length
+/** What stands again and again is encoded once, and copied. */
+function joined(begin: string, values: readonly string[], told: readonly string[]): Buffer {
+  let length = Buffer.byteLength(begin) + tail.length
+  let bytes = Buffer.alloc(0)
+  const copied = told.map((text, i) => {
+    if (text !== told[i - 1]) bytes = Buffer.from(text)
+    length += bytes.length + Buffer.byteLength(values[i]!)
+    return bytes
+  })
   const answer = Buffer.allocUnsafe(length)
-  let at = answer.write(head)
-  for (let i = 0; i < texts.length; i++) {
-    at += answer.write(texts[i]!, at)
-    answer.set(told[i]!, at)
-    at += told[i]!.length
+  let at = answer.write(begin)
+  for (let i = 0; i < values.length; i++) {
+    at += answer.write(values[i]!, at)
+    answer.set(copied[i]!, at)
+    at += copied[i]!.length
   }
   answer.write(tail, at)
   return answer
 }
 
-function toldBytes(statuses: readonly VectorStatus[], eventMs: readonly number[]): Buffer {
+function toldText(statuses: readonly VectorStatus[], eventMs: readonly number[]): string {
   const times = timesText(eventMs)
-  return Buffer.from(`,"statuses":["${statuses.join('","')}"],"event_timestamps":[${times}]}`)
+  return `,"statuses":["${statuses.join('","')}"],"event_timestamps":[${times}]}`
 }
 
 /** Rows mostly came in deliveries: neighbours are often of one time, which is spelled once. */

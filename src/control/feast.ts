@@ -41,7 +41,7 @@ export function feastDesk(
   }
 }
 
-async function online(ask: FeastOnlineAsk, reads: VectorReads): Promise<Buffer> {
+async function online(ask: FeastOnlineAsk, reads: VectorReads): Promise<Buffer | string> {
   const { entities, ...about } = ask
   const rows = rowsOf(entities)
   const prepared = await reads.prepare({

@@ -85,7 +85,7 @@ export interface Selection {
 }
 
 /** Callers differ in what they leave out, but not by the thousand. */
-const selectionsMax = 256
+const selectionsMax = 64
 
 /** The vectors of one view. */
 export class Vectors {

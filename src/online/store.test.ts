@@ -117,6 +117,28 @@ test.for(engines)(
   },
 )
 
+test.for(engines)('%s: reads at once each get their own', async (kind, context) => {
+  const store = await open(kind, context)
+  const prefix = generationPrefix('fleet', 'group', 'w')
+  const keys = Array.from({ length: 900 }, (_, i) => entityKey(prefix, [`e${i}`]))
+  await store.update(keys, at => value(`v${at}`))
+  const reads = Array.from({ length: 40 }, async (_, r) => {
+    if (r % 3 === 0) await new Promise(resolve => setImmediate(resolve))
+    if (r === 7) {
+      const broken = store.read(keys.slice(0, 3), () => {
+        throw new Error('unreadable')
+      })
+      await expect(broken).rejects.toThrow('unreadable')
+      return
+    }
+    const own = r % 5 === 0 ? keys : keys.slice(r, r + 2)
+    const first = r % 5 === 0 ? 0 : r
+    const found = await readAll(store, own)
+    expect(found.map(text => text?.slice(4))).toEqual(own.map((_, i) => `v${first + i}`))
+  })
+  await Promise.all(reads)
+})
+
 test.for(engines)('%s: changes at once lose none', async (kind, context) => {
   const store = await open(kind, context)
   const chance = new SeededRandom(3)
