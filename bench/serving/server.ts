@@ -1,33 +1,41 @@
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
+import { openJournal } from '../../src/journal/index.ts'
 import {
   createStrictApp,
   metricsRoute,
   openDataPlane,
   openServeMetrics,
+  type PredictionSink,
   serveRoutes,
 } from '../../src/serve/index.ts'
 import { memoryBlobs, sampleFacts, sampleFamily } from '../../src/serve/sample-family.fixture.ts'
+import { defaultServing } from '../../src/spec/index.ts'
 
 /*
  * What `throughput.ts` measures, one process each. `ours`: the data plane over HTTP, 10,000 models
  * of 16 features. `ceiling`: a bare node:http server that parses the same body and answers constant
- * bytes of the same length. Prints the port when it listens.
+ * bytes of the same length. `journalled` and `durable`: ours with a journal, every answer on disk
+ * within a second or before it goes out. Prints the port when it listens.
  */
 
 const members = 10_000
 const inputs = 16
 
-async function ours(): Promise<number> {
+async function ours(sink?: PredictionSink, durable = false): Promise<number> {
   const blobs = memoryBlobs()
   const metrics = openServeMetrics()
-  const plane = openDataPlane({ blobs, clock: systemClock, environment: 'prod', metrics })
+  const plane = openDataPlane({ blobs, clock: systemClock, environment: 'prod', metrics, sink })
   const biases = new Map([['bench', 0]])
   for (let i = 0; i < members; i++) biases.set(`bench.m${String(i).padStart(5, '0')}`, i)
   await plane.replaceFamily(
     sampleFamily(blobs, biases, { blueprint: 'bench', inputs, digests: false }),
-    sampleFacts(inputs),
+    { ...sampleFacts(inputs), serving: { ...defaultServing('low'), durable } },
   )
   plane.markSynced()
   const app = createStrictApp()
@@ -66,4 +74,25 @@ function ceiling(): Promise<number> {
   })
 }
 
-console.log(await (process.argv[2] === 'ceiling' ? ceiling() : ours()))
+async function journalled(durable: boolean): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-journal-'))
+  process.once('SIGTERM', () => {
+    rmSync(folder, { recursive: true, force: true })
+    process.exit(0)
+  })
+  return ours(await openJournal({ folder, clock: systemClock }), durable)
+}
+
+async function start(kind: string | undefined): Promise<number> {
+  switch (kind) {
+    case 'ceiling':
+      return ceiling()
+    case 'journalled':
+    case 'durable':
+      return journalled(kind === 'durable')
+    default:
+      return ours()
+  }
+}
+
+console.log(await start(process.argv[2]))

@@ -20,6 +20,7 @@ export type {
 export { CallHistory, ImportedFleet } from './imported-fleet.ts'
 export { type ServeLimits, serveLimits } from './limits.ts'
 export { openServeMetrics, type ServeMetrics } from './metrics.ts'
+export type { PredictionSink } from './prediction-sink.ts'
 export {
   indexMax,
   type LoadFiles,
