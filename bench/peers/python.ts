@@ -24,6 +24,11 @@ export function feastPython(): PeerPython {
   return pythonOf(`${peersFolder}feast/`)
 }
 
+/** Exporters of ONNX files, with the frameworks that they are of. */
+export function exporterPython(): PeerPython {
+  return pythonOf(`${peersFolder}exporters/`)
+}
+
 /** The environment of a folder that has a requirements.txt. */
 function pythonOf(folder: string): PeerPython {
   const lock = `${folder}.venv.lock`

@@ -45,7 +45,7 @@ export async function openRunners(
   await rm(empty, { recursive: true, force: true })
   await mkdir(empty, { recursive: true })
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const entry = fileURLToPath(new URL(`./runner.${extension}`, import.meta.url))
+  const entry = fileURLToPath(new URL(`../runners/start-runner.${extension}`, import.meta.url))
   const node = process.execPath
   const { before, missing } = await trySandbox({ node, entry })
   if (missing.length > 0) log.warn({ missing }, 'runners are less shut in on this machine')

@@ -24,8 +24,6 @@ export {
   unusedSlot,
 } from './design.ts'
 export { buildFamilyGraph, type GraphMore } from './family-graph.ts'
-export { type ForeignSession, openForeignSession } from './foreign-session.ts'
-export { GraphWriter } from './graph-writer.ts'
 export { buildMemberModel, type ModelAbout, outputName } from './member-model.ts'
 export {
   type Crosses,

@@ -1,23 +1,12 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { assert, must } from '../base/assert.ts'
+import { sessionOptions } from '../base/session-options.ts'
 import { type Categories, readCategories } from './categories.ts'
 
 /*
  * ONNX Runtime sessions. A run computes on the calling thread and cannot be interrupted, so only
  * graphs that we built ourselves are opened here.
  */
-
-/**
- * One thread: callers batch. No arena and no memory pattern: else memory does not come back after a
- * large batch.
- */
-export const sessionOptions: InferenceSession.SessionOptions = {
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  enableCpuMemArena: false,
-  enableMemPattern: false,
-  logSeverityLevel: 3,
-}
 
 /** The graph of a family, open. Closed by `close`, or at the end of an `await using`. */
 export class FamilySession implements AsyncDisposable {

@@ -6,7 +6,7 @@ import { type Memory, readMemory } from './memory.ts'
 /** How to start a runner. */
 export interface RunnerCommand {
   readonly node: string
-  /** The file of `main/runner.ts`. */
+  /** The file of `start-runner.ts`. */
   readonly entry: string
   /** From `trySandbox`. */
   readonly before: readonly string[]

@@ -11,14 +11,18 @@ import {
   type RunnerLimits,
   type RunnerModel,
   RunnerPool,
+  type RunnerPoolParts,
   trySandbox,
 } from '../../src/runners/index.ts'
 
 /* A pool of real runners over models that are held in memory. */
 
-export const runnerEntry = fileURLToPath(new URL('../../src/main/runner.ts', import.meta.url))
+export const runnerEntry = fileURLToPath(
+  new URL('../../src/runners/start-runner.ts', import.meta.url),
+)
 
 export interface TestPool extends AsyncDisposable {
+  readonly command: RunnerPoolParts['command']
   readonly pool: RunnerPool
   readonly lost: LostEvent[]
   /** How often the bytes of each model were read. */
@@ -37,9 +41,10 @@ export async function openTestPool(
   const files = new Map<Digest, Uint8Array>()
   const reads = new Map<Digest, number>()
   const lost: LostEvent[] = []
+  const command = { node: process.execPath, entry: runnerEntry, before, folder }
   const pool = new RunnerPool({
     clock: systemClock,
-    command: { node: process.execPath, entry: runnerEntry, before, folder },
+    command,
     limits,
     async bytesOf(digest) {
       reads.set(digest, (reads.get(digest) ?? 0) + 1)
@@ -49,6 +54,7 @@ export async function openTestPool(
     lost: event => lost.push(event),
   })
   return {
+    command,
     pool,
     lost,
     reads,

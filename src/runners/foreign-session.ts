@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { sessionOptions } from '../base/session-options.ts'
 import type { Datatype, Tensor, TensorData } from '../fleet/index.ts'
-import { sessionOptions } from './session.ts'
 
 /*
  * A session of a graph that we did not build. Opened in a runner only, a process of its own: a run
