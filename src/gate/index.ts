@@ -7,6 +7,7 @@ export { type FamilyToJudge, judgeFamily } from './judge-family.ts'
 export { ruleCharactersMax, ruleDepthMax, ruleElementsMax, ruleNestingMax } from './rule-limits.ts'
 export { differenceWords, metricWord } from './saw.ts'
 export {
+  asVariable,
   compileValue,
   sumOf,
   type ValueExpression,

@@ -55,6 +55,17 @@ test('what is not there is told by its path, and what does not fit in words', ()
   expect(({} as { x?: number }).x).toBeUndefined()
 })
 
+test('members that mean something to the language are members like others', () => {
+  const odd = JSON.parse(
+    '{ "constructor": 5, "$typeName": "google.protobuf.Any", "value": "x",' +
+      '"list": [{ "$typeName": "google.protobuf.Int64Value", "value": "9" }] }',
+  )
+  const read = (text: string) => compileValue(text).evaluate({ message: odd })
+  expect(read('message.constructor + 1.0')).toEqual({ kind: 'value', value: 6 })
+  expect(read('message.list[0].value')).toEqual({ kind: 'value', value: '9' })
+  expect(read('message')).toEqual({ kind: 'value', value: odd })
+})
+
 test('what it costs and gives is bounded', () => {
   const long = { list: Array.from({ length: valueNodesMax }, (_, i) => i) }
   const doubled = compileValue('message.list + message.list').evaluate({ message: long })

@@ -1,10 +1,11 @@
 import {
   type CelEnv,
-  type CelInput,
   CelScalar,
   type CelValue,
   celEnv,
   celFunc,
+  celList,
+  celMap,
   isCelError,
   isCelList,
   isCelMap,
@@ -41,7 +42,7 @@ export type ValueResult =
 
 export interface ValueExpression {
   readonly text: string
-  /** Variables are JSON. */
+  /** Variables are JSON, or what `asVariable` made of it. */
   readonly evaluate: (variables: Variables) => ValueResult
 }
 
@@ -113,7 +114,9 @@ export function compileValue(text: string): ValueExpression {
   return {
     text,
     evaluate: variables => {
-      const given = run(variables as Readonly<Record<string, CelInput>>)
+      const given = run(
+        Object.fromEntries(Object.entries(variables).map(([name, v]) => [name, asVariable(v)])),
+      )
       if (!isCelError(given)) return jsonOf(given)
       const absent = /^(?:field not found: (.*)|unresolved attribute)$/.exec(given.message)
       const beyond = /^index .* out of bounds/.test(given.message)
@@ -124,6 +127,20 @@ export function compileValue(text: string): ValueExpression {
       return { kind: 'missing', path: text.includes(told) ? told : (absent?.[1] ?? told) }
     },
   }
+}
+
+/**
+ * JSON as CEL holds it; what it holds so already is given back. For values that many expressions
+ * read, converted once; and always by us, since the library takes an object with a member
+ * `constructor` or `$typeName` for something else, and messages come from anywhere.
+ */
+export function asVariable(json: unknown): CelValue {
+  if (isCelMap(json) || isCelList(json)) return json
+  if (Array.isArray(json)) return celList(json.map(asVariable))
+  if (typeof json === 'object' && json !== null) {
+    return celMap(new Map(Object.entries(json).map(([name, value]) => [name, asVariable(value)])))
+  }
+  return (json ?? null) as CelValue
 }
 
 function wordsOf(message: string): string {

@@ -5,7 +5,7 @@ import { type MergePart, merge } from './merge.ts'
 import { outcomeOf, partOf, type Ran } from './outcome.ts'
 import type { NodePlan, StepPlan } from './plan.ts'
 import type { GraphPart } from './result.ts'
-import type { Running } from './run.ts'
+import { type Running, variablesOf } from './running.ts'
 import { selectModels } from './select.ts'
 import { callOf, namedValues } from './step.ts'
 
@@ -31,7 +31,7 @@ export async function runEnsemble(
   running: Running,
   runBelow: (node: string, untilMs: number) => Promise<Ran>,
 ): Promise<Ran> {
-  const variables = { ...running.variables, request }
+  const variables = variablesOf(running, request)
   const values = namedValues(request, running)
   const checkTime = () => {
     if (running.clock.monotonicMs() >= untilMs) throw late()

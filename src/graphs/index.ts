@@ -8,4 +8,5 @@ export type {
 export { mermaidOf, treeOf } from './picture.ts'
 export { compileGraph, type GraphPlan } from './plan.ts'
 export type { GraphPart, GraphResult } from './result.ts'
-export { type GraphAsk, runGraph } from './run.ts'
+export { runGraph } from './run.ts'
+export type { GraphAsk } from './running.ts'

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { MusterError } from '../base/errors.ts'
 import { checkMessage } from './message.ts'
-import { type GraphAsk, runGraph } from './run.ts'
+import { runGraph } from './run.ts'
+import type { GraphAsk } from './running.ts'
 import { type FakeModel, FakeModels, planOf, TurnedTime } from './world.fixture.ts'
 
 interface Given {

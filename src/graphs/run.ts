@@ -1,40 +1,16 @@
 import { assert, must } from '../base/assert.ts'
-import type { Clock } from '../base/clock.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
-import type { Variables } from '../gate/index.ts'
-import { type CallAt, late } from './call.ts'
+import { asVariable, type Variables } from '../gate/index.ts'
+import { late } from './call.ts'
 import { runEnsemble } from './ensemble.ts'
 import { evaluate, holds } from './evaluate.ts'
 import { checkMessage } from './message.ts'
-import type { Alarm, GraphModels, Priority } from './models.ts'
 import { type Outcome, partOf, type Ran } from './outcome.ts'
 import type { GraphPlan, NodePlan, StepPlan } from './plan.ts'
 import type { GraphPart, GraphResult } from './result.ts'
+import { type GraphAsk, type Running, variablesOf } from './running.ts'
 import { shareOf } from './share.ts'
 import { runModel } from './step.ts'
-
-export interface GraphAsk {
-  readonly models: GraphModels
-  readonly clock: Clock
-  readonly alarm: Alarm
-  /** A number in [0, 1), for a Splitter whose message has no id. */
-  readonly chance: () => number
-  /** Of the message; else what the graph says names it. */
-  readonly id?: string | undefined
-  /** Milliseconds from now; the graph's own when that is less. */
-  readonly deadlineMs?: number | undefined
-  readonly priority?: Priority | undefined
-  readonly requestId?: string | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/** What a running message carries along. */
-export interface Running extends CallAt, Pick<GraphAsk, 'priority' | 'requestId' | 'chance'> {
-  readonly plan: GraphPlan
-  readonly id: string | undefined
-  /** What all expressions may read. */
-  readonly variables: Readonly<Record<'message' | 'prepared', Readonly<Record<string, unknown>>>>
-}
 
 /** As deep as declarations may be; deeper is a plan that nobody checked. */
 const depthMax = 16
@@ -54,10 +30,12 @@ export async function runGraph(
   const deadlineMs = Math.min(ask.deadlineMs ?? Number.POSITIVE_INFINITY, plan.spec.deadlineMs)
   const untilMs = clock.monotonicMs() + deadlineMs
   checkMessage(message)
-  const given = ask.id ?? idOf(plan, message)
-  const variables = { message, prepared: prepare(plan, message) }
+  const read = asVariable(message)
+  const given = ask.id ?? idOf(plan, read)
+  const prepared = prepare(plan, read)
+  const variables = { message: read, prepared: asVariable(prepared) }
   const at = { models, clock, alarm, signal, chance, priority, requestId }
-  const running: Running = { ...at, plan, id: given, variables }
+  const running: Running = { ...at, plan, id: given, message, prepared, variables }
   const root = must(plan.nodes.get('root'), 'a graph has a root')
   const { outcome, parts } = await runNode(root, message, untilMs, running, 1)
   const graph = plan.spec.name
@@ -74,7 +52,7 @@ export async function runGraph(
 /** Parts that a refusal tells: a tool of 40 models, and some. */
 const partsToldMax = 100
 
-function idOf({ messageId }: GraphPlan, message: Variables): string | undefined {
+function idOf({ messageId }: GraphPlan, message: unknown): string | undefined {
   if (messageId === undefined) return undefined
   const id = evaluate(messageId, { message }, '`messageId`')
   if (typeof id === 'string' || typeof id === 'number') return String(id)
@@ -83,7 +61,7 @@ function idOf({ messageId }: GraphPlan, message: Variables): string | undefined 
   })
 }
 
-function prepare(plan: GraphPlan, message: Variables): Readonly<Record<string, unknown>> {
+function prepare(plan: GraphPlan, message: unknown): Readonly<Record<string, unknown>> {
   const prepared: Record<string, unknown> = {}
   for (const [name, expression] of plan.prepare) {
     prepared[name] = evaluate(expression, { message, prepared }, `prepared value \`${name}\``)
@@ -145,10 +123,11 @@ async function inSequence(
   running: Running,
   run: RunStep,
 ): Promise<Outcome> {
+  const around = variablesOf(running, request)
   const steps: Record<string, unknown> = {}
   let response: unknown = null
   for (const step of node.steps) {
-    const variables = { ...running.variables, request, response, steps }
+    const variables = { ...around, response, steps }
     if (step.condition && !holds(step.condition, variables, conditionOf(node, step))) break
     const outcome = await run(step, step.data === 'response' ? response : request, variables)
     if (outcome.fault !== undefined && step.isHard) return outcome
@@ -164,7 +143,7 @@ async function bySwitch(
   running: Running,
   run: RunStep,
 ): Promise<Outcome> {
-  const variables = { ...running.variables, request }
+  const variables = variablesOf(running, request)
   for (const step of node.steps) {
     if (step.condition && !holds(step.condition, variables, conditionOf(node, step))) continue
     return orNothing(step, await run(step, request, variables))
@@ -181,7 +160,7 @@ function bySplitter(
   running: Running,
   run: RunStep,
 ): Promise<Outcome> {
-  const { id, chance, plan, variables } = running
+  const { id, chance, plan } = running
   const share = id === undefined ? chance() : shareOf(`${plan.spec.name}/${node.name}/${id}`)
   let rest = share * 100
   const chosen = node.steps.find(step => {
@@ -190,7 +169,7 @@ function bySplitter(
   })
   // Weights add up to a hundred but for their last digit.
   const step = must(chosen ?? node.steps.at(-1), 'a node has a step')
-  return run(step, request, { ...variables, request }).then(outcome => orNothing(step, outcome))
+  return run(step, request, variablesOf(running, request)).then(outcome => orNothing(step, outcome))
 }
 
 function orNothing(step: StepPlan, outcome: Outcome): Outcome {

@@ -4,14 +4,14 @@ import { callUntil, type WantedCall } from './call.ts'
 import { evaluate } from './evaluate.ts'
 import { outcomeOf, partOf, type Ran } from './outcome.ts'
 import type { NodePlan, StepPlan } from './plan.ts'
-import type { Running } from './run.ts'
+import type { Running } from './running.ts'
 
 /**
  * What models of a step may have by name: the members of its data, and over them what was prepared.
  * Data that is no object, such as the number that a model gave, has no names.
  */
 export function namedValues(data: unknown, running: Running): Readonly<Record<string, unknown>> {
-  const { prepared } = running.variables
+  const { prepared } = running
   const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
   return isObject ? { ...data, ...prepared } : prepared
 }

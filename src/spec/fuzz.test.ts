@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { graphFleet } from './graph-fleet.ts'
 import { planeFleet } from './plane-fleet.ts'
 import { type SpecProblem, specProblemCodes } from './problem.ts'
 import { readFleet } from './read-fleet.ts'
@@ -63,7 +64,7 @@ test('text made of what YAML is made of', () => {
   fc.assert(fc.property(text, holds), { numRuns: 400 })
 })
 
-const fleets = { design: sampleFleet, plane: planeFleet }
+const fleets = { design: sampleFleet, plane: planeFleet, graph: graphFleet }
 
 describe.each(Object.entries(fleets))('a valid fleet, %s,', (_, fleet) => {
   test('mutated', () => {

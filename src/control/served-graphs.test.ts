@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest'
+import { ManualClock } from '../base/clock.ts'
+import { MusterError } from '../base/errors.ts'
+import { graphFleet } from '../spec/graph-fleet.ts'
+import { readFleet } from '../spec/index.ts'
+import { graphsDesk } from './graphs.ts'
+import { ServedGraphs } from './served-graphs.ts'
+
+function fleetOf(text: string) {
+  const { spec } = readFleet([{ path: 'muster.yaml', text }])
+  return spec!
+}
+
+function serve() {
+  let named: ReadonlySet<string> = new Set()
+  const asked: string[] = []
+  const served = new ServedGraphs({
+    models: {
+      members: prefix => Array.from({ length: 31 }, (_, i) => `${prefix}.s${i}`),
+      async infer({ model }) {
+        asked.push(model)
+        if (model.endsWith('s3')) throw new MusterError('E_NOT_SERVING', 'it is set aside')
+        const of = { answeredBy: model, version: 1, how: 'itself', because: undefined }
+        return { value: 0.25, receipt: `receipt-${model}`, ...of }
+      },
+    },
+    clock: new ManualClock(0),
+    chance: () => 0.5,
+    alarm: () => () => undefined,
+    named: graphs => {
+      named = graphs
+    },
+  })
+  return { served, desk: graphsDesk(served), named: () => [...named], asked }
+}
+
+const message = {
+  wafer: 'w1',
+  tool: 't1',
+  fahrenheit: 80,
+  readings: Object.fromEntries(Array.from({ length: 31 }, (_, i) => [`s${i}`, i])),
+}
+const ask = { requestId: 'r-1', signal: new AbortController().signal }
+
+test('the graphs of what is followed, until something else is', async () => {
+  const { served, desk, named } = serve()
+  expect(await desk.graphs({ limit: 10, after: undefined })).toEqual([])
+  const fleet = fleetOf(graphFleet)
+  served.take(fleet)
+  expect(named()).toEqual(['wafer-health'])
+  const plan = served.find('wafer-health')
+  served.take(fleet)
+  expect(served.find('wafer-health')).toBe(plan)
+  const [row] = await desk.graphs({ limit: 10, after: undefined })
+  expect(row).toMatchObject({ models: ['wafer-cd', 'wafer-cd.t1', 'wafer-cd.t1.s1', 'wafer-cnn'] })
+  expect(await desk.graphs({ limit: 10, after: { value: null, id: 'wafer-health' } })).toEqual([])
+  await expect(desk.graph('wafer-helth')).rejects.toMatchObject({
+    code: 'E_NOT_FOUND',
+    hint: 'nearest: wafer-health',
+  })
+  served.take(fleetOf(graphFleet.replace('name: wafer-health', 'name: other')))
+  expect(named()).toEqual(['other'])
+  expect((await desk.graph('other')).tree).toContain('root: Sequence')
+})
+
+test('an answer with its parts as they go over the wire', async () => {
+  const { served, desk, asked } = serve()
+  served.take(fleetOf(graphFleet))
+  const answer = await desk.infer('wafer-health', message, ask)
+  expect(answer).toMatchObject({
+    graph: 'wafer-health',
+    id: 'w1',
+    value: { mean: 0.25, worst: 0.25 },
+  })
+  expect(answer.parts).toHaveLength(32)
+  expect(answer.parts[3]).toMatchObject({ state: 'failed', code: 'E_NOT_SERVING', value: null })
+  expect(asked).toHaveLength(32)
+})
+
+test('what fails tells its parts in the same form', async () => {
+  const { served, desk } = serve()
+  served.take(fleetOf(graphFleet.replace('require: 30', 'require: 32')))
+  const refusal = await desk.infer('wafer-health', message, ask).catch(error => error)
+  expect(refusal).toMatchObject({ code: 'E_NOT_SERVING', status: 503 })
+  expect(refusal.extra.parts).toHaveLength(33)
+  expect(refusal.extra.parts[3]).toMatchObject({ answeredBy: null, because: 'it is set aside' })
+  expect(refusal.extra.parts[32]).toMatchObject({ node: 'root', model: null, state: 'failed' })
+})
