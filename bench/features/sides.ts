@@ -21,6 +21,7 @@ export class Side implements AsyncDisposable {
   readonly #lines: AsyncIterator<string>
   readonly #reader: Interface
   #stderr = ''
+  #buildMs = 0
 
   private constructor(name: string, child: ChildProcessWithoutNullStreams) {
     this.name = name
@@ -36,8 +37,13 @@ export class Side implements AsyncDisposable {
   /** Starts the process and waits until it is ready. */
   static async start(name: string, command: string, args: readonly string[]): Promise<Side> {
     const side = new Side(name, spawn(command, args))
-    await side.#answer()
+    side.#buildMs = (await side.#answer<{ buildMs?: number }>())?.buildMs ?? 0
     return side
+  }
+
+  /** What it did before it could join at all: partitions, for one. */
+  get buildMs(): number {
+    return this.#buildMs
   }
 
   /** Undefined when it has no answer in time, or died of it. */
