@@ -107,5 +107,5 @@ export const graph = z.strictObject({
     })
     .describe('By name. A message enters at `root`.'),
   triggers: z.array(trigger).max(32).default([]).describe('What starts it, beside calls.'),
-  sinks: z.array(sink).max(32).default([]).describe('Where its results go, beside the caller.'),
+  sinks: z.array(sink).max(32).default([]).describe('Where the results of its triggers go.'),
 })
