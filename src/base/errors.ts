@@ -82,6 +82,7 @@ export const errorCodes = {
   E_MESSAGE: { status: 422, title: 'the message is not of the expected form' },
   E_POISON: { status: 500, title: 'no attempt to answer the message has ended' },
   E_REPLY_TO: { status: 403, title: 'replies may not be sent there' },
+  E_SINK: { status: 422, title: 'the sink does not take the result' },
   E_SQL_STATEMENT: { status: 400, title: 'the expression is not one SQL expression' },
   E_SQL_FORBIDDEN: { status: 403, title: 'the expression reaches outside its data' },
   E_SQL_TIMEOUT: { status: 422, title: 'the query ran past its time' },

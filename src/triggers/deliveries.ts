@@ -121,27 +121,11 @@ export class Deliveries implements AsyncDisposable {
 
   async #deliver(rows: readonly OutboxRow[]): Promise<void> {
     const { store, streams } = this.#parts
-    const [first] = rows as [OutboxRow]
     let outcomes: readonly (Error | undefined)[]
     try {
-      outcomes = await this.#send(first.target as SinkTarget, rows)
+      outcomes = await this.#send(rows[0]!.target as SinkTarget, rows)
     } catch (error) {
-      const { code, cause } = failureOf(error)
-      const isAway = error instanceof MusterError && [429, 503].includes(error.status)
-      if (isAway || rows.length === 1) {
-        const afterMs = backoff(first.attempts, streams.chance)
-        if (!isAway && first.attempts >= deliveriesMax) return this.#bury([[first, error as Error]])
-        const counts = !isAway
-        return this.#postpone(rows, {
-          afterMs,
-          cause: `${code}: ${cause}`,
-          next: 'together',
-          counts,
-        })
-      }
-      // One of them, perhaps, spoils it for all.
-      const afterMs = backoff(first.attempts, streams.chance)
-      return this.#postpone(rows, { afterMs, cause, next: 'alone', counts: true })
+      return this.#failed(rows, error as Error)
     }
     const done = rows.filter((_, i) => outcomes[i] === undefined)
     await removeOutbox(
@@ -149,14 +133,32 @@ export class Deliveries implements AsyncDisposable {
       done.map(({ number }) => number),
     )
     const refused = rows.flatMap((row, i) => (outcomes[i] ? [[row, outcomes[i]] as const] : []))
-    await this.#bury(refused.filter(([row]) => row.attempts >= deliveriesMax))
-    const again = refused.filter(([row]) => row.attempts < deliveriesMax)
+    const isOver = ([row, error]: readonly [OutboxRow, Error]) =>
+      row.attempts >= deliveriesMax || isFinal(error)
+    await this.#bury(refused.filter(isOver))
+    const again = refused.filter(one => !isOver(one))
     if (again.length === 0) return
     const afterMs = Math.min(refusedPauseMs, backoff(again[0]![0].attempts + 2, streams.chance))
     await this.#postpone(
       again.map(([row]) => row),
       { afterMs, cause: failureText(again[0]![1]), next: 'anew', counts: true },
     )
+  }
+
+  /** Nothing is known of any of them. */
+  async #failed(rows: readonly OutboxRow[], error: Error): Promise<void> {
+    const [first] = rows as [OutboxRow]
+    const afterMs = backoff(first.attempts, this.#parts.streams.chance)
+    const cause = failureText(error)
+    if (error instanceof MusterError && [429, 503].includes(error.status)) {
+      return this.#postpone(rows, { afterMs, cause, next: 'together', counts: false })
+    }
+    // One of them, perhaps, spoils it for all.
+    if (rows.length > 1) {
+      return this.#postpone(rows, { afterMs, cause, next: 'alone', counts: true })
+    }
+    if (isFinal(error) || first.attempts >= deliveriesMax) return this.#bury([[first, error]])
+    return this.#postpone(rows, { afterMs, cause, next: 'together', counts: true })
   }
 
   #send(target: SinkTarget, rows: readonly OutboxRow[]) {
@@ -217,6 +219,11 @@ export class Deliveries implements AsyncDisposable {
       this.#parts.log(`${graph}/${trigger}: ${messageId}: ${sink} does not take its result`)
     }
   }
+}
+
+/** It would say the same to the same bytes. */
+function isFinal(error: unknown): boolean {
+  return error instanceof MusterError && error.status >= 400 && error.status < 429
 }
 
 /** What a sink said stands in no error of ours; its words were bounded where they came in. */

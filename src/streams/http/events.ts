@@ -60,6 +60,7 @@ function binaryMessage(
 
 /** Required attributes and the forms of the others, as the SDK of the specification has them. */
 function check(attributes: Readonly<Record<string, unknown>>): void {
+  if (attributes.specversion !== '1.0') throw wrong('its specversion is not 1.0')
   try {
     new CloudEvent(attributes as never, true)
   } catch (error) {

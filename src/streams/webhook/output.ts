@@ -23,6 +23,9 @@ const answerBytesMax = 65_536
 /** Receivers are often small. */
 const concurrencyMost = 8
 
+/** Of 4xx those that say: later. The others say: never. */
+const passing = new Set([408, 425, 429])
+
 /** What answers otherwise than 2xx has not taken the message. Redirects are not followed. */
 export function webhookOutput(connection: WebhookConnection, clock: Clock): StreamOutput {
   const signer = new Webhook(connection.secret)
@@ -100,6 +103,11 @@ async function outcomeOf(answer: IncomingMessage): Promise<Error | undefined> {
     answer.destroy()
   }
   if (status >= 200 && status < 300) return undefined
+  if (status >= 400 && status < 500 && !passing.has(status)) {
+    return new MusterError('E_SINK', `it answered ${status}: it will not take this`, {
+      hint: 'see to the receiver, then replay the letter',
+    })
+  }
   const redirect = status >= 300 && status < 400 ? ', a redirect, which is not followed' : ''
   return new Error(`it answered ${status}${redirect}`)
 }
