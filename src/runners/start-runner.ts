@@ -2,8 +2,8 @@ import { Socket } from 'node:net'
 import { serveRunner } from './runner.ts'
 
 /*
- * The entry of a runner process: here and not in `main/`, so that it loads nothing but what a runner
- * is made of (a third of the memory and of the time to start). File descriptor 3 is its only way in
+ * The entry of a runner process: here and not in `main/`, so that it loads nothing but what a
+ * runner is made of (a fourth of the processor time to start). File descriptor 3 is its only way in
  * and out; the one argument is the memory that its models may take, in bytes. When the server ends,
  * so does this.
  */
