@@ -18,8 +18,8 @@ import { round } from '../ratio.ts'
  * open loop, each asking a graph of several models. The ceiling is a bare consumer that inserts a
  * row a message, grouped as ours are, and computes nothing. Times are PostgreSQL's own of the
  * commits (track_commit_timestamp), on the clock that stamped the messages when they were sent; so
- * the way to the broker and through it is in them. Windows alternate. In the last window the node is
- * killed (-9) and started again; nothing may be lost or doubled in any.
+ * the way to the broker and through it is in them. Windows alternate. In the last window the node
+ * is killed (-9) and started again; nothing may be lost or doubled in any.
  *
  *   node bench/serving/message-to-row.ts [--rate 1000] [--seconds 10] [--pairs 3] [--models 4]
  */

@@ -78,9 +78,9 @@ export function variableOf(name: string): string {
 
 /**
  * Reads MUSTER_CONNECTION_<NAME>: `postgres://user:password@host:5432/database`, or
- * `s3://key:secret@host:9000/bucket?region=eu-central-1&tls=false`, or one of `brokerForms`. The name
- * is lower-cased, with - for _. Throws E_USAGE or E_EGRESS_DENIED naming the variable and never its
- * value.
+ * `s3://key:secret@host:9000/bucket?region=eu-central-1&tls=false`, or one of `brokerForms`. The
+ * name is lower-cased, with - for _. Throws E_USAGE or E_EGRESS_DENIED naming the variable and
+ * never its value.
  */
 export function readConnections(env: Readonly<Record<string, string | undefined>>): Connections {
   const byName = new Map<string, Connection>()

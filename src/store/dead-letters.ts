@@ -143,7 +143,7 @@ export async function settleLetter(
   return settled > 0
 }
 
-/** A replay has failed too: the letter waits on, with the newest cause; its message is dead again. */
+/** A replay has failed too: the letter waits on, with the newest cause. */
 export async function reburyLetter(
   sql: Sql,
   letter: Pick<FullLetter, 'number' | 'graph' | 'trigger' | 'messageId'>,

@@ -5,7 +5,7 @@ import { skipBecause } from '../strict.ts'
 import { killsOfTrigger } from '../trigger-kills.ts'
 import { openWorld } from './world.ts'
 
-test('a node that is killed at random, and by its messages, loses and doubles nothing', async context => {
+test('a node that is killed, and by its messages, loses and doubles nothing', async context => {
   const missing = whyWithoutBroker('amqp')
   if (missing) skipBecause(context, missing)
   await using broker = await startBroker('amqp')

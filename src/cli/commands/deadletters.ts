@@ -12,10 +12,9 @@ const columns: readonly Column[] = [
   { head: 'letter' },
   { head: 'at' },
   { head: 'trigger' },
-  { head: 'message', elastic: true },
+  { head: 'message', elastic: true, atLeast: 8 },
   { head: 'tries', align: 'right' },
-  { head: 'code' },
-  { head: 'because', elastic: true, atLeast: 20 },
+  { head: 'because', elastic: true, atLeast: 12 },
 ]
 
 export const act: Act = async call => {
@@ -52,10 +51,13 @@ function show({ screen }: Call, letters: readonly LetterRow[]): void {
     printable(letter.trigger),
     printable(letter.messageId),
     String(letter.attempts),
-    letter.code,
-    printable(letter.sink === null ? letter.because : `sink ${letter.sink}: ${letter.because}`),
+    printable(becauseOf(letter)),
   ])
   screen.table(columns, rows)
+}
+
+function becauseOf({ code, sink, because }: LetterRow): string {
+  return `${code}: ${sink === null ? '' : `sink ${sink}: `}${because}`
 }
 
 /** `muster deadletters show d-7`. */
@@ -80,7 +82,7 @@ export const showOne: Act = async call => {
   const part = letter.whole ? '' : ', of which the beginning was kept'
   const coded = letter.encoding === 'base64' ? ', as base64' : ''
   screen.say(`${countOf(sizeBytes, 'byte')}${part}${coded}:`)
-  screen.say(printable(letter.body))
+  screen.data(printable(letter.body))
   if (state === 'waiting') {
     const again = letter.whole ? `muster deadletters replay ${id}, or ` : ''
     screen.say(`Next: ${again}muster deadletters drop ${id}`)

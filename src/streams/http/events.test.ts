@@ -4,7 +4,7 @@ import { readEvents } from './events.ts'
 const bytes = (value: unknown) => Buffer.from(JSON.stringify(value))
 const event = { specversion: '1.0', id: '7', source: '/fab/etch', type: 'wafer.measured' }
 
-test('binary mode: attributes in headers, data in the body (CloudEvents 1.0, HTTP binding 3.1)', () => {
+test('binary mode: attributes in headers, data in the body (HTTP binding, 3.1)', () => {
   const headers = {
     'content-type': 'application/json',
     'ce-specversion': '1.0',

@@ -43,7 +43,7 @@ test('a receiver verifies the signature, with the library of the specification',
   expect(verified).toContainEqual({ id: 'm-7' })
 })
 
-test('redirects are not followed, answers are read to a bound, refusals are told (C82)', async () => {
+test('redirects are not followed, answers have a bound, refusals are told (C82)', async () => {
   let followed = 0
   let sent = 0
   const port = await receiver((request, response) => {
@@ -81,7 +81,7 @@ test('redirects are not followed, answers are read to a bound, refusals are told
   expect(await outcome('410')).toBe('E_SINK it answered 410: it will not take this')
 })
 
-test('where the name or address leads is looked at again when it is sent to (C81, C82)', async () => {
+test('where a name or address leads is looked at again when sent to (C81, C82)', async () => {
   let reached = 0
   const port = await receiver((_, response) => {
     reached++
