@@ -3,9 +3,9 @@ import { conditions, cpuSeconds, tell } from '../conditions.ts'
 import { interval, intervalText, median } from '../ratio.ts'
 
 /*
- * What the journal takes of S2: requests per second of the server's own processor time with it, as a
- * share of those without, in windows that alternate; and the latency of durable answers. Servers on
- * core 0, wrk on core 1.
+ * What the journal takes of S2: requests per second of the server's own processor time with it, as
+ * a share of those without, in windows that alternate; and the latency of durable answers. Servers
+ * on core 0, wrk on core 1.
  *
  *   node bench/journal/serving.ts [pairs=8] [seconds=3] [connections=32]
  */

@@ -4,6 +4,7 @@ import { asMusterError } from '../base/errors.ts'
 import { countOf, formatCount, formatNumber } from '../base/format.ts'
 import { type DoctorAnswer, freeBytesMin } from '../contract/index.ts'
 import { probeConnection } from '../sources/index.ts'
+import { journalTotals } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { failedRuns } from './failed-runs.ts'
 
@@ -99,6 +100,22 @@ async function online({ online, fleet }: DeskParts): Promise<Check | undefined> 
   }
 }
 
+async function journal({ predictions, store }: DeskParts): Promise<Check | undefined> {
+  if (predictions === undefined) return undefined
+  const name = 'journal'
+  const { failing, lost, recorded } = predictions.journal.status
+  const { rows, sizeBytes, badBytes } = await journalTotals(store)
+  const cure = 'free space on the volume of the folder `journal` in MUSTER_HOME, or mend it'
+  if (failing !== undefined) return { name, ok: false, detail: failing, cure }
+  if (badBytes > 0) {
+    const detail = `${formatCount(badBytes)} bytes were damaged before they were turned into files`
+    return { name, ok: false, detail, cure: 'check the disk that holds MUSTER_HOME' }
+  }
+  const kept = `${countOf(rows, 'predicted row')} in files of ${formatNumber(sizeBytes / 1e9)} GB`
+  const since = `${countOf(recorded, 'answer')} kept and ${formatCount(lost)} lost since the start`
+  return { name, ok: lost === 0, detail: `${kept}; ${since}`, cure: lost === 0 ? null : cure }
+}
+
 /** What can be wrong on the side of the server, each with its cure. */
 export async function doctor(parts: DeskParts): Promise<DoctorAnswer> {
   const checks = [await database(parts), await state(parts), await disk(parts), await bytes(parts)]
@@ -106,6 +123,8 @@ export async function doctor(parts: DeskParts): Promise<DoctorAnswer> {
     checks.push(await runs(parts))
     const kept = await online(parts)
     if (kept !== undefined) checks.push(kept)
+    const answers = await journal(parts)
+    if (answers !== undefined) checks.push(answers)
   }
   const { names } = parts.connections
   checks.push(...(await Promise.all(names.map(name => connection(name, parts)))))

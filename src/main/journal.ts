@@ -15,6 +15,7 @@ import {
   openJournal,
 } from '../journal/index.ts'
 import type { BlobFolder } from '../registry/index.ts'
+import type { DataPlane } from '../serve/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Config } from './config.ts'
 
@@ -22,6 +23,9 @@ import type { Config } from './config.ts'
 const deleteEveryMs = 3_600_000
 /** What turns out later is a mistake more often than news: a quarter of a year. */
 const outcomeWindowDays = 92
+
+const withoutJournal =
+  'what must be durable is refused; all else is answered, and counted as lost for the journal'
 
 export interface JournalParts {
   readonly config: Config
@@ -36,7 +40,8 @@ export interface JournalParts {
 export interface JournalRole extends AsyncDisposable {
   readonly journal: Journal
   readonly predictions: PredictionParts
-  look(): Promise<void>
+  /** Tells the health of the plane whether the disk takes what is answered. */
+  look(health: DataPlane['dependencies']): Promise<void>
 }
 
 /** What the process that converts is told. */
@@ -59,7 +64,10 @@ export async function openJournalRole(parts: JournalParts): Promise<JournalRole>
   const keep: KeepPredictions = { ...keepPredictions, ...config.keepPredictions }
   let deletedMs = Number.NEGATIVE_INFINITY
   const ending = new AbortController()
-  const look = async (): Promise<void> => {
+  const look: JournalRole['look'] = async health => {
+    const { failing } = journal.status
+    if (failing === undefined) health.back('journal')
+    else health.away('journal', `${failing}; ${withoutJournal}`, systemClock.now())
     const segments = (await journal.endedSegments()).map(name => journal.pathOf(name))
     if (segments.length > 0) await convert({ databaseUrl, home, segments }, ending.signal)
     const nowMs = systemClock.monotonicMs()

@@ -17,6 +17,7 @@ export const act: Act = async call => {
     const snapshots = formatCount(answer.snapshots)
     screen.data(`${countOf(answer.rows, 'row')} deleted, from ${snapshots} snapshots.`)
     screen.say('Next: muster plan, so that models are trained without them')
+    screen.say('What was predicted stays until its policy ends it: muster predictions')
   }
   return exitCodes.done
 }
