@@ -114,7 +114,7 @@ export async function startServer(config: Config): Promise<Server> {
     graphs: () => graphs.look(),
     triggers: () => triggers.look(),
     imported: () => runners.follow(),
-    journal: () => kept.look(),
+    journal: () => kept.look(plane.dependencies),
   }
   for (const [what, look] of Object.entries(looks)) stack.use(keepLooking(wake, log, what, look))
   stack.use(new Workers(config.workers, { databaseUrl, home: config.home }, log))
