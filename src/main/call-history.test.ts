@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CallHistory } from './call-history.ts'
 
-test('calls are kept over restarts, halved, and a file that is broken is an empty one', async () => {
+test('calls are kept over restarts, halved; a file that is broken is an empty one', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-calls-'))
   const path = join(folder, 'serve', 'calls.json')
   const first = await CallHistory.open(path)
