@@ -1,14 +1,15 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { systemClock } from '../base/clock.ts'
-import { type Digest, isDigest } from '../base/digest.ts'
+import { isDigest } from '../base/digest.ts'
 import type { ImportedParts } from '../control/index.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { RunnerPool, runnerLimits, trySandbox } from '../runners/index.ts'
-import { CallHistory, ImportedFleet } from '../serve/index.ts'
+import { ImportedFleet } from '../serve/index.ts'
 import { importedAfter, quarantineImported, type Store } from '../store/index.ts'
+import { CallHistory } from './call-history.ts'
 
 /*
  * The runners of this server and the imported models in them: started in empty folders, told what
@@ -33,6 +34,8 @@ const mebibyte = 1_048_576
 const runMemoryBytes = 512 * mebibyte
 /** Versions that one look reads. */
 const pageSize = 1_000
+/** Models that a start loads before they are called. */
+const prewarmMax = 1_000
 /** Between two writings of what was called. */
 const historyMs = 60_000
 
@@ -66,10 +69,15 @@ export async function openRunners(
     },
     uncapped: () => log.warn('the memory of runners is not capped by the kernel on this machine'),
   })
-  const historyFile = join(folder, 'called.json')
-  const calledBefore = await readHistory(historyFile)
-  const history = new CallHistory(systemClock, calledBefore)
-  const fleet = new ImportedFleet(pool, model => history.count(model.digest))
+  const history = await CallHistory.open(join(folder, 'called.json'))
+  const called = new Map<string, number>()
+  const fleet = new ImportedFleet(pool, ({ digest }) => {
+    called.set(digest, (called.get(digest) ?? 0) + 1)
+  })
+  const save = () =>
+    history.save(called).catch(error => {
+      log.warn({ err: error }, 'what is called is not remembered for the next start')
+    })
   let change = 0
   let following: Promise<void> = Promise.resolve()
   const read = async () => {
@@ -80,10 +88,10 @@ export async function openRunners(
       change = changed.at(-1)?.change ?? change
       if (changed.length < pageSize) break
     }
-    if (isFirst && change > 0) fleet.prewarm(calledBefore)
+    if (isFirst) fleet.prewarm(history.mostCalled.slice(0, prewarmMax).filter(isDigest))
   }
-  const writing = setInterval(() => void writeHistory(historyFile, history, log), historyMs)
-  writing.unref()
+  const saving = setInterval(save, historyMs)
+  saving.unref()
   await read()
   return {
     fleet,
@@ -95,30 +103,9 @@ export async function openRunners(
       return following
     },
     async [Symbol.asyncDispose]() {
-      clearInterval(writing)
+      clearInterval(saving)
       pool[Symbol.dispose]()
-      await writeHistory(historyFile, history, log)
+      await save()
     },
-  }
-}
-
-/** Without it, or when it cannot be read, a start is cold and nothing else. */
-async function readHistory(path: string): Promise<readonly Digest[]> {
-  try {
-    const read: unknown = JSON.parse(await readFile(path, 'utf8'))
-    return Array.isArray(read) ? read.filter(each => isDigest(String(each))) : []
-  } catch {
-    return []
-  }
-}
-
-async function writeHistory(path: string, history: CallHistory, log: Logger): Promise<void> {
-  try {
-    const text = JSON.stringify(history.list())
-    if (text === '[]') return
-    await writeFile(`${path}.new`, text)
-    await rename(`${path}.new`, path)
-  } catch (error) {
-    log.warn({ err: error }, 'what is called is not remembered for the next start')
   }
 }

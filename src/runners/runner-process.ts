@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { type Frame, type FrameKind, FrameReader, frameKind, type PayloadWriter } from './frame.ts'
 import { type Memory, readMemory } from './memory.ts'
@@ -46,6 +47,9 @@ const environment = {
   MALLOC_TRIM_THRESHOLD_: '131072',
 }
 
+/** Linux tells processor time in hundredths of a second. */
+const tickMs = 10
+
 /** One child process and the socket to it. */
 export class RunnerProcess {
   readonly #child: ChildProcess
@@ -89,6 +93,16 @@ export class RunnerProcess {
 
   get pid(): number | undefined {
     return this.#child.pid
+  }
+
+  /** Processor time so far; Infinity where it cannot be told (no Linux). */
+  cpuMs(): number {
+    try {
+      const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+      return (Number(fields[11]) + Number(fields[12])) * tickMs
+    } catch {
+      return Number.POSITIVE_INFINITY
+    }
   }
 
   send(kind: FrameKind, call: number, payload: PayloadWriter): void {

@@ -30,12 +30,17 @@ export class SentFrames {
   readonly #frames = new Map<number, Sent>()
   readonly #limits: RunnerLimits
   readonly #stuck: () => void
+  readonly #cpuMs: () => number
   #watch: NodeJS.Timeout | undefined
 
-  /** `stuck` is called when the first did not end in its time. */
-  constructor(limits: RunnerLimits, stuck: () => void) {
+  /**
+   * `stuck` is called when the first did not end in its time. `cpuMs`: what the runner has computed
+   * so far, for one that is not given the processor has not run for too long.
+   */
+  constructor(limits: RunnerLimits, runner: { stuck(): void; cpuMs(): number }) {
     this.#limits = limits
-    this.#stuck = stuck
+    this.#stuck = runner.stuck
+    this.#cpuMs = runner.cpuMs
   }
 
   get size(): number {
@@ -70,17 +75,30 @@ export class SentFrames {
     const first = this.#frames.entries().next().value
     if (first === undefined) return
     const [id, { call }] = first
-    this.#watch = setTimeout(
-      () => {
-        // This process may have been the slow one: answers that have come are read first.
-        setImmediate(() => {
-          if (this.#frames.keys().next().value === id) this.#stuck()
-        })
-      },
-      call ? this.#limits.runMaxMs : this.#limits.loadMaxMs,
-    )
+    const halfMs = (call ? this.#limits.runMaxMs : this.#limits.loadMaxMs) / 2
+    this.#watchOn(id, halfMs, Number.POSITIVE_INFINITY, 1)
+  }
+
+  /** Looks after each half of the time: `cpuMs` is that of the look before. */
+  #watchOn(id: number, halfMs: number, cpuMs: number, half: number): void {
+    this.#watch = setTimeout(() => {
+      // This process may have been the slow one: answers that have come are read first.
+      setImmediate(() => {
+        if (this.#frames.keys().next().value !== id) return
+        const nowMs = this.#cpuMs()
+        const untold = nowMs === Number.POSITIVE_INFINITY && half > 1
+        const hasRun = untold || nowMs - cpuMs >= halfMs * busyShare
+        if (hasRun || half >= halvesMax) this.#stuck()
+        else this.#watchOn(id, halfMs, nowMs, half + 1)
+      })
+    }, halfMs)
   }
 }
+
+/** Of the time of a look, that a runner must have computed to be the one that is slow. */
+const busyShare = 0.4
+/** Four times its time, whatever it computed. */
+const halvesMax = 8
 
 export function loadPayload({ model, slot }: Held, bytes: Uint8Array): PayloadWriter {
   const payload = new PayloadWriter().u32(slot).text(model.digest).u32(model.outputs.length)

@@ -52,7 +52,10 @@ export class Shard {
     this.#parts = parts
     this.#limits = parts.limits
     this.#residency = new Residency(parts.limits.budgetBytes)
-    this.#sent = new SentFrames(parts.limits, () => this.#end('stuck'))
+    this.#sent = new SentFrames(parts.limits, {
+      stuck: () => this.#end('stuck'),
+      cpuMs: () => this.#process?.cpuMs() ?? Number.POSITIVE_INFINITY,
+    })
     this.#usedMs = parts.clock.monotonicMs()
   }
 

@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.ts'
 import type { Digest } from '../base/digest.ts'
 import type { ImportedState, ImportedVersion, Tensor, TensorSignature } from '../fleet/index.ts'
 import type { RunnerModel, RunnerPool } from '../runners/index.ts'
@@ -127,41 +126,3 @@ class RunnerVersion implements ImportedModel {
     return this.#pool.run(this.runnerModel, inputs, deadlineMs)
   }
 }
-
-/** Digests by how often they were called of late, the most called first; for the next start. */
-export class CallHistory {
-  readonly #calls = new Map<Digest, number>()
-  readonly #clock: Clock
-  #halvedMs: number
-
-  constructor(clock: Clock, before: readonly Digest[] = []) {
-    this.#clock = clock
-    this.#halvedMs = clock.monotonicMs()
-    before.slice(0, historyMax).forEach((digest, i) => {
-      this.#calls.set(digest, 1 - i / historyMax)
-    })
-  }
-
-  count(digest: Digest): void {
-    this.#calls.set(digest, (this.#calls.get(digest) ?? 0) + 1)
-    const nowMs = this.#clock.monotonicMs()
-    if (this.#calls.size <= historyMax * 2 && nowMs - this.#halvedMs < halfLifeMs) return
-    this.#halvedMs = nowMs
-    const kept = this.list()
-    const counts = kept.map(each => this.#calls.get(each)! / 2)
-    this.#calls.clear()
-    kept.forEach((each, i) => {
-      this.#calls.set(each, counts[i]!)
-    })
-  }
-
-  list(): readonly Digest[] {
-    const sorted = [...this.#calls].sort(([, a], [, b]) => b - a)
-    return sorted.slice(0, historyMax).map(([digest]) => digest)
-  }
-}
-
-/** Models that a start loads before they are called: some 80 kB on disk. */
-const historyMax = 1_000
-/** Calls of an hour ago count half. */
-const halfLifeMs = 3_600_000

@@ -17,7 +17,7 @@ export type {
   ImportedStatus,
   TensorAnswer,
 } from './imported.ts'
-export { CallHistory, ImportedFleet } from './imported-fleet.ts'
+export { ImportedFleet } from './imported-fleet.ts'
 export { type ServeLimits, serveLimits } from './limits.ts'
 export { openServeMetrics, type ServeMetrics } from './metrics.ts'
 export type { PredictionSink } from './prediction-sink.ts'
