@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import type { HeldRows, KeptShape } from '../sources/index.ts'
@@ -52,8 +53,9 @@ export class DeliveryLine {
   #working: Promise<void> | undefined
   #applying: Promise<unknown> = Promise.resolve()
   #flushing: Promise<void> | undefined
-  /** What waits to become files, by what is known here; undefined: nobody looked yet. */
-  #backlog: Backlog | undefined
+  /** What waits to become files, by what is known here since the last look. */
+  #backlog: Backlog = { batches: 0, sizeBytes: 0 }
+  #looking: Promise<void> | undefined
   /** Of the backlog: where the next flush begins. A flush that failed is not repeated at once. */
   #flushFrom: Backlog = flushAt
 
@@ -64,7 +66,8 @@ export class DeliveryLine {
 
   /** Durable, numbered and served when it resolves. Throws E_BACKLOG, E_DATABASE, E_TOO_LARGE. */
   async keep(delivery: ReadyDelivery): Promise<KeptDelivery> {
-    this.#backlog ??= await backlogOf(this.#at.store, this.#name)
+    this.#looking ??= this.#look()
+    await this.#looking
     if (isOver(this.#backlog, backlogMax)) {
       this.#flush(delivery)
       throw new MusterError(
@@ -82,6 +85,15 @@ export class DeliveryLine {
     return promise
   }
 
+  async #look(): Promise<void> {
+    try {
+      this.#backlog = await backlogOf(this.#at.store, this.#name)
+    } catch (error) {
+      this.#looking = undefined
+      throw error
+    }
+  }
+
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
       const group = this.#nextGroup()
@@ -94,36 +106,34 @@ export class DeliveryLine {
     this.#working = undefined
   }
 
-  /** Those that came first, of one shape, and none of a key that is among them. */
+  /** Those that came first, of one shape. */
   #nextGroup(): readonly Waiting[] {
     const { shape } = this.#waiting[0]!.delivery
-    const keys = new Set<string>()
     const group: Waiting[] = []
     const left: Waiting[] = []
     let [rows, sizeBytes] = [0, 0]
     for (const waiting of this.#waiting) {
       const { delivery } = waiting
-      const key = delivery.idempotencyKey
       rows += delivery.held.rows
       sizeBytes += delivery.bytes.length
       const isFull =
         group.length >= groupMost.deliveries ||
         rows > groupMost.rows ||
         sizeBytes > groupMost.sizeBytes
-      const isOdd = delivery.shape !== shape || (key !== null && keys.has(key))
+      const isOdd = delivery.shape !== shape && !isDeepStrictEqual(delivery.shape, shape)
       if (group.length > 0 && (left.length > 0 || isFull || isOdd)) {
         left.push(waiting)
         continue
       }
-      if (key !== null) keys.add(key)
       group.push(waiting)
     }
     this.#waiting = left
     return group
   }
 
-  async #commit(group: readonly Waiting[]): Promise<void> {
+  async #commit(all: readonly Waiting[]): Promise<void> {
     const { store, clock, pushed } = this.#at
+    const { group, repeated } = byKey(all)
     const deliveries = group.map(({ delivery }): Delivery => {
       const { bytes, isNew, idempotencyKey, digest } = delivery
       return { rows: delivery.held.rows, bytes, isNew, idempotencyKey, digest }
@@ -134,10 +144,11 @@ export class DeliveryLine {
     )
     const answer = () => {
       for (const [at, one] of group.entries()) one.kept(kept[at]!)
+      for (const [one, at] of repeated) one.kept({ ...kept[at]!, again: true })
     }
     const [first] = fresh
     if (first === undefined) return answer()
-    const before = this.#backlog!
+    const before = this.#backlog
     this.#backlog = {
       batches: before.batches + fresh.length,
       sizeBytes: before.sizeBytes + fresh.reduce((sum, { bytes }) => sum + bytes.length, 0),
@@ -157,20 +168,16 @@ export class DeliveryLine {
         this.#flushFrom = flushAt
       })
       .catch(error => {
-        const { batches, sizeBytes } = this.#backlog!
+        const { batches, sizeBytes } = this.#backlog
         this.#flushFrom = {
           batches: batches + flushAt.batches,
           sizeBytes: sizeBytes + flushAt.sizeBytes,
         }
         this.#at.log?.(`rows of ${this.#name} could not be put into files: ${String(error)}`)
       })
-      .then(() => backlogOf(this.#at.store, this.#name))
-      .then(
-        backlog => {
-          this.#backlog = backlog
-        },
-        () => {},
-      )
+      .then(() => {
+        this.#looking = undefined // The next delivery looks how much there is left.
+      })
       .finally(() => {
         this.#flushing = undefined
       })
@@ -186,4 +193,22 @@ export class DeliveryLine {
 
 function isOver(backlog: Backlog, most: Backlog): boolean {
   return backlog.batches >= most.batches || backlog.sizeBytes >= most.sizeBytes
+}
+
+/** Of those with one key the first is kept; the others are told what became of it. */
+function byKey(all: readonly Waiting[]) {
+  const places = new Map<string, number>()
+  const group: Waiting[] = []
+  const repeated: (readonly [Waiting, number])[] = []
+  for (const one of all) {
+    const key = one.delivery.idempotencyKey
+    const place = key === null ? undefined : places.get(key)
+    if (place !== undefined) {
+      repeated.push([one, place])
+      continue
+    }
+    if (key !== null) places.set(key, group.length)
+    group.push(one)
+  }
+  return { group, repeated }
 }

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { jsonLines, openWorld, readings, rowsOf, type World } from '../../test/intake-world.ts'
+import type { AcceptedRows } from './index.ts'
+import { Deliveries, keptSnapshot } from './index.ts'
+
+let world: World
+
+beforeAll(async () => {
+  world = await openWorld(inject('postgresUrl'))
+})
+afterAll(() => world[Symbol.asyncDispose]())
+
+const delivery = (station: string, value: number, idempotencyKey?: string) => ({
+  bytes: Buffer.from(jsonLines([{ station, happened: '2026-06-01', value }])),
+  format: 'jsonl' as const,
+  knownAt: 'arrival' as const,
+  idempotencyKey,
+})
+
+test('deliveries at once: few commits, each once, served before they are answered', async () => {
+  let commits = 0
+  const served: number[] = []
+  const store = {
+    ...world.store,
+    transaction: (...[deed, reading]: Parameters<typeof world.store.transaction>) => {
+      commits++
+      return world.store.transaction(deed, reading)
+    },
+  } as typeof world.store
+  const pushed = async ({ rows }: AcceptedRows): Promise<void> => void served.push(...rows.numbers)
+  await using deliveries = new Deliveries({ ...world.at, store, pushed })
+  const push = (...words: Parameters<typeof delivery>) =>
+    deliveries.push(readings, delivery(...words))
+  const all = await Promise.allSettled([
+    ...Array.from({ length: 40 }, (_, i) => push(`s${i}`, i)),
+    ...Array.from({ length: 20 }, () => push('same', 1, 'one')),
+    push('same', 2, 'one'),
+    deliveries.push(readings, { ...delivery('x', 1), bytes: Buffer.from('{') }),
+  ])
+  const taken = all.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
+  const codes = all.flatMap(one => (one.status === 'rejected' ? [one.reason.code] : []))
+  // The first to come under a key holds; it may be any of those that came at once.
+  expect(codes.filter(code => code === 'E_DATA_CORRUPT')).toHaveLength(1)
+  expect(new Set(codes)).toEqual(new Set(['E_DATA_CORRUPT', 'E_IDEMPOTENCY']))
+  const fresh = taken.filter(({ again }) => !again)
+  expect(fresh).toHaveLength(41)
+  expect(new Set(fresh.map(({ batch }) => batch)).size).toBe(41)
+  expect(served).toHaveLength(41)
+  expect(new Set(served).size).toBe(41)
+  expect(commits).toBeLessThan(20)
+  const snapshot = await keptSnapshot(readings, world.at)
+  expect(await rowsOf(snapshot, world.blobs)).toHaveLength(41)
+})
+
+test('more than is borne at once is refused, with a time to come again', async () => {
+  await using deliveries = new Deliveries(world.at)
+  const all = await Promise.allSettled(
+    Array.from({ length: 600 }, (_, i) => deliveries.push(readings, delivery(`t${i}`, i))),
+  )
+  const refused = all.flatMap(one => (one.status === 'rejected' ? [one.reason] : []))
+  expect(refused).toHaveLength(600 - 512)
+  expect(refused[0]).toMatchObject({ code: 'E_BACKLOG', status: 429 })
+  expect(refused[0].extra).toEqual({ retryAfterSeconds: 1 })
+})
