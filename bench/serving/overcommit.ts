@@ -1,8 +1,8 @@
 /*
  * S7, F32: many session models in little memory. Calls by Zipf's law over all of them at a fixed
  * rate, with every model resident and with a tenth of them: what evictions cost the 99th
- * percentile, and that no model is loaded more often than it was let go. Then a cold stampede: 500 callers of
- * each of 50 cold models at once, beside hot ones that go on.
+ * percentile, and that no model is loaded more often than it was let go. Then a cold stampede: 500
+ * callers of each of 50 cold models at once, beside hot ones that go on.
  *
  *   node bench/serving/overcommit.ts [--models 50000] [--seconds 20] [--rate 400]
  */
