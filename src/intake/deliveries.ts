@@ -33,6 +33,7 @@ export class Deliveries implements AsyncDisposable {
   readonly #reader = new RowsReader()
   readonly #casts = new CastChecks()
   readonly #lines = new Map<string, DeliveryLine>()
+  readonly #shapes = new WeakMap<SourceSpec, Promise<KeptShape>>()
   #deliveries = 0
   #bytes = 0
 
@@ -68,7 +69,7 @@ export class Deliveries implements AsyncDisposable {
 
   async #take(source: SourceSpec, delivery: PushedRows): Promise<Pushed> {
     const digest = digestOf(delivery.bytes)
-    const shape = await keptShape(source, this.#at.blobs.scratch)
+    const shape = await this.#shapeOf(source)
     let held: ReadRows['held']
     try {
       held = await this.#checked(source, shape, delivery)
@@ -107,6 +108,14 @@ export class Deliveries implements AsyncDisposable {
     if (held.rows > pushRowsMax) throw tooLarge(`${held.rows} rows; ${pushRowsMax} is the most`)
     if (held.rows > 0 && agrees(delivery, shape)) await checkAgrees(source, shape, held, this.#at)
     return held
+  }
+
+  /** Found once for all who wait for it; it takes two engines. */
+  #shapeOf(source: SourceSpec): Promise<KeptShape> {
+    const found = this.#shapes.get(source) ?? keptShape(source, this.#at.blobs.scratch)
+    this.#shapes.set(source, found)
+    found.catch(() => this.#shapes.delete(source))
+    return found
   }
 
   #lineOf(name: string): DeliveryLine {
