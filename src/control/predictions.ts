@@ -36,7 +36,9 @@ export interface PredictionParts {
   readonly outcomeWindowDays: number
 }
 
-export function predictionsDesk(parts: DeskParts): PredictionsDesk {
+type Parts = Pick<DeskParts, 'store' | 'blobs' | 'clock' | 'fleet' | 'predictions'>
+
+export function predictionsDesk(parts: Parts): PredictionsDesk {
   const { store, blobs, clock } = parts
   const own = (): PredictionParts => {
     if (parts.predictions !== undefined) return parts.predictions
@@ -163,7 +165,7 @@ function lineageOf(
 }
 
 /** Of an entity, the name of its model: its values of the blueprint's key, in their order. */
-async function outcomeAsk(words: OutcomeWords, { fleet }: DeskParts): Promise<OutcomeAsk> {
+async function outcomeAsk(words: OutcomeWords, { fleet }: Parts): Promise<OutcomeAsk> {
   const { receipt, row, model, entity, at, value, correct } = words
   const byTime = model !== undefined && at !== undefined
   if ((receipt === undefined) === !byTime || (entity !== undefined && !byTime)) {

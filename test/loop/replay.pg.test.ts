@@ -6,6 +6,8 @@ import { systemClock } from '../../src/base/clock.ts'
 import type { Digest } from '../../src/base/digest.ts'
 import type { ReceiptId } from '../../src/base/ids.ts'
 import { SeededRandom } from '../../src/base/random.ts'
+import { CurrentFleet } from '../../src/control/index.ts'
+import { predictionsDesk } from '../../src/control/predictions.ts'
 import { type ReplayPlace, replay } from '../../src/control/replay.ts'
 import { compileAnswerRule } from '../../src/gate/index.ts'
 import {
@@ -146,6 +148,56 @@ test('the rule answers as it did; what was given again, as it was first', async 
   const rule = await replay(recorded.get(ruled.receipt)!, place)
   expect(rule).toMatchObject({ outcome: 'same', recorded: [11], replayed: [11] })
   expect(rule.ancestors).toEqual([{ kind: 'rule', name: serving.rule, found: true, because: null }])
+})
+
+test('the desk tells what an answer was made from, and takes what turned out', async () => {
+  const { store, blobs } = world
+  const predictions = { journal, rule: place.rule, outcomeWindowDays: 92 }
+  const fleet = new CurrentFleet(store)
+  const desk = predictionsDesk({
+    store,
+    blobs,
+    clock: systemClock,
+    fleet,
+    predictions,
+  })
+  const times = { since: undefined, until: undefined, after: undefined }
+  const { items } = await desk.list({ ...times, model: 'units.bread', limit: 5 })
+  expect(items).toHaveLength(5)
+  const all = (await desk.list({ ...times, model: 'units', limit: 1_000 })).items
+  const alone = new Set(all.filter(({ row }) => row === 1).map(({ receipt }) => receipt))
+  const own = all.find(({ how, receipt }) => how === 'itself' && !alone.has(receipt))!
+  const told = await desk.prediction(own.receipt)
+  const version = await store.one<{ digest: string }>(
+    'select digest from version where model = $1 and number = $2',
+    [own.answeredBy, own.version],
+  )
+  expect(told.lineage).toMatchObject({
+    versionDigest: version!.digest,
+    view: `day-ahead@${own.version}`,
+    pipeline: 'ridge@1',
+    snapshots: { sales: expect.stringMatching(/^sha256:/) },
+  })
+  expect(await desk.replay(own.receipt)).toMatchObject({ outcome: 'same' })
+  const at = new Date().toISOString()
+  const taken = await desk.takeOutcomes({
+    outcomes: [
+      { receipt: own.receipt, value: 12 },
+      { model: 'units', entity: { product: 'nothing' }, at, value: 3 },
+    ],
+  })
+  expect(taken).toMatchObject({ taken: 1, refused: 1 })
+  expect(taken.items.map(({ status }) => status)).toEqual([200, 404])
+  expect((await desk.prediction(own.receipt)).outcomes).toMatchObject([{ row: 0, value: 12 }])
+  const [row] = await desk.outcomes({ ...times, model: own.model, limit: 1 })
+  expect(row).toMatchObject({ receipt: own.receipt, value: 12, error: own.value! - 12 })
+  const wrong = { model: 'units', entity: { shop: 'cork' }, at, value: 3 }
+  await expect(desk.takeOutcomes({ outcomes: [wrong] })).rejects.toThrow(
+    'the key of units is [product, shop]',
+  )
+  await expect(desk.prediction('01KB3Q8W5V5M2T9R4XJ6C7D8EF')).rejects.toMatchObject({
+    code: 'E_NOT_FOUND',
+  })
 })
 
 test('an ancestor that is gone, damaged or another is named', async () => {
