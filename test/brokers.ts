@@ -18,7 +18,7 @@ export interface TestBroker extends AsyncDisposable {
   /** As in MUSTER_CONNECTION_<NAME>. */
   readonly url: string
   readonly port: number
-  /** `kill -9`; its data stays. */
+  /** `kill -9`; its data stays. Of Mosquitto, which writes its data when it ends: a `kill`. */
   kill(): Promise<void>
   /** Again, on the same port and data. */
   start(): Promise<void>
@@ -57,13 +57,12 @@ export async function startBroker(kind: BrokerKind): Promise<TestBroker> {
       detached: true,
     })
     await listening(port, server)
-    await parts.isReady?.()
   }
   const kill = async (): Promise<void> => {
     if (!server || server.exitCode !== null || server.signalCode !== null) return
     const ended = once(server, 'exit')
     // The whole group: RabbitMQ's script starts the machine of Erlang.
-    process.kill(-server.pid!, 'SIGKILL')
+    process.kill(-server.pid!, parts.signal ?? 'SIGKILL')
     await ended
     while (await accepts(port)) await sleep(10)
   }
@@ -85,7 +84,7 @@ interface Program {
   readonly program: string
   readonly words: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  readonly isReady?: () => Promise<void>
+  readonly signal?: NodeJS.Signals
   readonly after?: () => void
 }
 
@@ -129,14 +128,12 @@ const programs: Record<BrokerKind, (home: string, port: number) => Promise<Progr
       'allow_anonymous true',
       'persistence true',
       `persistence_location ${home}/`,
-      // After every change: it is killed without warning.
-      'autosave_on_changes true',
-      'autosave_interval 1',
       'max_queued_messages 0',
       'user root',
     ]
     await writeFile(join(home, 'mosquitto.conf'), `${settings.join('\n')}\n`)
-    return { program: '/usr/sbin/mosquitto', words: ['-c', join(home, 'mosquitto.conf')] }
+    const words = ['-c', join(home, 'mosquitto.conf')]
+    return { program: '/usr/sbin/mosquitto', words, signal: 'SIGTERM' }
   },
   async kafka(home, port) {
     await fetchKafka()

@@ -124,7 +124,7 @@ async function ours(): Promise<AsyncDisposable> {
 /** Takes all that wait, inserts them in one statement, acknowledges, and again. */
 async function ceiling(): Promise<AsyncDisposable> {
   const store = await openStore(databaseUrl)
-  await ensureResultTable(store, queue)
+  await store.transaction(sql => ensureResultTable(sql, queue))
   const connection = await connect(brokerUrl)
   const channel = await connection.createChannel()
   await channel.prefetch(prefetch)

@@ -17,13 +17,20 @@ export interface ResultRow {
   readonly parts: unknown
 }
 
+/** Any number that no other lock has. */
+const resultTablesLock = 7_077_009
+
 function identifier(table: string): string {
   assert(/^[a-z_][a-z0-9_]{0,62}$/.test(table), 'the name of a table was checked when declared')
   return `results."${table}"`
 }
 
-/** Made if it is not there; one that is there is used as it is. */
+/**
+ * Made if it is not there; one that is there is used as it is. To be called in a transaction: of
+ * two nodes that make it at once one waits, for `if not exists` alone would fail then.
+ */
 export async function ensureResultTable(sql: Sql, table: string): Promise<void> {
+  await sql.run('select pg_advisory_xact_lock($1)', [resultTablesLock])
   await sql.run(
     `create table if not exists ${identifier(table)} (
        graph text collate "C" not null,

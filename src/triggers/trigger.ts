@@ -100,7 +100,7 @@ export class Trigger {
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     const { input, room, clock } = this.#parts
-    await this.#withDatabase(() => this.#ensureTables())
+    await this.#ensureTables()
     while (!signal.aborted) {
       await room(signal)
       // Kafka and JetStream would send on while failed messages are held.
@@ -120,9 +120,20 @@ export class Trigger {
     }
   }
 
+  /** Until they are there: nothing is taken that could not be stored. */
   async #ensureTables(): Promise<void> {
-    for (const { to } of this.#parts.sinks) {
-      if (isOwnTable(to)) await ensureResultTable(this.#parts.store, to.table)
+    const { sinks, store, chance, log } = this.#parts
+    const tables = sinks.flatMap(({ to }) => (isOwnTable(to) ? [to.table] : []))
+    for (let failures = 0; !this.#stopping.signal.aborted; failures++) {
+      try {
+        for (const table of tables) {
+          await store.transaction(sql => ensureResultTable(sql, table))
+        }
+        return
+      } catch (error) {
+        log(`${this.name}: the tables of its sinks cannot be made`, error)
+        await pause(backoff(failures, chance), this.#stopping.signal)
+      }
     }
   }
 
