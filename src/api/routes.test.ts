@@ -249,6 +249,9 @@ describe('documents', () => {
       '/api/v1/features/views/{id}',
       '/api/v1/features/diff',
       '/api/v1/impact',
+      '/api/v1/models/imported',
+      '/api/v1/models/imported/load',
+      '/api/v1/models/imported/unload',
       '/api/v1/features/materialise',
       '/api/v1/features/verify',
       '/api/v1/features/checks',
@@ -270,6 +273,7 @@ describe('documents', () => {
       '/api/v1/outcomes/errors',
       '/api/v1/quarantined-versions',
       '/api/v1/quarantined-versions/lift',
+      '/api/v1/models/import',
       '/api/v1/sources/{name}/append',
       '/api/v1/sources/{name}/rows',
     ])

@@ -10,6 +10,8 @@ export interface Held {
   state: 'absent' | 'queued' | 'loading' | 'resident'
   /** Until it is loaded. */
   waiting: Call[]
+  /** Once it is: until it is its turn. */
+  ready: Call[]
   /** Calls that are not settled. */
   calls: number
   usedMs: number

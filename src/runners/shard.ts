@@ -31,7 +31,8 @@ export class Shard {
   readonly #limits: RunnerLimits
   readonly #residency: Residency
   readonly #held = new Map<string, Held>()
-  #ready: { readonly held: Held; readonly call: Call }[] = []
+  /** Models with calls, in turns of one: a thousand of one are not before the single other. */
+  #turns: Held[] = []
   #loads: Held[] = []
   #isLoading = false
   readonly #sent: SentFrames
@@ -134,8 +135,8 @@ export class Shard {
     clearTimeout(this.#restart)
     const error = new MusterError('E_RUNNER_LOST', 'the server is ending')
     const calls = this.#sent.clear().flatMap(({ call }) => (call ? [call] : []))
-    for (const { waiting } of this.#held.values()) calls.push(...waiting)
-    for (const call of [...calls, ...this.#ready.map(each => each.call)]) call.reject(error)
+    for (const { waiting, ready } of this.#held.values()) calls.push(...waiting, ...ready)
+    for (const call of calls) call.reject(error)
     this.#process?.kill()
   }
 
@@ -148,6 +149,7 @@ export class Shard {
         slot,
         state: 'absent',
         waiting: [],
+        ready: [],
         calls: 0,
         usedMs: nowMs,
         failure: undefined,
@@ -167,7 +169,7 @@ export class Shard {
     }
     if (held.state === 'resident') {
       this.#residency.touch(held.model.digest)
-      this.#ready.push({ held, call })
+      this.#queueCall(held, call)
       return
     }
     // Those whose deadline passed have no one any more, and must not pile up.
@@ -176,6 +178,11 @@ export class Shard {
     }
     held.waiting.push(call)
     if (held.state === 'absent') this.#queueLoad(held)
+  }
+
+  #queueCall(held: Held, call: Call): void {
+    if (held.ready.length === 0) this.#turns.push(held)
+    held.ready.push(call)
   }
 
   #queueLoad(held: Held): void {
@@ -195,8 +202,11 @@ export class Shard {
       if (this.#sent.size === 0 && !this.#isLoading) this.#end('recycled')
       return
     }
-    while (this.#sent.size < windowCalls && this.#ready.length > 0) {
-      const { held, call } = this.#ready.shift()!
+    while (this.#sent.size < windowCalls && this.#turns.length > 0) {
+      const held = this.#turns.shift()!
+      const call = held.ready.shift()
+      if (call === undefined) continue
+      if (held.ready.length > 0) this.#turns.push(held)
       if (call.settled) continue
       if (held.state !== 'resident') this.#enqueue(held, call)
       else this.#send(held, call)
@@ -206,7 +216,7 @@ export class Shard {
   }
 
   #hasWork(): boolean {
-    return this.#ready.length > 0 || this.#loads.length > 0
+    return this.#turns.length > 0 || this.#loads.length > 0
   }
 
   #send(held: Held, call: Call): void {
@@ -263,7 +273,7 @@ export class Shard {
       this.#loadFailed(held, neverFits(model, bytes, this.#limits))
       return
     }
-    for (const call of held.waiting.splice(0)) this.#ready.push({ held, call })
+    for (const call of held.waiting.splice(0)) this.#queueCall(held, call)
   }
 
   #makeRoom(bytes: number): void {
@@ -350,7 +360,9 @@ export class Shard {
     if (head) this.#blame(head, why === 'stuck' ? 'stuck' : 'died', end)
     // What stood behind it did not run, so it may run in the next: in its order, before the rest.
     for (const { held, call } of behind) if (call && !call.settled) this.#again(held, call)
-    for (const { held, call } of this.#ready.splice(0)) this.#enqueue(held, call)
+    for (const held of this.#turns.splice(0)) {
+      for (const call of held.ready.splice(0)) this.#enqueue(held, call)
+    }
     for (const held of loads) if (held.state === 'absent') this.#queueLoad(held)
     for (const held of this.#held.values()) this.#keepLoaded(held)
     const pauseMs = why === 'died' || why === 'stuck' ? this.#pauseMs : 0
