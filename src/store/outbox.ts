@@ -97,7 +97,7 @@ export async function postponeOutbox(sql: Sql, of: Postponed): Promise<void> {
 /** How many wait, counted up to `most`. */
 export async function outboxRows(sql: Sql, most: number): Promise<number> {
   const row = await sql.one<{ rows: number }>(
-    'select count(*) as "rows" from (select 1 from outbox limit $1) as some',
+    'select count(*) as "rows" from (select from outbox limit $1) as waiting',
     [most],
   )
   return row?.rows ?? 0

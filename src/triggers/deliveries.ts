@@ -85,12 +85,21 @@ export class Deliveries implements AsyncDisposable {
   async #count(): Promise<void> {
     const { signal } = this.#closing
     while (!signal.aborted) {
-      // While the database is away nothing is taken anyway.
-      this.#counted = await outboxRows(this.#parts.store, outboxRowsMax).catch(() => 0)
+      await this.#countOnce()
       const isFull = this.#counted >= outboxRowsMax
       if (isFull && !this.#full) this.#parts.log('the outbox is full: no more messages are taken')
       this.#full = isFull
       await pause(lookMs, signal)
+    }
+  }
+
+  async #countOnce(): Promise<void> {
+    try {
+      this.#counted = await outboxRows(this.#parts.store, outboxRowsMax)
+    } catch (error) {
+      // While the database is away nothing is taken anyway.
+      if (error instanceof MusterError && error.code === 'E_DATABASE') return
+      this.#parts.log('the outbox cannot be counted', error)
     }
   }
 

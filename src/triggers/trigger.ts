@@ -74,6 +74,8 @@ export class Trigger {
   /** Failed, to be tried again when its time has come. */
   readonly #retries = new Map<string, { readonly held: Held; readonly dueMs: number }>()
   readonly #running: Promise<void>
+  /** Whether results may have to go elsewhere. */
+  readonly #sendsOn: boolean
   #away = 0
 
   constructor(parts: TriggerParts) {
@@ -81,6 +83,7 @@ export class Trigger {
     this.name = `${graph}/${spec.name}`
     this.#parts = parts
     this.#to = { graph, trigger: spec.name, from: spec.from, sinks }
+    this.#sendsOn = spec.replyTo.length > 0 || sinks.some(({ to }) => !isOwnTable(to))
     this.#running = this.#run()
   }
 
@@ -283,7 +286,7 @@ export class Trigger {
     this.counts.done += fresh
     this.counts.again += some.length - fresh
     await this.#parts.input.ack(some.flatMap(({ held }) => held.messages))
-    this.#parts.committed()
+    if (this.#sendsOn) this.#parts.committed()
     return []
   }
 

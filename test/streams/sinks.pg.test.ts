@@ -96,7 +96,6 @@ test('results go to a signed webhook, another database and a source, once each',
         if (appended.length === 1) throw new MusterError('E_BACKLOG', 'not now')
       },
     })
-    await world.store.run('select 1')
     const input = node.eventsAt('in')
     await input.post(structured, event('e-1', { n: 1 }))
     await world.until('the hook has it twice', () => got.length === 2)
@@ -109,6 +108,7 @@ test('results go to a signed webhook, another database and a source, once each',
     expect(appended[1]).toEqual(appended[0])
     expect(appended[0]!.slice(0, 2)).toEqual(['results', '{"twice":2}\n'])
     // The table is its owner's to make; until it is there the result waits.
+    await world.until('it is counted', () => node.waitingDeliveries > 0)
     await using warehouse = await openWarehouse(other.url)
     await world.until('stored elsewhere', async () => (await warehouse.ids()).length === 1)
     expect(await warehouse.ids()).toEqual(['kept/in//tests e-1/other'])
