@@ -1,0 +1,3 @@
+export { readTracing, type SamplerName, type TracingConfig } from './read-tracing.ts'
+export { type ActiveSpan, below, currentSpan, inSpan } from './span.ts'
+export { type Entry, readTraceparent, Tracing, type TracingStatus } from './tracing.ts'
