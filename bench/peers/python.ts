@@ -29,6 +29,16 @@ export function exporterPython(): PeerPython {
   return pythonOf(`${peersFolder}exporters/`)
 }
 
+/** Clients of the Open Inference Protocol: tritonclient and KServe's. */
+export function clientsPython(): PeerPython {
+  return pythonOf(`${peersFolder}clients/`)
+}
+
+/** MLServer, and with it FastAPI and scikit-learn. */
+export function mlserverPython(): PeerPython {
+  return pythonOf(`${peersFolder}mlserver/`)
+}
+
 /** The environment of a folder that has a requirements.txt. */
 function pythonOf(folder: string): PeerPython {
   const lock = `${folder}.venv.lock`

@@ -17,6 +17,8 @@ export interface Config {
   readonly connections?: Connections
   readonly host: string
   readonly port: number
+  /** MUSTER_GRPC_PORT, else the port after that of HTTP. Undefined: gRPC is not served. */
+  readonly grpc?: { readonly port: number; readonly isAskedFor: boolean } | undefined
   /** An external PostgreSQL; undefined: the embedded one. */
   readonly databaseUrl: string | undefined
   readonly workers: number
@@ -83,6 +85,13 @@ function readKeepPredictions(env: Readonly<Record<string, string | undefined>>):
   return { days: Number(days), sizeBytes }
 }
 
+function readGrpc(text: string | undefined, httpPort: number): Config['grpc'] {
+  if (text === 'off') return undefined
+  if (text) return { port: wholeNumber('MUSTER_GRPC_PORT', text, 0, 65_535), isAskedFor: true }
+  // Port 0 is any free one, and so is the next then.
+  return { port: httpPort === 0 ? 0 : httpPort + 1, isAskedFor: false }
+}
+
 /** The value may hold a password, and is never told. */
 function readOnlineUrl(text: string | undefined): string | undefined {
   if (!text) return undefined
@@ -109,6 +118,7 @@ export function readConfig(
     })
   }
   if (env.DATABASE_URL) checkDatabaseUrl(env.DATABASE_URL)
+  const port = options.port ?? wholeNumber('MUSTER_PORT', env.MUSTER_PORT || '7077', 0, 65_534)
   const home = env.MUSTER_HOME || join(fleetFolder, '.muster')
   return {
     home: isAbsolute(home) ? home : resolve(fleetFolder, home),
@@ -116,7 +126,8 @@ export function readConfig(
     dataRoots: readDataRoots(env.MUSTER_DATA_ROOTS),
     connections: readConnections(env),
     host,
-    port: options.port ?? wholeNumber('MUSTER_PORT', env.MUSTER_PORT || '7077', 0, 65_535),
+    port,
+    grpc: readGrpc(env.MUSTER_GRPC_PORT, port),
     databaseUrl: env.DATABASE_URL || undefined,
     onlineUrl: readOnlineUrl(env.MUSTER_ONLINE),
     verifyMinutes: wholeNumber(

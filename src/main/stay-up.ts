@@ -11,9 +11,11 @@ export interface StartOptions extends UpOptions {
 export async function up({ terminal, port, cores, json }: StartOptions): Promise<number> {
   const config = readConfig(terminal.env, terminal.cwd, { port, cores })
   await using server = await startServer(config)
-  if (json) terminal.stdout.write(`${JSON.stringify({ v: 1, url: server.url })}\n`)
+  const { url, grpc } = server
+  if (json) terminal.stdout.write(`${JSON.stringify({ v: 1, url, grpc })}\n`)
   else {
-    terminal.stderr.write(`Muster is up at ${server.url} (API: ${server.url}/api/docs)\n`)
+    terminal.stderr.write(`Muster is up at ${url} (API: ${url}/api/docs)\n`)
+    if (grpc !== undefined) terminal.stderr.write(`gRPC: ${grpc}\n`)
     terminal.stderr.write('Next: muster plan. Ctrl C ends it.\n')
   }
   await interruption(terminal.signal)

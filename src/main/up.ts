@@ -32,6 +32,7 @@ import {
 import type { Config } from './config.ts'
 import { openFrameBuilds } from './frame-builds.ts'
 import { openGraphs } from './graphs.ts'
+import { openGrpc } from './grpc.ts'
 import { openJournalRole } from './journal.ts'
 import { openLog } from './log.ts'
 import { type OnlineRole, openOnline } from './online.ts'
@@ -52,6 +53,8 @@ const loopPauseMs = 50
 /** A server that is up: control and serve in this process, work in its children. */
 export interface Server extends AsyncDisposable {
   readonly url: string
+  /** Where gRPC is served; undefined: nowhere. */
+  readonly grpc: string | undefined
   readonly store: Store
   /** Pids that belong to it beside its children: the database's. */
   readonly pids: readonly number[]
@@ -138,15 +141,19 @@ export async function startServer(config: Config): Promise<Server> {
     changed: signal => wake.next(signal),
   }
   const desk = openDesk(parts)
-  repositoryRoutes(app, modelRepository(parts))
+  const repository = modelRepository(parts)
+  repositoryRoutes(app, repository)
   await apiRoutes(app, { desk, version: packageVersion })
   await feastRoutes(app, desk.feast)
   const url = await bind(app, config)
   serving.spreadCallers(app)
   stack.defer(() => serving.drain(app))
+  const grpc = await openGrpc(config, plane, { repository, log })
+  stack.defer(() => grpc.drain())
   const up = stack.move()
   return {
     url,
+    grpc: grpc.address,
     store,
     pids: postmaster ? [postmaster] : [],
     [Symbol.asyncDispose]: () => up.disposeAsync(),

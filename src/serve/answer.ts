@@ -26,7 +26,7 @@ export interface InferRequest {
   /** Of the rim, as logs and traces have it. */
   readonly requestId?: string | undefined
   /** Aborted when nobody waits for the answer any more: it is then not run. */
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: { readonly aborted: boolean } | undefined
   /** What stands behind the JSON: values of the inputs that have a `binary_data_size`. */
   readonly tensors?: Uint8Array | undefined
 }

@@ -7,8 +7,8 @@ import type { DataPlane } from './data-plane.ts'
 import type { TensorAnswer } from './imported.ts'
 import { type InferBody, readInferBodies } from './infer-body.ts'
 import type { ServeMetrics } from './metrics.ts'
+import { extensions, readPriority, type ServerFacts, tenantOf } from './rim.ts'
 import { importedJson, tensorAnswerBytes } from './tensor-json.ts'
-import { priorities } from './waiting.ts'
 
 /*
  * The Open Inference Protocol v2 over HTTP, at the rim of the data plane. Bodies have no schema
@@ -20,17 +20,7 @@ interface Named {
   Params: { readonly model: string; readonly version?: string }
 }
 
-export interface ServerFacts {
-  /** Version of the package. */
-  readonly version: string
-  /** The header that names a tenant, in lower case. */
-  readonly tenantHeader?: string | undefined
-}
-
 const json = 'application/json; charset=utf-8'
-/** Characters of a tenant's name that count: it is a name, and kept in memory. */
-const tenantLengthMax = 128
-const extensions = ['binary_tensor_data', 'model_repository']
 const model = '/v2/models/:model'
 const versioned = '/v2/models/:model/versions/:version'
 
@@ -116,8 +106,7 @@ function infer(
     return
   }
   const { model, version } = params
-  const named = headers[tenantHeader]
-  const tenant = typeof named === 'string' ? named.slice(0, tenantLengthMax) : undefined
+  const tenant = tenantOf(headers[tenantHeader])
   const ask = { model, version, deadlineMs, priority, tenant, requestId: request.id }
   plane.infer({ ...ask, body: body?.json, tensors: body?.tensors }).then(
     answer => {
@@ -127,17 +116,6 @@ function infer(
     },
     error => reply.send(error),
   )
-}
-
-/** Throws E_USAGE for a class that there is not. */
-function readPriority(header: string | string[] | undefined): Priority | undefined {
-  if (header === undefined) return undefined
-  const found = priorities.find(priority => priority === header)
-  if (found !== undefined) return found
-  throw new MusterError('E_USAGE', 'X-Muster-Priority names no class', {
-    field: 'X-Muster-Priority',
-    hint: `send one of ${priorities.join(', ')}`,
-  })
 }
 
 function sendTensors(reply: FastifyReply, answer: TensorAnswer): void {

@@ -10,7 +10,8 @@ export type {
   RowColumn,
   RowValue,
 } from './feature-source.ts'
-export { metricsRoute, type ServerFacts, serveRoutes } from './http.ts'
+export { type GrpcServer, serveGrpc } from './grpc/index.ts'
+export { metricsRoute, serveRoutes } from './http.ts'
 export type {
   ImportedModel,
   ImportedModels,
@@ -29,5 +30,6 @@ export {
   type RepositoryIndex,
 } from './repository.ts'
 export { repositoryRoutes } from './repository-http.ts'
+export type { ServerFacts } from './rim.ts'
 export { createStrictApp, type StrictAppOptions } from './strict-app.ts'
 export { readTensorBody } from './tensor-body.ts'

@@ -1,0 +1,32 @@
+import { MusterError } from '../base/errors.ts'
+import type { Priority } from './answer.ts'
+import { priorities } from './waiting.ts'
+
+/* What all rims read alike. */
+
+export interface ServerFacts {
+  /** Version of the package. */
+  readonly version: string
+  /** The header that names a tenant, in lower case. */
+  readonly tenantHeader?: string | undefined
+}
+
+export const extensions = ['binary_tensor_data', 'model_repository']
+
+/** Characters of a tenant's name that count: it is a name, and kept in memory. */
+const tenantLengthMax = 128
+
+export function tenantOf(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header.slice(0, tenantLengthMax) : undefined
+}
+
+/** Throws E_USAGE for a class that there is not. */
+export function readPriority(header: string | readonly string[] | undefined): Priority | undefined {
+  if (header === undefined) return undefined
+  const found = priorities.find(priority => priority === header)
+  if (found !== undefined) return found
+  throw new MusterError('E_USAGE', 'X-Muster-Priority names no class', {
+    field: 'X-Muster-Priority',
+    hint: `send one of ${priorities.join(', ')}`,
+  })
+}
