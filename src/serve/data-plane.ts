@@ -7,7 +7,8 @@ import type { FamilyRoutes } from '../fleet/index.ts'
 import { openFamilySession } from '../onnx/index.ts'
 import { versionDigest } from '../registry/index.ts'
 import type { ServingSpec } from '../spec/index.ts'
-import { admitUnder, type Strain, type TenantLimits, Tenants } from './admission.ts'
+import { currentSpan } from '../telemetry/index.ts'
+import { admitUnder, fullLine, type Strain, type TenantLimits, Tenants } from './admission.ts'
 import type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
 import { cacheKey } from './answer-cache.ts'
 import { Batcher, type GraphSession, type WaitingRows } from './batcher.ts'
@@ -27,8 +28,10 @@ import { receiptIds } from './receipts.ts'
 import { type PackBlobs, Residency, type ResidencyStatus } from './residency.ts'
 import { checkVersion } from './resolve.ts'
 import { type Ask, StandIns } from './stand-ins.ts'
+import { tracedInfer } from './traced-infer.ts'
 import { readInferBody } from './validate.ts'
 import { VersionCalls } from './version-calls.ts'
+import { shareOf } from './waiting.ts'
 
 /*
  * The data plane: a name and values in, a number and a receipt out. It knows no transport; HTTP is
@@ -70,6 +73,7 @@ export class DataPlane {
   readonly #breakers = new Breakers()
   readonly #residency: Residency
   readonly #tenants: Tenants | undefined
+  readonly #total: WaitingRows = { rows: 0 }
   readonly #calls: VersionCalls
   readonly #standIns: StandIns
   readonly #imported: ImportedModels | undefined
@@ -98,7 +102,7 @@ export class DataPlane {
       nextReceipt,
       kept: this.#kept,
     })
-    const total: WaitingRows = { rows: 0 }
+    const total = this.#total
     const onCall = (rows: number) => metrics?.called(rows)
     const openSession = options.openSession ?? openFamilySession
     this.#families = new Families({
@@ -112,7 +116,7 @@ export class DataPlane {
         return new Batcher(session, { clock, limits, total, onCall })
       },
     })
-    metrics?.watch(() => this.servingCount)
+    metrics?.watch(this)
   }
 
   get servingCount(): number {
@@ -213,7 +217,13 @@ export class DataPlane {
    * E_NAME, E_NOT_FOUND (version), E_NOT_SERVING, E_RATE, E_MODEL_BUSY, E_BUSY, E_DEADLINE,
    * E_DEADLINE_PAST, E_CANCELLED and what `readInferBody` throws.
    */
-  async infer(request: InferRequest): Promise<Answer | TensorAnswer> {
+  infer(request: InferRequest): Promise<Answer | TensorAnswer> {
+    const span = currentSpan()
+    if (!span?.isRecording) return this.#measured(request)
+    return tracedInfer(span, request, () => this.#measured(request))
+  }
+
+  async #measured(request: InferRequest): Promise<Answer | TensorAnswer> {
     const startedMs = this.#clock.monotonicMs()
     try {
       const answer = await this.#infer(request, startedMs)
@@ -221,7 +231,7 @@ export class DataPlane {
       return answer
     } catch (error) {
       const refusal = asMusterError(error)
-      this.#metrics?.refused(refusal.code, this.#sinceSeconds(startedMs))
+      this.#metrics?.refused(refusal.code, this.#sinceSeconds(startedMs), request)
       throw refusal
     }
   }
@@ -234,9 +244,14 @@ export class DataPlane {
   }
 
   async #infer(request: InferRequest, startedMs: number): Promise<Answer | TensorAnswer> {
-    if (this.strain !== 'none') admitUnder(this.strain, request.priority ?? 'interactive')
+    const { priority = 'interactive' } = request
+    if (this.strain !== 'none') admitUnder(this.strain, priority)
+    // Before the body is read: what is refused has to cost less than what is answered.
+    const full = fullLine(this.#total.rows, 1, this.limits.waitingRowsMax * shareOf[priority])
+    if (full !== undefined) throw full
     const deadlineMs = this.#deadlineOf(request, startedMs)
-    if (this.#imported?.has(request.model)) {
+    // A family that was declared under its name later has it: what is declared goes first.
+    if (this.#imported?.has(request.model) && !this.#families.has(request.model)) {
       this.#tenants?.take(request.tenant ?? '', 1, startedMs)
       const { limits } = this
       const ask = {
@@ -276,7 +291,8 @@ export class DataPlane {
 
   /** The version of an imported model that would answer; undefined for other names. */
   imported(name: string, version?: string): ImportedModel | undefined {
-    return this.#imported?.has(name) ? findImported(this.#imported, name, version) : undefined
+    if (!this.#imported?.has(name) || this.#families.has(name)) return undefined
+    return findImported(this.#imported, name, version)
   }
 
   /** What serves under `name`, of a family. Throws as `infer` does. */
