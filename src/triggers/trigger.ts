@@ -17,6 +17,7 @@ import {
 } from '../store/index.ts'
 import { backoff, pause, type StreamInput, type StreamMessage } from '../streams/index.ts'
 import { decode, nameOf } from './decode.ts'
+import { crashLetter, type Held, letterOf } from './held.ts'
 import { type Computed, commitResults, type Destination, isOwnTable } from './results.ts'
 import type { RunGraph } from './run-graph.ts'
 import { failureOf, verdictOn } from './verdict.ts'
@@ -43,16 +44,6 @@ export interface TriggerParts {
   log(line: string, error?: unknown): void
 }
 
-/** A message in hand: taken, and not acknowledged. */
-interface Held {
-  readonly id: string
-  readonly value: unknown
-  readonly receivedAt: Date
-  /** As delivered; more than one when it came again meanwhile. */
-  readonly messages: StreamMessage[]
-  attempts: number
-}
-
 /** Shown by `GET /api/v1/triggers`. */
 export interface TriggerCounts {
   taken: number
@@ -64,6 +55,8 @@ export interface TriggerCounts {
 }
 
 const lookMs = 1_000
+/** The root of a usual prefetch: after a crash as many groups as messages in one. */
+const suspectsMost = 16
 
 export class Trigger {
   readonly name: string
@@ -166,12 +159,7 @@ export class Trigger {
     for (const one of open) one.attempts = Math.max(1, stateOf.get(one.id)!.attempts)
     const fresh = open.filter(({ id }) => stateOf.get(id)!.fresh)
     await this.#answer(fresh)
-    // An attempt that did not end, by a message or by its neighbours: each is tried by itself, so
-    // that one that ends the process spends no attempt of another.
-    for (const one of open) {
-      if (stateOf.get(one.id)!.fresh || this.#stopping.signal.aborted) continue
-      await this.#tryAlone(one)
-    }
+    await this.#trySuspects(open.filter(({ id }) => !stateOf.get(id)!.fresh))
     if (this.#stopping.signal.aborted) {
       const left = open.filter(({ id }) => !stateOf.get(id)!.fresh)
       await input.reject(left.flatMap(one => one.messages))
@@ -195,16 +183,24 @@ export class Trigger {
     return { held: [...held.values()], refused }
   }
 
-  async #tryAlone(one: Held): Promise<void> {
-    if (one.attempts >= this.#parts.spec.attemptsMax) {
-      const crashed = new MusterError('E_POISON', `${one.attempts} attempts have not ended`, {
-        hint: 'each ended the process or was cut off; see its log, then replay or drop the message',
-      })
-      return this.#bury([
-        { letter: letterOf(one.id, one.messages[0]!, crashed, one.attempts), message: one },
-      ])
+  /**
+   * Messages with an attempt that did not end, by themselves or by a neighbour that ended the
+   * process: in smaller groups, and the last attempt of each by itself, so that none is given up
+   * for what another does.
+   */
+  async #trySuspects(suspects: readonly Held[]): Promise<void> {
+    const attemptsMax = Math.max(2, this.#parts.spec.attemptsMax)
+    const over = suspects.filter(({ attempts }) => attempts >= attemptsMax)
+    await this.#bury(over.map(one => ({ letter: crashLetter(one), message: one })))
+    const mayShare = suspects.filter(({ attempts }) => attempts < attemptsMax - 1)
+    const groups = Array.from({ length: Math.ceil(mayShare.length / suspectsMost) }, (_, i) =>
+      mayShare.slice(i * suspectsMost, (i + 1) * suspectsMost),
+    )
+    const alone = suspects.filter(({ attempts }) => attempts === attemptsMax - 1)
+    for (const group of [...groups, ...alone.map(one => [one])]) {
+      if (this.#stopping.signal.aborted) return
+      await this.#retry(group)
     }
-    await this.#retry([one])
   }
 
   /** Counts, and answers those that still are to be. */
@@ -376,16 +372,4 @@ export class Trigger {
 
 function isDatabaseAway(error: unknown): boolean {
   return error instanceof MusterError && error.code === 'E_DATABASE'
-}
-
-function letterOf(id: string, of: StreamMessage, error: unknown, attempts: number): NewLetter {
-  return {
-    messageId: id,
-    messageKey: of.key,
-    headers: of.headers,
-    body: of.body,
-    sizeBytes: of.sizeBytes,
-    attempts,
-    ...failureOf(error),
-  }
 }
