@@ -11,16 +11,16 @@ afterEach(() => server[Symbol.asyncDispose]())
 const muster = (words: string, terminal: Partial<TestTerminal> = {}) =>
   say([...words.split(' '), '--server', server.url], terminal)
 
-const onTerminal = { tty: true, columns: 96, env: { MUSTER_PLAIN: '1' } }
+const onTerminal = { tty: true, columns: 92, env: { MUSTER_PLAIN: '1' } }
 
 test('deadletters lists what was given up and why, page by page', async () => {
   const said = await muster('deadletters', onTerminal)
   expect(said.code).toBe(0)
   expect(said.out).toMatchInlineSnapshot(`
     "letter  at                   trigger                message  tries  because
-    d-9     2026-11-21 12:03:41  wafer-health/readings  w-9          8  E_CONNECTION: sink alerts: …
-    d-8     2026-11-21 12:03:41  wafer-health/readings  w-8          3  E_POISON: 3 attempts have n…
-    d-7     2026-11-21 12:03:41  wafer-health/readings  w-7          1  E_MESSAGE: the field \`tool\`…
+    d-9     2026-11-21 12:03:41  wafer-health/readings  w-9          8  E_CONNECTION: sink aler…
+    d-8     2026-11-21 12:03:41  wafer-health/readings  w-8          3  E_POISON: 3 attempts ha…
+    d-7     2026-11-21 12:03:41  wafer-health/readings  w-7          1  E_MESSAGE: the field \`t…
     "
   `)
   expect(said.err).toMatchInlineSnapshot(`
