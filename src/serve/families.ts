@@ -104,6 +104,11 @@ export class Families {
     if (family !== undefined) setServing(family, serving)
   }
 
+  /** Whether a family of that name serves here. */
+  has(blueprint: string): boolean {
+    return this.#families.has(blueprint)
+  }
+
   get isReady(): boolean {
     if (!this.isSynced) return false
     for (const blueprint of this.#loading.keys()) if (!this.#families.has(blueprint)) return false
