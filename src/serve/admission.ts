@@ -108,6 +108,25 @@ export class Tenants {
   }
 }
 
+/** E_BUSY when there is no room for so many rows beside those that wait or run. */
+export function fullLine(waiting: number, rows: number, rowsMax: number): MusterError | undefined {
+  if (waiting + rows <= rowsMax) return undefined
+  const detail = `${waiting} rows wait already; the limit is ${Math.floor(rowsMax)}`
+  const more = { hint: 'send it again in a second', extra: { retryAfterSeconds: 1 } }
+  return withoutStack(() => new MusterError('E_BUSY', detail, more))
+}
+
+/** Of refusals that come by the thousand: a stack costs more than the answer would. */
+export function withoutStack<T>(make: () => T): T {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
 /**
  * Throws E_MODEL_BUSY when so many rows of a model wait or run already. One request is always let
  * in.

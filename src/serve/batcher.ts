@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import type { Categories } from '../onnx/index.ts'
+import { fullLine, withoutStack } from './admission.ts'
 import type { Priority } from './answer.ts'
 import type { ServeLimits } from './limits.ts'
 import { shareOf, WaitingLine } from './waiting.ts'
@@ -41,8 +42,11 @@ export interface Job {
   /** Default: interactive. */
   readonly priority?: Priority | undefined
   /** Nobody waits for it any more once it is aborted. */
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: { readonly aborted: boolean } | undefined
 }
+
+/** Of the newest call in the average: five calls later, two thirds of it are new. */
+const callWeight = 0.2
 
 /** Rows that wait or run, over all graphs of a data plane. */
 export interface WaitingRows {
@@ -69,6 +73,8 @@ export class Batcher {
   readonly #total: WaitingRows
   readonly #onCall: (rows: number) => void
   readonly #waiting = new WaitingLine<Waiting>()
+  /** What a call takes, of late; 0 until one with a deadline has run. */
+  #callMs = 0
   #draining = false
   #closing = false
   // One call runs at a time, so these are free again when the next is put together.
@@ -97,15 +103,8 @@ export class Batcher {
   run(job: Job): Promise<Float32Array> {
     const priority = job.priority ?? 'interactive'
     const rowsMax = this.#limits.waitingRowsMax * shareOf[priority]
-    if (this.#total.rows + job.rows > rowsMax) {
-      return Promise.reject(
-        new MusterError(
-          'E_BUSY',
-          `${this.#total.rows} rows wait already; the limit is ${Math.floor(rowsMax)}`,
-          { hint: 'send it again in a second', extra: { retryAfterSeconds: 1 } },
-        ),
-      )
-    }
+    const full = fullLine(this.#total.rows, job.rows, rowsMax)
+    if (full !== undefined) return Promise.reject(full)
     this.#total.rows += job.rows
     return new Promise((resolve, reject) => {
       this.#waiting.add({ job, resolve, reject }, priority)
@@ -143,19 +142,29 @@ export class Batcher {
     const taken: Waiting[] = []
     let rows = 0
     let nowMs = -1
+    // One for all of them: under load there are thousands, and a stack costs more than a call.
+    let tooLate: MusterError | undefined
+    // While more wait than a call takes, with the time of a call: an answer that comes late is of
+    // no use to anybody, and to run for it makes the next one late too.
+    const spareMs = this.#total.rows > this.#limits.rowsPerCallMax ? this.#callMs : 0
     const newestFirst = this.#total.rows > this.#limits.waitingRowsMax / 2
     this.#waiting.each(newestFirst, waiting => {
       const { job } = waiting
       if (rows + job.rows > this.#limits.rowsPerCallMax && taken.length > 0) return false
       if (job.deadlineMs !== Number.POSITIVE_INFINITY) {
-        if (nowMs < 0) nowMs = this.#clock.monotonicMs()
-        if (nowMs >= job.deadlineMs) return this.#turnAway(waiting, late())
+        if (nowMs < 0) nowMs = this.#clock.monotonicMs() + spareMs
+        if (nowMs >= job.deadlineMs) {
+          tooLate ??= withoutStack(late)
+          return this.#turnAway(waiting, tooLate)
+        }
       }
       if (job.signal?.aborted) return this.#turnAway(waiting, cancelled())
       rows += job.rows
       taken.push(waiting)
       return true
     })
+    // Whoever is turned away teaches nothing: an average that is too high must not stay.
+    if (taken.length === 0) this.#callMs /= 2
     return taken
   }
 
@@ -167,9 +176,15 @@ export class Batcher {
 
   async #call(taken: readonly Waiting[]): Promise<void> {
     if (taken.length === 0) return
-    const rows = taken.reduce((sum, { job }) => sum + job.rows, 0)
+    let [rows, isTimed] = [0, false]
+    for (const { job } of taken) {
+      rows += job.rows
+      isTimed ||= job.deadlineMs !== Number.POSITIVE_INFINITY
+    }
+    const beganMs = isTimed ? this.#clock.monotonicMs() : 0
     try {
       const y = await this.#answer(taken, rows)
+      if (isTimed) this.#learn(this.#clock.monotonicMs() - beganMs)
       assert(y.length === rows, 'a graph gives one number a row')
       this.#onCall(rows)
       let at = 0
@@ -183,6 +198,12 @@ export class Batcher {
       this.#total.rows -= rows
       taken[0]!.reject(new MusterError('E_INTERNAL', 'the graph failed on this call', { cause }))
     }
+  }
+
+  /** An average in which the last few calls weigh most, and one that took long weighs little. */
+  #learn(callMs: number): void {
+    const most = 2 * this.#callMs + 1
+    this.#callMs += (Math.min(callMs, most) - this.#callMs) * callWeight
   }
 
   /** Of a batch that failed: whoever is not at fault is answered after all. */

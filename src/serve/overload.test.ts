@@ -127,6 +127,38 @@ test('batch and shadow fill a part of the line, so that interactive calls find r
   expect(order).toEqual([24, 23, 22, 21, 11, 12, 1, 2])
 })
 
+test('one call that took long turns nobody away after it', async () => {
+  const clock = new ManualClock(0)
+  const costs = [5_000, ...new Array<number>(20).fill(1)]
+  const session: GraphSession = {
+    inputs: 1,
+    width: 1,
+    categories: {},
+    run: async (_x, _parameters, rows) => {
+      clock.advance(costs.shift()!)
+      return new Float32Array(rows)
+    },
+    close: () => undefined,
+  }
+  const total = { rows: 0 }
+  const small = { ...limits, rowsPerCallMax: 4 }
+  const batcher = new Batcher(session, { clock, limits: small, total, onCall: () => undefined })
+  const ask = () => {
+    const deadlineMs = clock.monotonicMs() + 100
+    const block = new Float32Array(1)
+    const job = { x: new Float32Array(1), rows: 1, block, width: 1, row: 0, deadlineMs }
+    return batcher.run(job).then(
+      () => 'ran',
+      () => 'late',
+    )
+  }
+  expect(await ask()).toBe('ran')
+  expect(await ask(), 'alone').toBe('ran')
+  const crowd = () => Promise.all(Array.from({ length: 12 }, ask))
+  await crowd()
+  expect(await crowd(), 'in a crowd').toEqual(new Array(12).fill('ran'))
+})
+
 test('a caller that went away is not run for', async () => {
   const leaving = new AbortController()
   const clock = new ManualClock(0)
