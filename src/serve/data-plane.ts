@@ -119,6 +119,10 @@ export class DataPlane {
     metrics?.watch(this)
   }
 
+  get waitingRows(): number {
+    return this.#total.rows
+  }
+
   get servingCount(): number {
     let serving = 0
     for (const family of this.#families.values()) serving += family.serving
@@ -176,7 +180,9 @@ export class DataPlane {
 
   /** To be called every second or so: lets go of what need not be kept any longer. */
   tend(): void {
-    this.#families.tend(this.#clock.monotonicMs())
+    const nowMs = this.#clock.monotonicMs()
+    this.#families.tend(nowMs)
+    this.#metrics?.tend(nowMs)
   }
 
   /** By blueprint, calls that its versions answered since the process began. */

@@ -1,6 +1,7 @@
 import { type ErrorCode, MusterError } from '../base/errors.ts'
 import type { ReceiptId } from '../base/ids.ts'
 import type { Tensor } from '../fleet/index.ts'
+import { inSpan } from '../telemetry/index.ts'
 import type { InferRequest } from './answer.ts'
 import type { ImportedModel, ImportedModels, TensorAnswer } from './imported.ts'
 import type { KeptAnswers } from './kept-answers.ts'
@@ -44,7 +45,10 @@ export async function inferImported(
   for (const model of candidates) {
     const read = readTensorBody(request.body, model.signature, ask.limits, request.tensors)
     try {
-      const outputs = await model.infer(read.inputs, { deadlineMs: ask.deadlineMs })
+      const about = { 'muster.version': model.version }
+      const outputs = await inSpan('runner', about, () =>
+        model.infer(read.inputs, { deadlineMs: ask.deadlineMs }),
+      )
       const answer = answerOf(model, read, outputs, because, ask.nextReceipt())
       const { inputs } = read
       const { startedMs } = ask

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { ReceiptId } from '../base/ids.ts'
 import type { Fallback } from '../spec/index.ts'
+import { inSpan } from '../telemetry/index.ts'
 import type { Answer, InferRequest } from './answer.ts'
 import { AnswerCache, cacheKey } from './answer-cache.ts'
 import { type Failure, standIns } from './fallback.ts'
@@ -170,7 +171,7 @@ export class StandIns {
     source: AnswerSource | undefined,
   ): Answer | Promise<Answer> {
     const durable = source && this.#kept?.keep(ask, answer, read, source)
-    return durable === undefined ? answer : durable.then(() => answer)
+    return durable === undefined ? answer : inSpan('journal', {}, () => durable.then(() => answer))
   }
 
   #worded(

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
+import { inSpan } from '../telemetry/index.ts'
 import { admitModel } from './admission.ts'
 import type { InferRequest } from './answer.ts'
 import type { Breakers } from './breaker.ts'
@@ -9,6 +10,8 @@ import { type InputReader, missedInputs } from './input-reader.ts'
 import type { ServeLimits } from './limits.ts'
 import type { Resolved } from './resolve.ts'
 import { namesOutOfRange, type ReadRequest } from './validate.ts'
+
+const noAttributes = {}
 
 /** What a version made of a request. */
 export interface Computed {
@@ -58,7 +61,10 @@ export class VersionCalls {
       let { outOfRange } = read
       let filled: Filled | undefined
       if (gaps !== undefined) {
-        const found = await this.#fill({ rows, x, gaps }, reader, request.model)
+        const about = { 'muster.inputs': gaps.inputs.length }
+        const found = await inSpan('features', about, () =>
+          this.#fill({ rows, x, gaps }, reader, request.model),
+        )
         filled = found
         outOfRange = namesOutOfRange(outOfRange, found.outOfRange)
       }
@@ -67,7 +73,8 @@ export class VersionCalls {
       const page = origin.block.find(row) ?? (await origin.block.read(row))
       // No await from here on: what is enqueued, its session is open for.
       if (origin.ready === undefined) return 'gone'
-      const values = await origin.ready.batcher.run({
+      const { batcher } = origin.ready
+      const job = {
         x,
         rows,
         block: page.rows,
@@ -76,7 +83,8 @@ export class VersionCalls {
         deadlineMs,
         priority: request.priority,
         signal: request.signal,
-      })
+      }
+      const values = await inSpan('batch', noAttributes, () => batcher.run(job))
       const computed = { by, read, values, outOfRange, filled }
       return this.#judged(computed)
     } catch (error) {
