@@ -1,29 +1,18 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { apiRoutes, feastRoutes } from '../api/index.ts'
 import { systemClock } from '../base/clock.ts'
-import { MusterError } from '../base/errors.ts'
-import { CurrentFleet, type DeskParts, modelRepository, openDesk } from '../control/index.ts'
+import { CurrentFleet, type DeskParts } from '../control/index.ts'
 import { openOnDemand } from '../features/index.ts'
 import { Deliveries, type IntakeAt, type PushAt } from '../intake/index.ts'
 import { codeVersion, Loop } from '../reconcile/index.ts'
 import { openBlobs } from '../registry/index.ts'
-import {
-  createStrictApp,
-  metricsRoute,
-  openServeMetrics,
-  repositoryRoutes,
-  serveRoutes,
-} from '../serve/index.ts'
+import { openServeMetrics } from '../serve/index.ts'
 import { readConnections } from '../sources/index.ts'
 import {
   listen,
   migrate,
   openQueue,
   openStore,
-  ownerOf,
   ownStateFolder,
   type Store,
   startEmbedded,
@@ -32,19 +21,18 @@ import {
 import type { Config } from './config.ts'
 import { openFrameBuilds } from './frame-builds.ts'
 import { openGraphs } from './graphs.ts'
-import { openGrpc } from './grpc.ts'
 import { openJournalRole } from './journal.ts'
 import { openLog } from './log.ts'
 import { type OnlineRole, openOnline } from './online.ts'
 import { packageVersion } from './package-version.ts'
+import { checkPort } from './ports.ts'
+import { openRims } from './rims.ts'
 import { openRunners } from './runners.ts'
 import { openServing } from './serving.ts'
 import { openTriggers } from './triggers.ts'
 import { Wake } from './wake.ts'
 import { Workers } from './workers.ts'
 
-/** Declarations of a large fleet, sent as one request. */
-const bodyBytesMax = 32 * 1_048_576
 /** The environment that this server answers for, until roles are set apart. */
 const servedEnvironment = 'prod'
 /** Between two looks of the loop: a burst of notices is one. */
@@ -122,9 +110,6 @@ export async function startServer(config: Config): Promise<Server> {
   for (const [what, look] of Object.entries(looks)) stack.use(keepLooking(wake, log, what, look))
   stack.use(new Workers(config.workers, { databaseUrl, home: config.home }, log))
 
-  const app = createStrictApp({ bodyBytesMax, logger: log })
-  serveRoutes(app, plane, { version: packageVersion, tenantHeader: config.tenantHeader })
-  metricsRoute(app, metrics)
   const parts: DeskParts = {
     ...intake,
     fleet,
@@ -140,20 +125,11 @@ export async function startServer(config: Config): Promise<Server> {
     wake: () => wake.tell(),
     changed: signal => wake.next(signal),
   }
-  const desk = openDesk(parts)
-  const repository = modelRepository(parts)
-  repositoryRoutes(app, repository)
-  await apiRoutes(app, { desk, version: packageVersion })
-  await feastRoutes(app, desk.feast)
-  const url = await bind(app, config)
-  serving.spreadCallers(app)
-  stack.defer(() => serving.drain(app))
-  const grpc = await openGrpc(config, plane, { repository, log })
-  stack.defer(() => grpc.drain())
+  const rims = stack.use(await openRims({ config, serving, metrics, parts, log }))
   const up = stack.move()
   return {
-    url,
-    grpc: grpc.address,
+    url: rims.url,
+    grpc: rims.grpc,
     store,
     pids: postmaster ? [postmaster] : [],
     [Symbol.asyncDispose]: () => up.disposeAsync(),
@@ -185,44 +161,6 @@ async function openRecords(config: Config, stack: AsyncDisposableStack, log: Log
   const queue = stack.use(await openQueue(databaseUrl, store, { log: line => log.warn(line) }))
   await queue.recover()
   return { databaseUrl, store, blobs, queue, postmaster: await embedded?.pid() }
-}
-
-/** Binds the port and lets it go: a second start is to end before it has started anything. */
-async function checkPort({ home, host, port }: Config): Promise<void> {
-  // A folder with an owner is refused as such, and the port is likely that owner's.
-  if ((await ownerOf(home)) !== undefined) return
-  const probe = createServer()
-  try {
-    probe.listen({ host, port })
-    await once(probe, 'listening')
-  } catch (error) {
-    throw portRefusal(error, { host, port })
-  } finally {
-    probe.close()
-  }
-}
-
-async function bind(app: ReturnType<typeof createStrictApp>, at: Config): Promise<string> {
-  try {
-    return await app.listen({ host: at.host, port: at.port })
-  } catch (error) {
-    throw portRefusal(error, at)
-  }
-}
-
-function portRefusal(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): unknown {
-  const { code } = error as NodeJS.ErrnoException
-  if (code === 'EACCES') {
-    return new MusterError('E_BIND', `port ${port} of ${host} may not be bound by this user`, {
-      field: 'MUSTER_PORT',
-      hint: 'choose one from 1024 on: MUSTER_PORT=7077',
-    })
-  }
-  if (code !== 'EADDRINUSE') return error
-  return new MusterError('E_BIND', `port ${port} of ${host} is taken`, {
-    field: 'MUSTER_PORT',
-    hint: 'another Muster may be up there (muster status); else choose one: MUSTER_PORT=7078',
-  })
 }
 
 /** Calls `look` at every wake and every few seconds, one at a time, until it is disposed of. */

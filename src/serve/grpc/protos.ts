@@ -12,8 +12,8 @@ import { fileDescriptor, type Methods, type ProtoFile } from './proto-table.ts'
 
 /*
  * What this server speaks: the Open Inference Protocol with its repository extension, in Triton's
- * numbering of fields, which KServe and MLServer share but for what is said beside it; the repository
- * once more under MLServer's name; health and reflection as gRPC defines them.
+ * numbering of fields, which KServe and MLServer share but for what is said beside it; the
+ * repository once more under MLServer's name; health and reflection as gRPC defines them.
  */
 
 const parameter = {

@@ -4,7 +4,7 @@ import { frame } from './framing.ts'
 import { decode, encode } from './protos.ts'
 import type { Methods, UnaryMethod } from './server.ts'
 
-/* The model repository extension: as Triton has it in the service, and MLServer in one of its own. */
+/* The repository extension: as Triton has it in the service, and MLServer in one of its own. */
 
 /** A model file, as over HTTP, where base64 makes it a third larger. */
 const loadBytesMax = 258 * 1_048_576

@@ -1,0 +1,51 @@
+import type { Logger } from 'pino'
+import { apiRoutes, feastRoutes } from '../api/index.ts'
+import { type DeskParts, modelRepository, openDesk } from '../control/index.ts'
+import {
+  createStrictApp,
+  metricsRoute,
+  repositoryRoutes,
+  type ServeMetrics,
+  serveRoutes,
+} from '../serve/index.ts'
+import type { Config } from './config.ts'
+import { openGrpc } from './grpc.ts'
+import { packageVersion } from './package-version.ts'
+import { bind } from './ports.ts'
+import type { ServingRole } from './serving.ts'
+
+/** Declarations of a large fleet, sent as one request. */
+const bodyBytesMax = 32 * 1_048_576
+
+/** Where callers come in. Ends when all that it took is answered. */
+export interface Rims extends AsyncDisposable {
+  readonly url: string
+  /** Of gRPC; undefined where it is not served. */
+  readonly grpc: string | undefined
+}
+
+export async function openRims(at: {
+  readonly config: Config
+  readonly serving: ServingRole
+  readonly metrics: ServeMetrics
+  readonly parts: DeskParts
+  readonly log: Logger
+}): Promise<Rims> {
+  const { config, serving, metrics, parts, log } = at
+  await using stack = new AsyncDisposableStack()
+  const app = createStrictApp({ bodyBytesMax, logger: log })
+  serveRoutes(app, serving.plane, { version: packageVersion, tenantHeader: config.tenantHeader })
+  metricsRoute(app, metrics)
+  const desk = openDesk(parts)
+  const repository = modelRepository(parts)
+  repositoryRoutes(app, repository)
+  await apiRoutes(app, { desk, version: packageVersion })
+  await feastRoutes(app, desk.feast)
+  const url = await bind(app, config)
+  serving.spreadCallers(app)
+  stack.defer(() => serving.drain(app))
+  const grpc = await openGrpc(config, serving.plane, { repository, log })
+  stack.defer(() => grpc.drain())
+  const open = stack.move()
+  return { url, grpc: grpc.address, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
