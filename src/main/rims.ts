@@ -7,6 +7,7 @@ import {
   repositoryRoutes,
   type ServeMetrics,
   serveRoutes,
+  v1Routes,
 } from '../serve/index.ts'
 import type { Config } from './config.ts'
 import { openGrpc } from './grpc.ts'
@@ -34,11 +35,13 @@ export async function openRims(at: {
   const { config, serving, metrics, parts, log } = at
   await using stack = new AsyncDisposableStack()
   const app = createStrictApp({ bodyBytesMax, logger: log })
-  serveRoutes(app, serving.plane, { version: packageVersion, tenantHeader: config.tenantHeader })
+  const facts = { version: packageVersion, tenantHeader: config.tenantHeader }
+  serveRoutes(app, serving.plane, facts)
   metricsRoute(app, metrics)
   const desk = openDesk(parts)
   const repository = modelRepository(parts)
   repositoryRoutes(app, repository)
+  v1Routes(app, serving.plane, repository, facts)
   await apiRoutes(app, { desk, version: packageVersion })
   await feastRoutes(app, desk.feast)
   const url = await bind(app, config)

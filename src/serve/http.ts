@@ -4,10 +4,11 @@ import type { Priority } from './answer.ts'
 import { answerJson, metadataJson } from './answer-json.ts'
 import { answerBytes } from './binary-tensors.ts'
 import type { DataPlane } from './data-plane.ts'
+import { fleetRoutes } from './fleet-http.ts'
 import type { TensorAnswer } from './imported.ts'
 import { type InferBody, readInferBodies } from './infer-body.ts'
 import type { ServeMetrics } from './metrics.ts'
-import { extensions, readPriority, type ServerFacts, tenantOf } from './rim.ts'
+import { extensions, readDeadline, readPriority, type ServerFacts, tenantOf } from './rim.ts'
 import { importedJson, tensorAnswerBytes } from './tensor-json.ts'
 
 /*
@@ -54,6 +55,7 @@ export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
     allowOnly(app, `${path}/ready`, 'GET')
     allowOnly(app, `${path}/infer`, 'POST')
   }
+  fleetRoutes(app, plane, facts)
   const bodyLimit = plane.limits.bodyBytesMax
   const { tenantHeader = 'x-muster-tenant' } = facts
   app.register((scope, _options, done) => {
@@ -136,16 +138,6 @@ function sendBytes(reply: FastifyReply, { jsonBytes, body }: ReturnType<typeof a
     .header('content-type', 'application/octet-stream')
     .header('inference-header-content-length', String(jsonBytes))
     .send(body)
-}
-
-/**
- * Whole milliseconds that the caller will wait, counted from when the body was read: the time of
- * the upload is the caller's own. What is no number is NaN to the plane, which refuses it as
- * E_DEADLINE.
- */
-function readDeadline(header: string | string[] | undefined): number | undefined {
-  if (header === undefined) return undefined
-  return typeof header === 'string' && /^-?\d{1,15}$/.test(header) ? Number(header) : Number.NaN
 }
 
 /**

@@ -19,6 +19,7 @@ export type {
   TensorAnswer,
 } from './imported.ts'
 export { ImportedFleet } from './imported-fleet.ts'
+export { inferMany, type ManyAnswer, type ManyRequest } from './infer-many.ts'
 export { type ServeLimits, serveLimits } from './limits.ts'
 export { openServeMetrics, type ServeMetrics } from './metrics.ts'
 export type { PredictionSink } from './prediction-sink.ts'
@@ -33,3 +34,4 @@ export { repositoryRoutes } from './repository-http.ts'
 export type { ServerFacts } from './rim.ts'
 export { createStrictApp, type StrictAppOptions } from './strict-app.ts'
 export { readTensorBody } from './tensor-body.ts'
+export { v1Routes } from './v1.ts'

@@ -11,7 +11,7 @@ export interface ServerFacts {
   readonly tenantHeader?: string | undefined
 }
 
-export const extensions = ['binary_tensor_data', 'model_repository']
+export const extensions = ['binary_tensor_data', 'model_repository', 'fleet_inference']
 
 /** Characters of a tenant's name that count: it is a name, and kept in memory. */
 const tenantLengthMax = 128
@@ -29,4 +29,14 @@ export function readPriority(header: string | readonly string[] | undefined): Pr
     field: 'X-Muster-Priority',
     hint: `send one of ${priorities.join(', ')}`,
   })
+}
+
+/**
+ * Whole milliseconds that the caller will wait, counted from when the body was read: the time of
+ * the upload is the caller's own. What is no number is NaN to the plane, which refuses it as
+ * E_DEADLINE.
+ */
+export function readDeadline(header: string | readonly string[] | undefined): number | undefined {
+  if (header === undefined) return undefined
+  return typeof header === 'string' && /^-?\d{1,15}$/.test(header) ? Number(header) : Number.NaN
 }
