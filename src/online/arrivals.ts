@@ -47,12 +47,16 @@ export class Arrivals implements AsyncDisposable {
       generation.kinds.filter(kind => kind.streams).map(kind => ({ generation, kind })),
     )
     if (kinds.length === 0) return
+    const { store } = this.#at
+    const { connection } = store
     const reader = await this.#readerFor(batch, kinds)
     const found = await reader.read(batch.rows)
     for (const [at, { generation, kind }] of kinds.entries()) {
       const about = { nowUs: this.#at.nowUs(), whole: false }
-      await putRows(this.#at.store, generation, kind, found[at]!, about)
+      await putRows(store, generation, kind, found[at]!, about)
     }
+    if (store.connection !== connection) return
+    for (const { applied } of generations) applied.add(batch.rows.numbers, connection)
   }
 
   async #readerFor(

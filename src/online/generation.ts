@@ -3,6 +3,7 @@ import { MusterError } from '../base/errors.ts'
 import { type EntityKind, entityKinds, type LookupAsk } from '../features/index.ts'
 import type { FeatureGroupSpec, LatestFeature, SourceSpec, WindowFeature } from '../spec/index.ts'
 import type { OnlineGeneration } from '../store/index.ts'
+import { AppliedRows } from './applied-rows.ts'
 import { type KeepRule, rowsMax } from './kept-rows.ts'
 import { generationPrefix, kindPrefix, markerKey } from './keys.ts'
 
@@ -54,9 +55,12 @@ export class Generation {
   readonly marker: Buffer
   readonly kinds: readonly Kind[]
   readonly places: ReadonlyMap<string, FeaturePlace>
+  readonly applied: AppliedRows
 
-  constructor(record: OnlineGeneration<Definition>) {
+  /** `applied`: of the same generation, before another commit was noted of it. */
+  constructor(record: OnlineGeneration<Definition>, applied = new AppliedRows()) {
     this.record = record
+    this.applied = applied
     this.prefix = generationPrefix(record.fleet, record.group, record.word)
     this.marker = markerKey(this.prefix)
     this.kinds = record.definition.kinds.map((kind, at) => ({

@@ -62,4 +62,4 @@ test('killed at each effect of a materialisation, readers see the old or the new
     )
     break
   }
-})
+}, 180_000)

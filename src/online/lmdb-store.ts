@@ -32,6 +32,7 @@ export async function openLmdb(folder: string): Promise<OnlineStore> {
 
 class LmdbStore implements OnlineStore {
   readonly kind = 'lmdb'
+  readonly connection = 1
   readonly #folder: string
   readonly #database: Database
 

@@ -1,7 +1,10 @@
+import { type Engine, quoted } from '../engine/index.ts'
 import { openCurrent, openSources } from '../features/index.ts'
 import { type Blobs, rowNumbersOf, type Snapshot } from '../fleet/index.ts'
+import { rowNumber } from '../sources/index.ts'
 import { isKept, type SourceSpec } from '../spec/index.ts'
 import { acceptedAfter, readCommit, type Sql, snapshotLeft } from '../store/index.ts'
+import type { RowSpan } from './applied-rows.ts'
 import type { Generation } from './generation.ts'
 import { putRows } from './put-rows.ts'
 import type { OnlineStore } from './store.ts'
@@ -38,6 +41,7 @@ export async function loadSnapshot(
 ): Promise<Loaded> {
   const { engine, sources } = await openSources([{ spec: source, snapshot }], at.blobs)
   await using _open = engine
+  if (!whole && (await areApplied(generation, source, engine, at))) return { rows: 0, entities: 0 }
   const { group } = generation.record.definition
   let [rows, entities] = [0, 0]
   for (const kind of generation.kinds) {
@@ -54,6 +58,27 @@ export async function loadSnapshot(
     })
   }
   return { rows, entities }
+}
+
+/**
+ * Whether all rows were put as they came: nothing is left to do then, for what is kept of an entity
+ * follows from the set of its rows.
+ */
+async function areApplied(
+  { applied }: Generation,
+  source: SourceSpec,
+  engine: Engine,
+  { store }: LoadAt,
+): Promise<boolean> {
+  if (!isKept(source) || !applied.isKnown(store.connection)) return false
+  const number = quoted(rowNumber)
+  const spans = await engine.rows<RowSpan>(
+    `select min(n)::double as "from", max(n)::double + 1 as "to"
+     from (select ${number} as n, ${number} - row_number() over (order by ${number}) as apart
+           from ${quoted(source.name)})
+     group by apart order by "from"`,
+  )
+  return applied.hasAll(spans)
 }
 
 /** Commits that are followed one by one; who is further behind is built anew, which is quicker. */

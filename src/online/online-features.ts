@@ -236,7 +236,7 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     const at = clock.now()
     await advanceGeneration(records, generation.record.number, { commit, at })
     const record = { ...generation.record, commit, materialisedAt: at }
-    this.#current.set(record.group, new Generation(record))
+    this.#current.set(record.group, new Generation(record, generation.applied))
   }
 
   async #build(
@@ -313,7 +313,7 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     if (before) this.#leftAtMs.set(before.record.number, clock.monotonicMs())
     const { commit, entities } = held
     const record = { ...generation.record, commit, entities, materialisedAt: clock.now() }
-    this.#current.set(record.group, new Generation(record))
+    this.#current.set(record.group, new Generation(record, generation.applied))
   }
 
   /** A store that was emptied holds no generation any more, whatever PostgreSQL says. */

@@ -71,6 +71,7 @@ export async function openRedis(url: string): Promise<OnlineStore> {
 
 class RedisStore implements OnlineStore {
   readonly kind = 'redis'
+  connection = 1
   readonly #redis: Redis & Scripted
   readonly #url: string
   /** Those of this turn of the event loop, and how many keys they are. */
@@ -81,6 +82,9 @@ class RedisStore implements OnlineStore {
   constructor(redis: Redis & Scripted, url: string) {
     this.#redis = redis
     this.#url = url
+    redis.on('close', () => {
+      this.connection++
+    })
   }
 
   /**

@@ -12,6 +12,8 @@ export type Change = (at: number, before: Uint8Array | undefined) => Uint8Array 
 
 export interface OnlineStore extends AsyncDisposable {
   readonly kind: 'lmdb' | 'redis'
+  /** Another than before: what was written until then may be lost, or only some of it. */
+  readonly connection: number
   /**
    * Gives `take` the bytes of every key, in order, in one batch; they are lent for the call only.
    * Throws E_FEATURES_AWAY when the store does not answer.
