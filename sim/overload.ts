@@ -13,8 +13,8 @@ import {
  * F31: an open loop of callers on a real data plane, in its process, so that what is offered is not
  * bounded by sockets. The graph is real and takes a millisecond a row more, as a heavy one would:
  * else the callers, who share the thread, could not offer ten times of it. First its capacity, by
- * callers who wait for their answers; then 1, 2, 5 and 10 times that, each call with 100 ms to live.
- * What the callers and the refusals cost counts against it.
+ * callers who wait for their answers; then 1, 2, 5 and 10 times that, each call with 100 ms to
+ * live. What the callers and the refusals cost counts against it.
  *
  *   node sim/overload.ts [seconds=10] [models=1000]
  */
