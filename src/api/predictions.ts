@@ -79,7 +79,8 @@ export function predictionRoutes(api: ApiScope, desk: PredictionsDesk): void {
       summary: 'Compute an answer again, from what was recorded',
       tags: ['predictions'],
       params: receiptParams,
-      body: nothing,
+      // A call that says all in its address needs no body.
+      body: nothing.nullish(),
       response: { 200: replayView },
     },
     handler: ({ params }) => desk.replay(params.receipt),

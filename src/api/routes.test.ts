@@ -95,6 +95,16 @@ describe('queries (RELIABILITY C69)', () => {
   })
 })
 
+test('a name with a zero is refused, and who replays by curl sends no body', async () => {
+  for (const list of ['predictions', 'outcomes', 'outcomes/errors']) {
+    expect((await get(`/${list}?model=a%00`)).json()).toMatchObject({ code: 'E_QUERY' })
+  }
+  const url = '/api/v1/predictions/01KB3Q8W5V5M2T9R4XJ6C7D8EF/replay'
+  expect((await server.app.inject({ method: 'POST', url })).json()).toMatchObject({
+    outcome: 'same',
+  })
+})
+
 describe('lists', () => {
   test('pages carry the whole list once', async () => {
     const names: string[] = []

@@ -51,9 +51,12 @@ export function timeOfReceipt(receipt: ReceiptId): number {
   return ms
 }
 
-/** Where the receipts of a millisecond begin and end, in their order. */
+/**
+ * Where the receipts of a millisecond begin and end, in their order. Before 1970 there are none: of
+ * a time before it, those of its first millisecond.
+ */
 export function receiptsOf(ms: number): { readonly first: ReceiptId; readonly last: ReceiptId } {
-  const time = timePart(ms)
+  const time = timePart(Math.max(0, ms))
   return {
     first: `${time}${'0'.repeat(16)}` as ReceiptId,
     last: `${time}${'Z'.repeat(16)}` as ReceiptId,

@@ -8,12 +8,13 @@ import { count, digest, isoTime, pageOf } from './words.ts'
  */
 
 const receipt = z.string().max(64).describe('As the answer has it: 01JD8Z3V6K4T...')
-const modelPath = z
+// No name holds control characters, and PostgreSQL takes no text with a zero in it.
+const modelName = z
   .string()
   .min(1)
   .max(2_000)
-  .optional()
-  .describe('A model and all below it: route-delay.ATL.')
+  .regex(/^\P{Cc}*$/u)
+const modelPath = modelName.optional().describe('A model and all below it: route-delay.ATL.')
 const since = isoTime.optional().describe('Answered then or later.')
 const until = isoTime.optional().describe('Answered then or earlier.')
 
@@ -113,10 +114,7 @@ export const outcomesBodyBytesMax = 4 * 1_048_576
 const outcomeAsk = z.strictObject({
   receipt: receipt.optional(),
   row: count.max(1_000_000).optional().describe('Needed for a request of several rows.'),
-  model: z
-    .string()
-    .min(1)
-    .max(2_000)
+  model: modelName
     .optional()
     .describe('In the place of a receipt, with `at`: the newest answer of this model then.'),
   entity: z

@@ -1,5 +1,4 @@
 import type { AnswersAsk, PredictionsDesk } from '../api/index.ts'
-import { must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
 import { type ModelName, type ReceiptId, readReceiptId, timeOfReceipt } from '../base/ids.ts'
 import { modelName } from '../base/model-name.ts'
@@ -19,6 +18,7 @@ import {
   type JournalPlace,
   modelErrors,
   type OutcomeAsk,
+  type OutcomeResult,
   type OutcomeState,
   type PredictionRow,
   type PredictionsAsk,
@@ -58,9 +58,11 @@ export function predictionsDesk(parts: Parts): PredictionsDesk {
       return replay(rows, { ...place(), ...own(), find: of => findReceipt(of, place()) })
     },
     async takeOutcomes({ outcomes }) {
-      const asks = await Promise.all(outcomes.map(words => outcomeAsk(words, parts)))
       const { outcomeWindowDays: windowDays } = own()
-      return answerOf(await takeOutcomes(asks, { ...place(), clock, windowDays }))
+      const read = await Promise.all(outcomes.map(words => outcomeAsk(words, parts.fleet)))
+      const asks = read.filter((each): each is OutcomeAsk => !('state' in each))
+      const taken = (await takeOutcomes(asks, { ...place(), clock, windowDays })).values()
+      return answerOf(read.map(each => ('state' in each ? each : taken.next().value!)))
     },
     async outcomes(ask) {
       return (await findOutcomes(readAsk(ask), place())).map(outcomeRow)
@@ -164,39 +166,37 @@ function lineageOf(
   }
 }
 
-/** Of an entity, the name of its model: its values of the blueprint's key, in their order. */
-async function outcomeAsk(words: OutcomeWords, { fleet }: Parts): Promise<OutcomeAsk> {
-  const { receipt, row, model, entity, at, value, correct } = words
-  const byTime = model !== undefined && at !== undefined
-  if ((receipt === undefined) === !byTime || (entity !== undefined && !byTime)) {
-    throw new MusterError('E_USAGE', 'an outcome names a receipt, or a model and a time', {
-      field: 'outcomes',
-      hint: 'send {receipt, value}, {model, at, value} or {model, entity, at, value}',
-    })
-  }
-  if (receipt !== undefined) return { receipt, row, value, correct }
-  const name = entity === undefined ? must(model, 'seen') : await nameOf(model!, entity, fleet)
-  return { model: name, atMs: Date.parse(must(at, 'seen')), row, value, correct }
-}
-
-async function nameOf(
-  blueprint: string,
-  entity: Readonly<Record<string, string | number>>,
+/** What is meant, or why that is not clear: the others of a call are taken all the same. */
+async function outcomeAsk(
+  words: OutcomeWords,
   fleet: DeskParts['fleet'],
-): Promise<string> {
-  const key = (await fleet.blueprint(blueprint))?.key ?? []
-  const columns = Object.keys(entity)
-  const isPrefix = columns.length > 0 && key.slice(0, columns.length).every(c => c in entity)
-  if (isPrefix && columns.length <= key.length) {
-    return modelName(
-      blueprint,
-      key.slice(0, columns.length).map(column => String(entity[column])),
+): Promise<OutcomeAsk | OutcomeResult> {
+  const { receipt, row, model, entity, at, value, correct } = words
+  if (receipt !== undefined && model === undefined && entity === undefined && at === undefined) {
+    return { receipt, row, value, correct }
+  }
+  if (receipt !== undefined || model === undefined || at === undefined) {
+    return unclear(
+      'an outcome names a receipt, or a model and a time: ' +
+        '{receipt, value}, {model, at, value} or {model, entity, at, value}',
     )
   }
-  throw new MusterError('E_USAGE', `the key of ${blueprint} is [${key.join(', ')}]`, {
-    field: 'entity',
-    hint: 'give its columns from the first on, each with a value',
-  })
+  const atMs = Date.parse(at)
+  if (entity === undefined) return { model, atMs, row, value, correct }
+  const key = (await fleet.blueprint(model))?.key
+  if (key === undefined) return unclear(`the fleet has no blueprint \`${model}\``)
+  const columns = Object.keys(entity)
+  const prefix = key.slice(0, columns.length)
+  if (columns.length === 0 || columns.length > key.length || !prefix.every(c => c in entity)) {
+    const cure = 'give its columns from the first on, each with a value'
+    return unclear(`the key of ${model} is [${key.join(', ')}]: ${cure}`)
+  }
+  const values = prefix.map(column => String(entity[column]))
+  return { model: modelName(model, values), atMs, row, value, correct }
+}
+
+function unclear(because: string): OutcomeResult {
+  return { state: 'unclear', receipt: null, row: null, because }
 }
 
 const statuses: Readonly<Record<OutcomeState, number>> = {
@@ -209,7 +209,7 @@ const statuses: Readonly<Record<OutcomeState, number>> = {
   unclear: 422,
 }
 
-function answerOf(results: Awaited<ReturnType<typeof takeOutcomes>>): OutcomesAnswer {
+function answerOf(results: readonly OutcomeResult[]): OutcomesAnswer {
   const items = results.map(result => ({ status: statuses[result.state], ...result }))
   const taken = items.filter(({ status }) => status === 200).length
   return { taken, refused: items.length - taken, items }

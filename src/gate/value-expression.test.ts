@@ -47,6 +47,10 @@ test('what is not there is told by its path, and what does not fit in words', ()
     kind: 'broken',
     why: '`*` does not take (string, double)',
   })
+  expect(value('"a" in message.a')).toEqual({
+    kind: 'broken',
+    why: '`in` does not take (string, double)',
+  })
   expect(value('1.0 / 0.0')).toMatchObject({ kind: 'broken' })
   expect(value('9223372036854775807')).toMatchObject({ kind: 'broken' })
   expect(value('b"abc"')).toMatchObject({ kind: 'broken' })

@@ -148,8 +148,10 @@ function wordsOf(message: string): string {
     message.replace(/ applied to '/, " to '"),
   )
   if (found === null) return message
-  const operator = found[1]!.replace(/^_?([^_]*)_$/, '$1')
-  return `\`${operator}\` does not take (${found[2]})`
+  const [, name = '', types] = found
+  // Of operators CEL has `_*_`, `_[_]`, `@in`; of functions, their names.
+  const operator = /^\w+$/.test(name) ? name : name.replace(/[_@]/g, '')
+  return `\`${operator}\` does not take (${types})`
 }
 
 function refuseNested(root: ExpressionNode): void {

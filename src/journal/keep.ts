@@ -36,8 +36,7 @@ export async function deleteOldPredictions(
   keep: KeepPredictions,
   at: { readonly store: Transactions; readonly blobs: Pick<Blobs, 'erase'>; readonly clock: Clock },
 ): Promise<DeletedPredictions> {
-  const fromMs = Math.max(0, at.clock.now().getTime() - keep.days * dayMs)
-  const { first: from } = receiptsOf(fromMs)
+  const { first: from } = receiptsOf(at.clock.now().getTime() - keep.days * dayMs)
   await condemnJournalFiles(at.store, { from, sizeBytesMax: keep.sizeBytes })
   const deleted = { files: 0, rows: 0, sizeBytes: 0 }
   const because = new Set<string>()

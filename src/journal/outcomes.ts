@@ -113,7 +113,7 @@ async function receiptsOfAsks(
   const last = await lastAnswers(
     byTime.map(([, { model = '', atMs = 0 }]) => ({
       model,
-      from: receiptsOf(Math.max(0, atMs - lastAnswerWithinMs)).first,
+      from: receiptsOf(atMs - lastAnswerWithinMs).first,
       to: receiptsOf(atMs).last,
     })),
     place,

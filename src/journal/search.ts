@@ -125,7 +125,7 @@ export async function eachRecent(
     const nextMs = Number(names[at + 1]?.split('-')[0] ?? Number.POSITIVE_INFINITY)
     const openedMs = Number(name.split('-')[0])
     if (Number.isFinite(nextMs) && receiptsOf(nextMs + segmentSlackMs).last < from) continue
-    if (receiptsOf(Math.max(0, openedMs - segmentSlackMs)).first > to) continue
+    if (receiptsOf(openedMs - segmentSlackMs).first > to) continue
     const inRange = (found: readonly KeptPrediction[]) =>
       take(found.filter(({ receipt }) => receipt >= from && receipt <= to))
     try {

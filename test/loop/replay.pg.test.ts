@@ -184,17 +184,20 @@ test('the desk tells what an answer was made from, and takes what turned out', a
     outcomes: [
       { receipt: own.receipt, value: 12 },
       { model: 'units', entity: { product: 'nothing' }, at, value: 3 },
+      { model: 'units', entity: { shop: 'cork' }, at, value: 3 },
+      { model: 'unit', entity: { shop: 'cork' }, at, value: 3 },
+      { model: 'units', value: 3 },
+      { receipt: own.receipt, model: 'units', at, value: 3 },
+      { receipt: own.receipt, value: 12 },
     ],
   })
-  expect(taken).toMatchObject({ taken: 1, refused: 1 })
-  expect(taken.items.map(({ status }) => status)).toEqual([200, 404])
+  expect(taken).toMatchObject({ taken: 2, refused: 5 })
+  expect(taken.items.map(({ status }) => status)).toEqual([200, 404, 422, 422, 422, 422, 200])
+  expect(taken.items[2]!.because).toContain('the key of units is [product, shop]')
+  expect(taken.items[3]!.because).toBe('the fleet has no blueprint `unit`')
   expect((await desk.prediction(own.receipt)).outcomes).toMatchObject([{ row: 0, value: 12 }])
   const [row] = await desk.outcomes({ ...times, model: own.model, limit: 1 })
   expect(row).toMatchObject({ receipt: own.receipt, value: 12, error: own.value! - 12 })
-  const wrong = { model: 'units', entity: { shop: 'cork' }, at, value: 3 }
-  await expect(desk.takeOutcomes({ outcomes: [wrong] })).rejects.toThrow(
-    'the key of units is [product, shop]',
-  )
   await expect(desk.prediction('01KB3Q8W5V5M2T9R4XJ6C7D8EF')).rejects.toMatchObject({
     code: 'E_NOT_FOUND',
   })
