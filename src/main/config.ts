@@ -4,6 +4,7 @@ import { type KeepPredictions, keepPredictions } from '../journal/index.ts'
 import { type Connections, readConnections } from '../sources/index.ts'
 import { readDataRoots } from '../spec/index.ts'
 import { checkDatabaseUrl } from '../store/index.ts'
+import { readTracing, type TracingConfig } from '../telemetry/index.ts'
 
 /** What the environment says, read once. Nothing else in Muster reads `process.env`. */
 export interface Config {
@@ -40,6 +41,8 @@ export interface Config {
   readonly drainNoticeMs?: number
   /** MUSTER_KEEP_PREDICTIONS and MUSTER_KEEP_PREDICTIONS_BYTES. */
   readonly keepPredictions?: KeepPredictions
+  /** The standard OTEL_* variables. Undefined: nothing is traced. */
+  readonly tracing?: TracingConfig | undefined
 }
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
@@ -151,6 +154,7 @@ export function readConfig(
       65_536,
     ),
     keepPredictions: readKeepPredictions(env),
+    tracing: readTracing(env),
     drainNoticeMs: wholeNumber(
       'MUSTER_DRAIN_NOTICE_MS',
       env.MUSTER_DRAIN_NOTICE_MS || '0',

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { MusterError } from '../base/errors.ts'
 import { type DataPlane, drainOptions, type ModelRepository, serveGrpc } from '../serve/index.ts'
+import type { Tracing } from '../telemetry/index.ts'
 import type { Config } from './config.ts'
 import { packageVersion } from './package-version.ts'
 
@@ -20,15 +21,20 @@ const none: GrpcRole = { address: undefined, drain: async () => undefined }
 export async function openGrpc(
   config: Config,
   plane: DataPlane,
-  { repository, log }: { readonly repository: ModelRepository; readonly log: Logger },
+  at: {
+    readonly repository: ModelRepository
+    readonly tracing: Tracing | undefined
+    readonly log: Logger
+  },
 ): Promise<GrpcRole> {
   const { grpc, host, tenantHeader, drainNoticeMs = 0 } = config
+  const { repository, tracing, log } = at
   if (grpc === undefined) return none
   const facts = { version: packageVersion, tenantHeader }
   const failed = (err: unknown, requestId: string) => log.error({ err, requestId }, 'grpc: failed')
   try {
     const { port } = grpc
-    const server = await serveGrpc(plane, { facts, repository, failed }, { host, port })
+    const server = await serveGrpc(plane, { facts, repository, tracing, failed }, { host, port })
     return {
       address: `${host}:${server.port}`,
       drain() {

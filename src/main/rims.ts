@@ -9,6 +9,7 @@ import {
   serveRoutes,
   v1Routes,
 } from '../serve/index.ts'
+import type { Tracing } from '../telemetry/index.ts'
 import type { Config } from './config.ts'
 import { openGrpc } from './grpc.ts'
 import { packageVersion } from './package-version.ts'
@@ -30,11 +31,12 @@ export async function openRims(at: {
   readonly serving: ServingRole
   readonly metrics: ServeMetrics
   readonly parts: DeskParts
+  readonly tracing: Tracing | undefined
   readonly log: Logger
 }): Promise<Rims> {
-  const { config, serving, metrics, parts, log } = at
+  const { config, serving, metrics, parts, tracing, log } = at
   await using stack = new AsyncDisposableStack()
-  const app = createStrictApp({ bodyBytesMax, logger: log })
+  const app = createStrictApp({ bodyBytesMax, logger: log, tracing })
   const facts = { version: packageVersion, tenantHeader: config.tenantHeader }
   serveRoutes(app, serving.plane, facts)
   metricsRoute(app, metrics)
@@ -47,7 +49,7 @@ export async function openRims(at: {
   const url = await bind(app, config)
   serving.spreadCallers(app)
   stack.defer(() => serving.drain(app))
-  const grpc = await openGrpc(config, serving.plane, { repository, log })
+  const grpc = await openGrpc(config, serving.plane, { repository, tracing, log })
   stack.defer(() => grpc.drain())
   const open = stack.move()
   return { url, grpc: grpc.address, [Symbol.asyncDispose]: () => open.disposeAsync() }

@@ -8,8 +8,10 @@ import type { CurrentFleet, ServedGraphs } from '../control/index.ts'
 import type { Deliveries } from '../intake/index.ts'
 import type { Connections } from '../sources/index.ts'
 import type { Store } from '../store/index.ts'
+import type { Tracing } from '../telemetry/index.ts'
 import { Triggers } from '../triggers/index.ts'
 import type { Config } from './config.ts'
+import { tracedGraphs } from './watch.ts'
 
 export interface TriggersRole extends AsyncDisposable {
   readonly triggers: Triggers
@@ -24,6 +26,7 @@ export interface TriggersRoleParts {
   readonly fleet: CurrentFleet
   readonly graphs: ServedGraphs
   readonly deliveries: Deliveries
+  readonly tracing: Tracing | undefined
   readonly log: Logger
 }
 
@@ -48,7 +51,7 @@ export function openTriggers(parts: TriggersRoleParts): TriggersRole {
       node,
       log,
     },
-    runGraph: (graph, message, ask) => graphs.run(graph, message, ask),
+    runGraph: tracedGraphs((graph, message, ask) => graphs.run(graph, message, ask), parts.tracing),
     appendRows: async (name, bytes, idempotencyKey) => {
       const source = (await fleet.spec())?.sources.get(name)
       if (!source) throw new MusterError('E_NOT_FOUND', `there is no source ${name} any more`)

@@ -31,6 +31,7 @@ import { openRunners } from './runners.ts'
 import { openServing } from './serving.ts'
 import { openTriggers } from './triggers.ts'
 import { Wake } from './wake.ts'
+import { openTracing, watchRunners, watchTriggers } from './watch.ts'
 import { Workers } from './workers.ts'
 
 /** The environment that this server answers for, until roles are set apart. */
@@ -61,6 +62,8 @@ export async function startServer(config: Config): Promise<Server> {
 
   const runners = stack.use(await openRunners(config, { store, blobs, log }))
   const metrics = openServeMetrics()
+  const tracing = stack.use(openTracing(config.tracing, metrics.registry))
+  watchRunners(metrics.registry, runners.pool)
   const wake = new Wake()
   stack.use(await listen(databaseUrl, () => wake.tell()))
   const environment = servedEnvironment
@@ -96,8 +99,18 @@ export async function startServer(config: Config): Promise<Server> {
   const graphs = openGraphs({ plane, fleet })
   const deliveries = stack.use(openDeliveries(intake, online, log))
   const triggers = stack.use(
-    openTriggers({ config, connections, store, fleet, graphs: graphs.served, deliveries, log }),
+    openTriggers({
+      config,
+      connections,
+      store,
+      fleet,
+      graphs: graphs.served,
+      deliveries,
+      tracing,
+      log,
+    }),
   )
+  watchTriggers(registry, () => triggers.triggers.status())
   const looks = {
     loop: () => loop.activate(),
     ...serving.looks,
@@ -125,7 +138,7 @@ export async function startServer(config: Config): Promise<Server> {
     wake: () => wake.tell(),
     changed: signal => wake.next(signal),
   }
-  const rims = stack.use(await openRims({ config, serving, metrics, parts, log }))
+  const rims = stack.use(await openRims({ config, serving, metrics, parts, tracing, log }))
   const up = stack.move()
   return {
     url: rims.url,

@@ -49,6 +49,8 @@ export class RunnerPool implements Disposable {
   #reads = 0
   readonly #readers: (() => void)[] = []
   #saidUncapped = false
+  /** Runners that models ended, since the start. */
+  readonly losses: Record<LostHow, number> = { stuck: 0, died: 0 }
 
   constructor(parts: RunnerPoolParts) {
     this.limits = { ...runnerLimits, ...parts.limits }
@@ -149,6 +151,7 @@ export class RunnerPool implements Disposable {
   }
 
   #lost(model: RunnerModel, how: LostHow, end: RunnerEnd): MusterError | undefined {
+    this.losses[how] += 1
     const because = lostBecause(how, end, this.limits)
     this.#parts.lost?.({ model, how, end, because })
     if (!this.#crashes.count(model.digest, this.#clock.monotonicMs())) return undefined

@@ -8,7 +8,11 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import { type ErrorCode, MusterError } from '../base/errors.ts'
+import type { Tracing } from '../telemetry/index.ts'
 import { fromFramework, problemOf, problemType, retryAfterSeconds } from './problem.ts'
+import { RefusalLog } from './refusal-log.ts'
+import { echoRequestId, requestIds } from './request-id.ts'
+import { traceRequests } from './trace-http.ts'
 
 /*
  * The HTTP server that the data plane and the control API stand on, with Fastify's friendly
@@ -32,6 +36,8 @@ export interface StrictAppOptions {
   readonly logger?: FastifyBaseLogger
   readonly bodyBytesMax?: number
   readonly requestTimeoutMs?: number
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined
 }
 
 /** 1 MiB: 4,096 rows of 16 features are 650 kB of JSON. */
@@ -49,9 +55,11 @@ const loopback = ['127.0.0.1', 'localhost', '[::1]']
 export function createStrictApp(options: StrictAppOptions = {}): FastifyInstance {
   const timeoutMs = options.requestTimeoutMs ?? requestTimeoutMs
   const streams = new WeakSet<Socket>()
+  const refuse = refuser(new RefusalLog())
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
     logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestIds(),
     bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
     requestTimeout: timeoutMs,
     onProtoPoisoning: 'error',
@@ -72,6 +80,9 @@ export function createStrictApp(options: StrictAppOptions = {}): FastifyInstance
     frameworkErrors: (error, request, reply) => void refuse(error, request, reply),
   })
   app.removeContentTypeParser('text/plain')
+  // First of all, so that refusals of the others are traced.
+  if (options.tracing) traceRequests(app, options.tracing)
+  echoRequestId(app)
   app.addHook('onRequest', guard(options))
   app.addHook('onRequest', allowStreams(streams, timeoutMs))
   app.setErrorHandler((error, request, reply) => refuse(error, request, reply))
@@ -87,16 +98,18 @@ export function createStrictApp(options: StrictAppOptions = {}): FastifyInstance
   return app
 }
 
-function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = fromFramework(thrown)
-  if (error.status === 500) request.log.error({ err: thrown }, error.message)
-  const seconds = retryAfterSeconds(error)
-  if (seconds !== undefined) reply.header('retry-after', String(seconds))
-  return reply
-    .code(error.status)
-    .header('content-type', problemType)
-    .header('x-content-type-options', 'nosniff')
-    .send(JSON.stringify(problemOf(error, request.id)))
+function refuser(log: RefusalLog) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const error = fromFramework(thrown)
+    log.write(error, thrown, request)
+    const seconds = retryAfterSeconds(error)
+    if (seconds !== undefined) reply.header('retry-after', String(seconds))
+    return reply
+      .code(error.status)
+      .header('content-type', problemType)
+      .header('x-content-type-options', 'nosniff')
+      .send(JSON.stringify(problemOf(error, request.id)))
+  }
 }
 
 type Done = (error?: Error) => void

@@ -7,6 +7,8 @@ export interface GraphAsk {
   readonly deadlineMs: number
   readonly priority: 'interactive' | 'batch' | 'shadow'
   readonly requestId: string
+  /** Of the message, in the form of W3C Trace Context; not checked yet. */
+  readonly traceparent?: string | undefined
 }
 
 /** What answers a message; `main/` hands in the graphs that serve. */

@@ -245,7 +245,10 @@ export class Trigger {
       reject(new MusterError('E_DEADLINE_PAST', `no result within ${deadlineMs} ms`))
     }, deadlineMs)
     try {
-      const ask = { id: held.id, deadlineMs, priority: 'interactive', requestId: held.id } as const
+      const { id } = held
+      const { traceparent } = held.messages[0]!.headers
+      const about = { id, deadlineMs, requestId: id, traceparent }
+      const ask = { ...about, priority: 'interactive' } as const
       const result = await Promise.race([runGraph(graph, held.value, ask), late])
       const [{ key, replyTo }] = held.messages as [StreamMessage]
       return { id: held.id, key, replyTo, receivedAt: held.receivedAt, result }

@@ -1,3 +1,4 @@
+import type { Tracing } from '../../telemetry/index.ts'
 import type { DataPlane } from '../data-plane.ts'
 import type { ModelRepository } from '../repository.ts'
 import type { ServerFacts } from '../rim.ts'
@@ -6,6 +7,7 @@ import { inferenceMethods } from './inference.ts'
 import { reflectionMethod } from './reflection.ts'
 import { repositoryMethods } from './repository.ts'
 import { type GrpcServer, type GrpcServerOptions, listenGrpc, type Methods } from './server.ts'
+import { traceMethods } from './trace-grpc.ts'
 
 export type { GrpcServer } from './server.ts'
 
@@ -13,6 +15,8 @@ export interface GrpcOptions extends Omit<GrpcServerOptions, 'methods'> {
   readonly facts: ServerFacts
   /** Absent: its methods are not there. */
   readonly repository?: ModelRepository
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined
 }
 
 /** The data plane over gRPC: inference, repository, health, reflection. Rejects as `listen`. */
@@ -21,11 +25,14 @@ export function serveGrpc(
   options: GrpcOptions,
   at: { readonly host: string; readonly port: number },
 ): Promise<GrpcServer> {
-  const { facts, repository, ...others } = options
+  const { facts, repository, tracing, ...others } = options
   const { check, watch } = healthMethods(plane)
-  const methods: Methods = new Map([
+  const asked: Methods = new Map([
     ...inferenceMethods(plane, facts),
     ...(repository ? repositoryMethods(repository) : []),
+  ])
+  const methods: Methods = new Map([
+    ...(tracing ? traceMethods(asked, tracing) : asked),
     ['/grpc.health.v1.Health/Check', check],
     ['/grpc.health.v1.Health/Watch', watch],
     ...(['v1', 'v1alpha'] as const).map(
