@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import type { SeededRandom } from '../base/random.ts'
+import { Loss } from './loss.ts'
 import type { StreamHealth, StreamInput, StreamMessage } from './message.ts'
 
 /* What all brokers share: the messages that wait, reconnecting, and saying how it is. */
@@ -49,6 +50,8 @@ export class BrokerInput implements StreamInput {
   readonly #sessionOf = new WeakMap<StreamMessage, InputSession>()
   #waiting: StreamMessage[] = []
   #session: InputSession | undefined
+  /** Of the session. */
+  #loss: Loss | undefined
   /** Of the one who waits for messages. */
   #wake: (() => void) | undefined
   #room: (() => void)[] = []
@@ -87,9 +90,10 @@ export class BrokerInput implements StreamInput {
     if (this.#session?.reject) {
       return this.#settle(messages, (session, settled) => session.reject?.(settled))
     }
-    const settled = this.#settled(messages)
-    this.#waiting.push(...settled.map(message => this.#mark({ ...message, redelivered: true })))
-    this.#wake?.()
+    // The same objects: by them the session knows what to acknowledge.
+    const session = this.#session
+    if (session === undefined) return
+    for (const message of this.#settled(messages)) this.#take(message, session)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,7 +111,7 @@ export class BrokerInput implements StreamInput {
     const settled = this.#settled(messages)
     if (session === undefined || settled.length === 0) return
     try {
-      await Promise.race([say(session, settled), session.lost])
+      await this.#loss!.or(say(session, settled))
     } catch (error) {
       this.#parts.log(`not acknowledged: ${reasonOf(error)}`)
     }
@@ -122,11 +126,6 @@ export class BrokerInput implements StreamInput {
       this.#sessionOf.delete(message)
       return session !== undefined && session === this.#session
     })
-  }
-
-  #mark(message: StreamMessage): StreamMessage {
-    if (this.#session) this.#sessionOf.set(message, this.#session)
-    return message
   }
 
   async #run(): Promise<void> {
@@ -162,6 +161,7 @@ export class BrokerInput implements StreamInput {
     const opened = await this.#open(taking)
     session = opened
     this.#session = opened
+    this.#loss = new Loss(opened.lost)
     if (this.#closing.signal.aborted) await opened.close().catch(() => {})
     this.#become('connected', undefined)
     for (const message of early) this.#take(message, opened)

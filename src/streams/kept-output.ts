@@ -1,5 +1,6 @@
 import { MusterError } from '../base/errors.ts'
 import { reasonOf } from './broker-input.ts'
+import { Loss } from './loss.ts'
 import type { OutgoingMessage, StreamOutput } from './message.ts'
 
 /*
@@ -18,15 +19,15 @@ export interface KeptSession {
 const sendMs = 10_000
 
 export function keptOutput(open: () => Promise<KeptSession>): StreamOutput {
-  let session: Promise<KeptSession> | undefined
-  const opened = (): Promise<KeptSession> => {
+  let session: Promise<KeptSession & { readonly loss: Loss }> | undefined
+  const opened = () => {
     session ??= open().then(kept => {
       const mine = session
       void kept.lost.then(() => {
         if (session === mine) session = undefined
         return kept.close().catch(() => {})
       })
-      return kept
+      return { ...kept, loss: new Loss(kept.lost) }
     })
     return session
   }
@@ -34,13 +35,7 @@ export function keptOutput(open: () => Promise<KeptSession>): StreamOutput {
     async send(messages) {
       try {
         const kept = await opened()
-        const gone = Promise.race([kept.lost, after(sendMs)])
-        return await Promise.race([
-          kept.send(messages),
-          gone.then(error => {
-            throw error
-          }),
-        ])
+        return await kept.loss.or(kept.send(messages), sendMs)
       } catch (error) {
         const broken = session
         session = undefined
@@ -58,10 +53,4 @@ export function keptOutput(open: () => Promise<KeptSession>): StreamOutput {
       await last?.then(kept => kept.close()).catch(() => {})
     },
   }
-}
-
-function after(ms: number): Promise<Error> {
-  return new Promise(resolve => {
-    setTimeout(() => resolve(new Error('it did not confirm in time')), ms).unref()
-  })
 }

@@ -39,7 +39,8 @@ export function natsInput(connection: NatsConnection, origin: NatsOrigin): OpenS
       const delivered = new WeakMap<StreamMessage, JsMsg>()
       const held = new Set<JsMsg>()
       const working = setInterval(() => {
-        for (const message of held) message.working()
+        // Of a connection that is closing there is nothing to say, and it throws.
+        if (!connected.isClosed()) for (const message of held) message.working()
       }, workingEveryMs)
       const settle = async (
         messages: readonly StreamMessage[],
