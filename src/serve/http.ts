@@ -103,6 +103,7 @@ function infer(
   try {
     deadlineMs = readDeadline(headers['x-request-deadline-ms'])
     priority = readPriority(headers['x-muster-priority'])
+    checkName(body?.json, params.model)
   } catch (error) {
     reply.send(error)
     return
@@ -118,6 +119,16 @@ function infer(
     },
     error => reply.send(error),
   )
+}
+
+/** Throws E_USAGE for a body that is meant for another model than the path. */
+function checkName(body: unknown, model: string): void {
+  const said = (body as { readonly model_name?: unknown } | null | undefined)?.model_name
+  if (said === undefined || said === model) return
+  throw new MusterError('E_USAGE', '`model_name` is not the model of the path', {
+    field: 'model_name',
+    hint: 'leave it out',
+  })
 }
 
 function sendTensors(reply: FastifyReply, answer: TensorAnswer): void {

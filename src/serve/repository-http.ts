@@ -12,7 +12,22 @@ const filePrefix = 'file:'
 /** A model in base64, and what is around it. */
 const loadBytesMax = 344 * 1_048_576
 
+/** The standard client names no content type here either; see `readInferBodies`. */
 export function repositoryRoutes(app: FastifyInstance, repository: ModelRepository): void {
+  app.register((scope, _options, done) => {
+    const readJson = scope.getDefaultJsonParser('error', 'error')
+    scope.addContentTypeParser('*', { parseAs: 'string' }, (request, text, done) => {
+      if (request.headers['content-type'] !== undefined) {
+        done(new MusterError('E_MEDIA_TYPE', 'the body is not JSON'))
+      } else if (text === '') done(null, undefined)
+      else readJson(request, String(text), done)
+    })
+    addRoutes(scope, repository)
+    done()
+  })
+}
+
+function addRoutes(app: FastifyInstance, repository: ModelRepository): void {
   app.post('/v2/repository/index', async (request, reply) => {
     const { ready = false } = objectOf(request.body)
     if (typeof ready !== 'boolean') throw notRead('ready', 'it is true or false')

@@ -6,6 +6,7 @@ import {
   type TensorSignature,
 } from '../fleet/index.ts'
 import { checkAllRead, isBinary, type TensorBytes, tensorBytes } from './binary-tensors.ts'
+import { bodyMembers } from './infer-members.ts'
 import type { ServeLimits } from './limits.ts'
 import { readJsonValues } from './tensor-values.ts'
 
@@ -24,7 +25,6 @@ export interface TensorRequest {
   readonly binaryOutputs: ReadonlySet<string>
 }
 
-const members: ReadonlySet<string> = new Set(['id', 'parameters', 'inputs', 'outputs'])
 /** Lists in lists of `data`: no tensor has more dimensions. */
 const nestingMax = 8
 
@@ -37,11 +37,11 @@ export function readTensorBody(
 ): TensorRequest {
   if (!isObject(body)) throw new MusterError('E_USAGE', 'the body is not a JSON object')
   for (const member in body) {
-    if (members.has(member)) continue
+    if (bodyMembers.has(member)) continue
     const shown = member.slice(0, 128)
     throw new MusterError('E_USAGE', `the body has a member \`${shown}\` that is not read`, {
       field: shown,
-      hint: `use ${[...members].join(', ')}`,
+      hint: `use ${[...bodyMembers].join(', ')}`,
     })
   }
   const { id, inputs } = body

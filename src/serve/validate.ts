@@ -9,6 +9,7 @@ import {
   wrongSize,
 } from './binary-tensors.ts'
 import type { RowValue } from './feature-source.ts'
+import { bodyMembers } from './infer-members.ts'
 import { float32Limit, type InputReader, unusableValue } from './input-reader.ts'
 import type { ServeLimits } from './limits.ts'
 import { checkRowDatatype, readBinaryRowColumn, readRowColumn, readShared } from './row-columns.ts'
@@ -41,7 +42,6 @@ export interface Gaps {
   readonly columns: ReadonlyMap<string, readonly RowValue[]>
 }
 
-const members: ReadonlySet<string> = new Set(['id', 'parameters', 'inputs', 'outputs'])
 /**
  * Inputs that an answer names as outside of what training saw: enough to see which, and a bound on
  * what a wide view adds to each answer.
@@ -70,10 +70,10 @@ export function readInferBody(
 ): ReadRequest {
   if (!isObject(body)) throw new MusterError('E_USAGE', 'the body is not a JSON object')
   for (const member in body) {
-    if (members.has(member)) continue
+    if (bodyMembers.has(member)) continue
     throw new MusterError('E_USAGE', `the body has a member \`${member}\` that is not read`, {
       field: member,
-      hint: `use ${[...members].join(', ')}`,
+      hint: `use ${[...bodyMembers].join(', ')}`,
     })
   }
   const { id, inputs } = body
