@@ -34,8 +34,9 @@ export const mayImport = {
     'sources',
     'features',
     'registry',
-    'intake',
     'onnx',
+    'pipelines',
+    'streams',
   ],
   reconcile: [
     'base',
@@ -50,6 +51,7 @@ export const mayImport = {
     'registry',
     'intake',
     'pipelines',
+    'score',
   ],
   contract: ['base', 'spec', 'fleet'],
   api: ['base', 'spec', 'fleet', 'plan', 'store', 'contract'],

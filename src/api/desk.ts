@@ -25,6 +25,7 @@ import type { ImportedDesk } from './imported-desk.ts'
 import type { OnlineDesk } from './online-desk.ts'
 import type { PredictionsDesk } from './predictions-desk.ts'
 import type { QuarantineDesk } from './quarantine-desk.ts'
+import type { ScoresDesk } from './scores-desk.ts'
 import type { SnapshotsDesk } from './snapshots-desk.ts'
 import type { SourcesDesk } from './sources-desk.ts'
 import type { TriggersDesk } from './triggers-desk.ts'
@@ -74,6 +75,7 @@ export interface ControlDesk {
   readonly features: FeaturesDesk
   readonly feast: FeastDesk
   readonly predictions: PredictionsDesk
+  readonly scores: ScoresDesk
   readonly triggers: TriggersDesk
   readonly quarantine: QuarantineDesk
 

@@ -18,6 +18,7 @@ import { pushRoute } from './push.ts'
 import { quarantineRoutes } from './quarantine.ts'
 import { fleetReads, modelReads, runReads } from './reads.ts'
 import { answerRefusal, answerUnknownPath } from './refusal.ts'
+import { scoreRoutes } from './scores.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { sourceActs, sourceReads } from './sources.ts'
 import { triggerRoutes } from './triggers.ts'
@@ -63,6 +64,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           pushRoute(api, desk.sources)
           tableRoutes(api, desk.features)
           predictionRoutes(api, desk.predictions)
+          scoreRoutes(api, desk.scores)
           triggerRoutes(api, desk.triggers)
           quarantineRoutes(api, desk.quarantine)
           api.get('/openapi.json', hidden, () => scope.swagger())

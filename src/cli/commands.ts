@@ -3,6 +3,7 @@ import { featureCommands } from './feature-commands.ts'
 import { graphCommands } from './graph-commands.ts'
 import { importedCommands } from './imported-commands.ts'
 import { predictionCommands } from './prediction-commands.ts'
+import { scoreCommands } from './score-commands.ts'
 import { triggerCommands } from './trigger-commands.ts'
 
 /*
@@ -333,6 +334,7 @@ export const commands: readonly CommandFacts[] = [
   ...use,
   ...importedCommands,
   ...graphCommands,
+  ...scoreCommands,
   ...predictionCommands,
   ...triggerCommands,
   ...care,

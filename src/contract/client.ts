@@ -188,7 +188,7 @@ export class ControlClient {
     }
     const file = new Blob((smoke ? [smoke, bytes] : [bytes]).map(each => Uint8Array.from(each)))
     const path = `/api/v1/models/import${queryOf({ ...query })}`
-    return this.#parse(await this.request('POST', path, { file, headers }), importAnswer)
+    return this.parse(await this.request('POST', path, { file, headers }), importAnswer)
   }
   imported(ask: PageWords = {}) {
     return this.#get(`/models/imported${queryOf(ask)}`, importedPage)
@@ -273,7 +273,7 @@ export class ControlClient {
     const headers = { 'content-type': 'application/octet-stream', 'idempotency-key': key }
     // However long it takes: the file may be as large as it is.
     const how = { file, headers, endless: true }
-    return this.#parse(await this.request('POST', path, how), appendAnswer)
+    return this.parse(await this.request('POST', path, how), appendAnswer)
   }
   deleteEntities(name: string, ask: DeleteAsk) {
     return this.#post(`/sources/${encodeURIComponent(name)}/delete`, ask, deleteAnswer)
@@ -346,14 +346,14 @@ export class ControlClient {
   }
 
   async #get<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
-    return this.#parse(await this.request('GET', `/api/v1${path}`), schema)
+    return this.parse(await this.request('GET', `/api/v1${path}`), schema)
   }
 
   async #post<T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.output<T>> {
-    return this.#parse(await this.request('POST', `/api/v1${path}`, { body }), schema)
+    return this.parse(await this.request('POST', `/api/v1${path}`, { body }), schema)
   }
 
-  async #parse<T extends z.ZodType>(response: Response, schema: T): Promise<z.output<T>> {
+  async parse<T extends z.ZodType>(response: Response, schema: T): Promise<z.output<T>> {
     let value: unknown
     try {
       value = JSON.parse(await response.text())

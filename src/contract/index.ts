@@ -183,6 +183,16 @@ export {
   type StepRow,
 } from './runs.ts'
 export {
+  type ScoreAsk,
+  type ScoreReport,
+  type ScoreRow,
+  type ScoreView,
+  scoreAsk,
+  scoreRow,
+  scoreView,
+} from './scores.ts'
+export { scoresClient } from './scores-client.ts'
+export {
   type ColumnProfileView,
   type ProfileView,
   profileQuery,

@@ -20,6 +20,7 @@ import { planById, planMembersPage, plansPage, planView } from './plans.ts'
 import { predictionsDesk } from './predictions.ts'
 import { quarantineDesk } from './quarantine.ts'
 import { runsPage, runView } from './runs.ts'
+import { scoresDesk } from './scores.ts'
 import { snapshotsDesk } from './snapshots.ts'
 import { sourcesDesk } from './sources.ts'
 import { summary } from './summary.ts'
@@ -107,6 +108,7 @@ export function openDesk(parts: DeskParts): ControlDesk {
     sources,
     snapshots: snapshotsDesk(parts),
     predictions: predictionsDesk(parts),
+    scores: scoresDesk(parts),
     triggers: triggersDesk(parts),
     quarantine: quarantineDesk(parts),
     validate: ask => validate(ask, parts),

@@ -43,6 +43,18 @@ export type { ReportOutput } from './report.ts'
 export type { FamilyRoutes, Route } from './route.ts'
 export type { LevelCount, Run, RunState, StepState, StepStatus } from './run.ts'
 export type { Gate, RunWork, SealInput, WorkInput } from './run-work.ts'
+export type {
+  ScoreCounts,
+  ScoredPart,
+  ScoreFile,
+  ScoreInput,
+  ScoreRoutes,
+  ScoreSpan,
+  ScoreTable,
+  ScoreTarget,
+  ScoreWork,
+  Unscored,
+} from './score.ts'
 export type { Signature } from './signature.ts'
 export { rowNumbersOf, type Snapshot, type SnapshotFile } from './snapshot.ts'
 export type { Finding, SourceChange, SourceCommit } from './source-commit.ts'

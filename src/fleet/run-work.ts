@@ -3,6 +3,7 @@ import type { ModelName, PlanId, RunId } from '../base/ids.ts'
 import type { BlueprintSpec } from '../spec/index.ts'
 import type { FamilySpec } from './family.ts'
 import type { Recipe } from './model.ts'
+import type { ScoreInput } from './score.ts'
 import type { Signature } from './signature.ts'
 import type { StepInput } from './step.ts'
 import type { Lineage } from './version.ts'
@@ -58,4 +59,4 @@ export interface SealInput {
 }
 
 /** What the queue carries, by key. */
-export type WorkInput = StepInput | SealInput
+export type WorkInput = StepInput | SealInput | ScoreInput

@@ -4,8 +4,9 @@ import { systemClock } from '../base/clock.ts'
 import { CurrentFleet, type DeskParts } from '../control/index.ts'
 import { openOnDemand } from '../features/index.ts'
 import { Deliveries, type IntakeAt, type PushAt } from '../intake/index.ts'
-import { codeVersion, Loop } from '../reconcile/index.ts'
+import { codeVersion, Loop, stepKey } from '../reconcile/index.ts'
 import { openBlobs } from '../registry/index.ts'
+import { ScoreLoop } from '../score/index.ts'
 import { openServeMetrics } from '../serve/index.ts'
 import { readConnections } from '../sources/index.ts'
 import {
@@ -95,7 +96,9 @@ export async function startServer(config: Config): Promise<Server> {
     await serving.follower.follow()
     await online.fill()
   }
-  const loop = new Loop({ store, blobs, queue, code: codeVersion(), beforeDone })
+  const code = codeVersion()
+  const loop = new Loop({ store, blobs, queue, code, beforeDone })
+  const scores = new ScoreLoop({ store, blobs, queue, keyOf: input => stepKey(input, code) })
   const graphs = openGraphs({ plane, fleet })
   const deliveries = stack.use(openDeliveries(intake, online, log))
   const triggers = stack.use(
@@ -113,6 +116,7 @@ export async function startServer(config: Config): Promise<Server> {
   watchTriggers(registry, () => triggers.triggers.status())
   const looks = {
     loop: () => loop.activate(),
+    scores: () => scores.activate(),
     ...serving.looks,
     online: () => online.look(),
     graphs: () => graphs.look(),

@@ -3,6 +3,7 @@ import { systemClock } from '../base/clock.ts'
 import type { Digest } from '../base/digest.ts'
 import { carryOutStep, codeVersion } from '../reconcile/index.ts'
 import { openBlobs } from '../registry/index.ts'
+import { readConnections } from '../sources/index.ts'
 import { openQueue, openStore } from '../store/index.ts'
 import { openLog } from './log.ts'
 
@@ -33,6 +34,7 @@ async function work(start: WorkerStart): Promise<void> {
     blobs,
     clock: systemClock,
     code: codeVersion(),
+    connections: readConnections(process.env),
     worker: `${start.name} (${process.pid})`,
     peakRssBytes: () => process.resourceUsage().maxRSS * 1_024,
   }

@@ -1,3 +1,7 @@
+export { answerRows } from './answer-rows.ts'
 export { carryOut } from './carry-out.ts'
+export { readPacks } from './champions.ts'
 export type { StepAt } from './fit-step.ts'
 export { graphHead, signatureOf } from './head.ts'
+export { OpenGraphs } from './models-by-level.ts'
+export { codeTables, recodeColumns } from './training-categories.ts'

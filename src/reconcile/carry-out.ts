@@ -3,6 +3,8 @@ import type { Digest } from '../base/digest.ts'
 import { asMusterError, type MusterError } from '../base/errors.ts'
 import type { Blobs, StepProgress, WorkInput } from '../fleet/index.ts'
 import { carryOut } from '../pipelines/index.ts'
+import { carryOutScore } from '../score/index.ts'
+import { type Connections, readConnections } from '../sources/index.ts'
 import {
   failStep,
   finishStep,
@@ -25,6 +27,8 @@ export interface WorkerParts {
   readonly code: string
   /** For people: who works on a step. */
   readonly worker: string
+  /** Where scores may be delivered. Absent: to no table. */
+  readonly connections?: Connections
   /** Peak resident bytes of this process so far. */
   peakRssBytes(): number
 }
@@ -103,5 +107,9 @@ async function outputOf(input: WorkInput, key: Digest, parts: WorkerParts): Prom
     // For people only: a lost one is made up for by the next.
     progressStep(store, key, now).catch(() => {})
   }
-  return carryOut(input, { blobs: parts.blobs, progress })
+  const at = { blobs: parts.blobs, progress }
+  if (input.kind === 'score' || input.kind === 'gather' || input.kind === 'deliver') {
+    return carryOutScore(input, { ...at, connections: parts.connections ?? readConnections({}) })
+  }
+  return carryOut(input, at)
 }

@@ -114,6 +114,9 @@ async function namedBy(
     case 'judge':
     case 'seal':
     case 'report':
+    case 'score':
+    case 'gather':
+    case 'deliver':
       return []
     default:
       return kind satisfies never

@@ -1,3 +1,4 @@
+export { stepKey } from './advance.ts'
 export { apply } from './apply.ts'
 export { carryOutStep, type WorkerParts } from './carry-out.ts'
 export { codeVersion } from './code-version.ts'

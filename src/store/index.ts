@@ -5,6 +5,7 @@ export {
   type DeclaredFamily,
 } from './adopt.ts'
 export { checkDatabaseUrl } from './database-refusal.ts'
+export { isDatabaseTrouble } from './database-trouble.ts'
 export {
   buryMessages,
   type DeadLetter,
@@ -136,18 +137,18 @@ export {
   waitingBatches,
 } from './pushed-batches.ts'
 export {
+  liftQuarantine,
+  type QuarantinedVersion,
+  quarantinedVersions,
+  recordQuarantine,
+} from './quarantined-versions.ts'
+export {
   type DeadStep,
   openQueue,
   type Queue,
   type QueuedStep,
   type QueueOptions,
 } from './queue.ts'
-export {
-  liftQuarantine,
-  type QuarantinedVersion,
-  quarantinedVersions,
-  recordQuarantine,
-} from './quarantined-versions.ts'
 export { addReleasedRows, type ReleasedRows, readReleasedRows } from './released-rows.ts'
 export { ensureResultTable, putResults, type ResultRow } from './result-tables.ts'
 export {
@@ -159,6 +160,7 @@ export {
   familyRoutes,
   generations,
   type ModelRoute,
+  routedModels,
   routesOf,
 } from './routes.ts'
 export {
@@ -175,6 +177,23 @@ export {
   servingRun,
   unfinishedRuns,
 } from './runs.ts'
+export {
+  cancelScore,
+  deliverAgain,
+  endScore,
+  ensureScoreSteps,
+  listScores,
+  type NewScore,
+  readScore,
+  readScoreByKey,
+  recordScore,
+  type ScoreRecord,
+  type ScoreState,
+  type ScoreStep,
+  scoreStates,
+  stepsOfScore,
+  unfinishedScores,
+} from './scores.ts'
 export { type RunSeal, type SealedMember, type Sealing, sealRun } from './seal.ts'
 export { latestSnapshot, putSnapshot, readSnapshot, snapshotsLike } from './snapshots.ts'
 export { useAlone } from './sole-use.ts'

@@ -23,6 +23,7 @@ export type Notice =
       readonly generation: number
     }
   | { readonly kind: 'imported'; readonly name: string }
+  | { readonly kind: 'score'; readonly score: string }
   /** The listener is connected, at first or anew: whatever was said before is not known. */
   | { readonly kind: 'resync' }
   /** Its connection was lost: likely the database is away. */
@@ -89,7 +90,8 @@ export async function listen(url: string, onNotice: (notice: Notice) => void): P
 function readNotice(payload: string | undefined): Notice | undefined {
   try {
     const value = JSON.parse(payload ?? '') as Notice
-    return ['plan', 'run', 'step', 'route', 'imported'].includes(value.kind) ? value : undefined
+    const kinds: readonly string[] = ['plan', 'run', 'step', 'route', 'imported', 'score']
+    return kinds.includes(value.kind) ? value : undefined
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 import type { ModelName, RunId } from '../base/ids.ts'
-import type { FamilyRoutes, Route } from '../fleet/index.ts'
+import type { FamilyRoutes, Route, ScoreRoutes } from '../fleet/index.ts'
 import type { Sql, Transactions } from './sql.ts'
 
 export interface EnvironmentRecord {
@@ -98,4 +98,35 @@ export async function countRoutes(
     `select environment, blueprint, count(*) as "models" from route
      group by 1, 2 order by 1, 2`,
   )
+}
+
+/**
+ * What answers for a family as of one moment, with the view that each was trained on; without
+ * versions that are quarantined. Undefined when nothing of it serves.
+ */
+export async function routedModels(
+  store: Transactions,
+  environment: string,
+  blueprint: string,
+): Promise<ScoreRoutes | undefined> {
+  return store.transaction(async sql => {
+    const family = await sql.one<{ generation: number }>(
+      'select generation from family_generation where environment = $1 and blueprint = $2',
+      [environment, blueprint],
+    )
+    const models = await sql.all<ScoreRoutes['models'][number]>(
+      `select r.model as "name", r.version, r.graph, r.pack, r.row,
+         l.body->>'viewDigest' as "view"
+       from route r join version v on v.model = r.model and v.number = r.version
+       join lineage l on l.digest = v.lineage
+       where r.environment = $1 and r.blueprint = $2 and not exists (
+         select from quarantined_versions q
+         where q.environment = $1 and q.model = r.model and q.version = r.version
+       )
+       order by r.model`,
+      [environment, blueprint],
+    )
+    if (family === undefined || models.length === 0) return undefined
+    return { environment, generation: family.generation, blueprint, models }
+  }, 'snapshot')
 }

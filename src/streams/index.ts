@@ -19,4 +19,11 @@ export { mqttOutput } from './mqtt/output.ts'
 export { natsInput } from './nats/input.ts'
 export { natsOutput } from './nats/output.ts'
 export { type OpenedInput, openInput, openOutput, type StreamsAt } from './open.ts'
+export {
+  checkNoTable,
+  hasMark,
+  type NewTable,
+  type TableRows,
+  writeTable,
+} from './postgres/table.ts'
 export { webhookOutput } from './webhook/output.ts'

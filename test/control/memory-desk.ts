@@ -22,6 +22,7 @@ import { memoryImported } from './memory-imported.ts'
 import { memoryOnline } from './memory-online.ts'
 import { memoryPredictions } from './memory-predictions.ts'
 import { memoryQuarantine } from './memory-quarantine.ts'
+import { memoryScores } from './memory-scores.ts'
 import { memorySnapshots } from './memory-snapshots.ts'
 import { memorySources } from './memory-sources.ts'
 import { memoryTables } from './memory-tables.ts'
@@ -338,6 +339,7 @@ export function memoryDesk(state: DeskState): ControlDesk {
   return {
     ...modelReads(state),
     predictions: memoryPredictions,
+    scores: memoryScores(),
     triggers: memoryTriggers(),
     summary: async () => summaryOf(state),
     runs: async ask => state.runs.slice(0, ask.limit),

@@ -1,0 +1,5 @@
+export { carryOutScore } from './carry-out.ts'
+export { checkWhere } from './check-where.ts'
+export { ScoreLoop, type ScoreLoopParts } from './loop.ts'
+export { type ScoreQuestion, workOf } from './propose.ts'
+export type { FailedPart, ScoreResult } from './result.ts'
