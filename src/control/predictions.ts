@@ -48,7 +48,8 @@ export function predictionsDesk(parts: Parts): PredictionsDesk {
   return {
     async list(ask) {
       const { rows, unreadable } = await findPredictions(readAsk(ask), place())
-      return { items: rows.map(viewOf), unreadable: [...unreadable] }
+      const lost = unreadable.map(({ digest, rows, because }) => ({ digest, rows, because }))
+      return { items: rows.map(viewOf), unreadable: lost }
     },
     async prediction(receipt) {
       return detailOf(await answer(receipt, place()), parts)

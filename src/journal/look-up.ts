@@ -1,5 +1,5 @@
 import type { ReceiptId } from '../base/ids.ts'
-import { openEngine } from '../engine/index.ts'
+import { literal, openEngine } from '../engine/index.ts'
 import { rowsOfKept } from './prediction-row.ts'
 import {
   eachRecent,
@@ -9,6 +9,7 @@ import {
   type JournalPlace,
   parquetFiles,
   pathsOf,
+  type ReceiptRange,
   type UnreadableFile,
 } from './search.ts'
 
@@ -81,13 +82,16 @@ export interface LastAnswerAsk {
   readonly to: ReceiptId
 }
 
-/** The newest receipt of each; undefined where a model was not asked in that time. */
+/** The newest receipt; or none; or that it may stand in a file that cannot be read. */
+export type LastAnswer = ReceiptId | undefined | 'unreadable'
+
+/** The newest receipt of each, in their order. */
 export async function lastAnswers(
   asks: readonly LastAnswerAsk[],
   place: JournalPlace,
-): Promise<readonly (ReceiptId | undefined)[]> {
+): Promise<readonly LastAnswer[]> {
   const found: (ReceiptId | undefined)[] = asks.map(() => undefined)
-  if (asks.length === 0) return found
+  if (asks.length === 0) return []
   const take = (at: number, receipt: ReceiptId): void => {
     if (receipt > (found[at] ?? '')) found[at] = receipt
   }
@@ -96,30 +100,81 @@ export async function lastAnswers(
     .map(ask => ask.to)
     .sort()
     .at(-1)!
-  const byModel = Map.groupBy(asks.keys(), at => asks[at]!.model)
+  const byModel = new Map(
+    [...Map.groupBy(asks.keys(), at => asks[at]!.model)].map(([model, own]) => [
+      model,
+      new NewestOfSpans(own.map(at => ({ ...asks[at]!, at }))),
+    ]),
+  )
   const seen = await eachRecent(place, { from, to }, recent => {
-    for (const { model, receipt } of recent) {
-      for (const at of byModel.get(model) ?? []) {
-        if (receipt >= asks[at]!.from && receipt <= asks[at]!.to) take(at, receipt)
-      }
-    }
+    for (const { model, receipt } of recent) byModel.get(model)?.add(receipt)
   })
-  const blueprints = new Set(asks.map(({ model }) => model.split('.')[0]!))
+  for (const spans of byModel.values()) spans.each(take)
+  const unreadable: (UnreadableFile & { readonly blueprint: string })[] = []
+  const blueprints = new Set(asks.map(({ model }) => blueprintOf(model)))
   for (const blueprint of blueprints) {
     const files = await filesBut(seen, place.store, blueprint, { from, to })
+    const lost: UnreadableFile[] = []
     for (let at = 0; at < files.length; at += filesAtOnce) {
-      const paths = await pathsOf(files.slice(at, at + filesAtOnce), place.blobs, [])
+      const paths = await pathsOf(files.slice(at, at + filesAtOnce), place.blobs, lost)
       if (paths.length === 0) continue
-      for (const row of await lastInFiles(asks, paths, place.blobs.scratch)) {
+      for (const row of await lastInFiles(asks, { from, to }, paths, place.blobs.scratch)) {
         take(row.ask, row.receipt)
       }
     }
+    unreadable.push(...lost.map(file => ({ ...file, blueprint })))
   }
-  return found
+  // What stands in such a file may be newer than what was found.
+  return asks.map((ask, at) => {
+    const last = found[at]
+    const isHidden = unreadable.some(
+      file =>
+        file.blueprint === blueprintOf(ask.model) &&
+        file.firstReceipt <= ask.to &&
+        file.lastReceipt >= (last ?? ask.from),
+    )
+    return isHidden ? 'unreadable' : last
+  })
+}
+
+function blueprintOf(model: string): string {
+  return model.split('.')[0]!
+}
+
+/**
+ * The newest receipt in each of many spans of one model. A receipt is left with the first span that
+ * ends behind it, and passed on to the later ones when all have come: for each span and each
+ * receipt, a model that is asked often would hold up everybody else.
+ */
+class NewestOfSpans {
+  readonly #spans: readonly (LastAnswerAsk & { readonly at: number })[]
+  readonly #ends: readonly string[]
+  readonly #newest: (ReceiptId | undefined)[]
+
+  constructor(spans: readonly (LastAnswerAsk & { readonly at: number })[]) {
+    this.#spans = spans.toSorted((a, b) => (a.to < b.to ? -1 : a.to > b.to ? 1 : 0))
+    this.#ends = this.#spans.map(({ to }) => to)
+    this.#newest = spans.map(() => undefined)
+  }
+
+  add(receipt: ReceiptId): void {
+    const at = lowerBound(this.#ends, receipt)
+    if (at < this.#ends.length && receipt > (this.#newest[at] ?? '')) this.#newest[at] = receipt
+  }
+
+  each(take: (at: number, receipt: ReceiptId) => void): void {
+    let newest: ReceiptId | undefined
+    for (const [i, { at, from }] of this.#spans.entries()) {
+      const own = this.#newest[i]
+      if (own !== undefined && own > (newest ?? '')) newest = own
+      if (newest !== undefined && newest >= from) take(at, newest)
+    }
+  }
 }
 
 async function lastInFiles(
   asks: readonly LastAnswerAsk[],
+  { from, to }: ReceiptRange,
   paths: readonly string[],
   scratch: string,
 ): Promise<readonly { readonly ask: number; readonly receipt: ReceiptId }[]> {
@@ -140,12 +195,16 @@ async function lastInFiles(
     ],
     asks.length,
   )
-  // Awaited here: the engine is closed when this returns.
+  // Awaited here: the engine is closed when this returns. As of, and not the newest of all that lie
+  // between: those are as many as spans times answers.
   return await engine.rows(
-    `select a.ask, max(p.receipt) as receipt
-     from asked a join ${parquetFiles(paths)} p
-       on p.model = a.model and p.receipt between a."from" and a."to"
-     group by a.ask`,
+    `with p as (
+       select model, receipt from ${parquetFiles(paths)} semi join asked using (model)
+       where receipt between ${literal(from)} and ${literal(to)}
+     )
+     select a.ask, p.receipt
+     from asked a asof join p on p.model = a.model and a."to" >= p.receipt
+     where p.receipt >= a."from"`,
   )
 }
 

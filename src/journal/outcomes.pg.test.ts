@@ -4,13 +4,15 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { freshDatabase, type TestDatabase } from '../../test/postgres.ts'
 import { ManualClock } from '../base/clock.ts'
+import { receiptsOf } from '../base/ids.ts'
 import { SeededRandom } from '../base/random.ts'
 import type { PredictionEntry } from '../fleet/index.ts'
 import { type BlobFolder, openBlobs } from '../registry/index.ts'
-import { openStore, type Store } from '../store/index.ts'
+import { journalFiles, openStore, type Store } from '../store/index.ts'
 import { convertSegment } from './convert.ts'
 import { findOutcomes, modelErrors } from './joined-outcomes.ts'
 import { type Journal, openJournal } from './journal.ts'
+import { lastAnswers } from './look-up.ts'
 import { type OutcomeAsk, type OutcomePlace, takeOutcomes } from './outcomes.ts'
 import { sampleOrigin, samplePrediction, sampleReceipt } from './sample-predictions.fixture.ts'
 
@@ -138,6 +140,46 @@ test('by model and time: the newest answer up to then, within a day', async () =
     ['unknown', null],
     ['too-old', null],
   ])
+})
+
+test('the newest of many spans is that of the simplest search; one in a lost file is told', async () => {
+  const models = ['route-delay.A', 'route-delay.B', 'route-delay.B.C']
+  const from = clock.now().getTime()
+  const given: PredictionEntry[] = []
+  for (let i = 0; i < 200; i++) {
+    clock.advance(60_000)
+    const model = models[random.below(3)]!
+    given.push(samplePrediction(random, clock.now().getTime(), origin, { model }))
+    journal.record(given[i]!)
+    if (i % 70 !== 60) continue
+    for (const name of await journal.endedSegments(true)) {
+      await convertSegment(journal.pathOf(name), { store, blobs })
+    }
+  }
+  const asks = Array.from({ length: 300 }, () => {
+    const atMs = from + (random.below(400) - 100) * 30_000
+    const to = receiptsOf(atMs).last
+    const back = receiptsOf(atMs - (1 + random.below(40)) * 60_000).first
+    return { model: models[random.below(3)]!, from: back, to }
+  })
+  const simplest = asks.map(ask =>
+    given
+      .filter(({ model }) => model === ask.model)
+      .map(({ receipt }) => receipt)
+      .filter(receipt => receipt >= ask.from && receipt <= ask.to)
+      .toSorted()
+      .at(-1),
+  )
+  expect(await lastAnswers(asks, place)).toEqual(simplest)
+  const [lost] = await journalFiles(store, { blueprint: undefined, from: '', to: 'Z', limit: 1 })
+  await rm(await blobs.path(lost!.digest))
+  const { firstReceipt, lastReceipt } = lost!
+  expect(await lastAnswers(asks, place)).toEqual(
+    asks.map(({ from, to }, i) => {
+      const mayHoldIt = firstReceipt <= to && lastReceipt >= (simplest[i] ?? from)
+      return mayHoldIt ? 'unreadable' : simplest[i]
+    }),
+  )
 })
 
 test('errors by model are those of the simplest arithmetic', async () => {

@@ -123,6 +123,7 @@ async function receiptsOfAsks(
     if (ask.receipt === undefined) {
       if (ask.atMs === undefined || ask.atMs < oldestMs) return tooOld()
       const receipt = lastOf.get(at)
+      if (receipt === 'unreadable') return refused('unknown', `its prediction ${cannotBeRead}`)
       return receipt ?? refused('unknown', `${ask.model} was not asked in the day before that`)
     }
     const receipt = readReceiptId(ask.receipt)
@@ -130,6 +131,8 @@ async function receiptsOfAsks(
     return timeOfReceipt(receipt) < oldestMs ? tooOld(receipt) : receipt
   })
 }
+
+const cannotBeRead = 'may be in a file of its time that cannot be read: muster doctor'
 
 function predictionOf(
   ask: OutcomeAsk,
@@ -139,8 +142,8 @@ function predictionOf(
 ): BriefPrediction | OutcomeResult {
   const [first] = rows
   if (first === undefined) {
-    const but = someUnreadable ? ', and files of its time cannot be read: muster doctor' : ''
-    return refused('unknown', `the journal has no such prediction${but}`, { receipt })
+    const because = someUnreadable ? `it ${cannotBeRead}` : 'the journal has no such prediction'
+    return refused('unknown', because, { receipt })
   }
   if (ask.row === undefined && first.rows > 1) {
     const because = `the request had ${first.rows} rows: say which, from 0, as \`row\``

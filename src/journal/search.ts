@@ -37,9 +37,8 @@ export interface FoundPredictions {
   readonly unreadable: readonly UnreadableFile[]
 }
 
-export interface UnreadableFile {
-  readonly digest: string
-  readonly rows: number
+export interface UnreadableFile
+  extends Pick<JournalFile, 'digest' | 'rows' | 'firstReceipt' | 'lastReceipt'> {
   readonly because: string
 }
 
@@ -155,12 +154,12 @@ export async function pathsOf(
   unreadable: UnreadableFile[],
 ): Promise<readonly string[]> {
   const paths: string[] = []
-  for (const { digest, rows } of files) {
+  for (const { digest, rows, firstReceipt, lastReceipt } of files) {
     try {
       paths.push(await blobs.path(digest))
     } catch (error) {
       if (!(error instanceof MusterError)) throw error
-      unreadable.push({ digest, rows, because: error.message })
+      unreadable.push({ digest, rows, firstReceipt, lastReceipt, because: error.message })
     }
   }
   return paths
