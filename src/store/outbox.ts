@@ -22,22 +22,30 @@ export interface OutboxRow extends Omit<OutboxEntry, 'messageKey'> {
   readonly batch: number
 }
 
-export async function putOutbox(sql: Sql, entries: readonly OutboxEntry[]): Promise<void> {
+/** Of the arrays of `outboxArrays`. */
+export const outboxTypes = ['text', 'text', 'text', 'jsonb', 'text', 'text', 'text', 'bytea']
+
+/** Column by column, as `unnest` takes them. */
+export function outboxArrays(entries: readonly OutboxEntry[]): readonly (readonly unknown[])[] {
   const of = <T>(pick: (entry: OutboxEntry) => T) => entries.map(pick)
+  return [
+    of(entry => entry.graph),
+    of(entry => entry.trigger),
+    of(entry => entry.sink),
+    of(entry => json(entry.target)),
+    of(entry => entry.messageId),
+    of(entry => entry.messageKey ?? null),
+    of(entry => entry.id),
+    of(entry => Buffer.from(entry.body)),
+  ]
+}
+
+export async function putOutbox(sql: Sql, entries: readonly OutboxEntry[]): Promise<void> {
+  const arrays = outboxTypes.map((type, i) => `$${i + 1}::${type}[]`)
   await sql.run(
     `insert into outbox (graph, trigger, sink, target, message_id, message_key, id, body)
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[],
-       $7::text[], $8::bytea[])`,
-    [
-      of(entry => entry.graph),
-      of(entry => entry.trigger),
-      of(entry => entry.sink),
-      of(entry => json(entry.target)),
-      of(entry => entry.messageId),
-      of(entry => entry.messageKey ?? null),
-      of(entry => entry.id),
-      of(entry => Buffer.from(entry.body)),
-    ],
+     select * from unnest(${arrays.join(', ')})`,
+    outboxArrays(entries),
   )
 }
 
@@ -50,7 +58,7 @@ export async function claimOutbox(
   leaseMs: number,
   rowsMost: Readonly<Record<'webhook' | 'other', number>>,
 ): Promise<readonly OutboxRow[]> {
-  return sql.all(
+  const rows = await sql.all<OutboxRow>(
     `with first as (
        select number, target, batch from outbox where due_at <= now()
        order by due_at, number limit 1 for update skip locked
@@ -69,6 +77,8 @@ export async function claimOutbox(
        o.id as "id", o.body as "body", o.attempts as "attempts", o.batch as "batch"`,
     [leaseMs, rowsMost.webhook, rowsMost.other],
   )
+  // An update gives them in any order, and a batch that goes again has to be the same bytes.
+  return rows.sort((a, b) => a.number - b.number)
 }
 
 export async function removeOutbox(sql: Sql, numbers: readonly number[]): Promise<void> {

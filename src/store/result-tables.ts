@@ -20,7 +20,8 @@ export interface ResultRow {
 /** Any number that no other lock has. */
 const resultTablesLock = 7_077_009
 
-function identifier(table: string): string {
+/** As it stands in a statement. */
+export function resultTable(table: string): string {
   assert(/^[a-z_][a-z0-9_]{0,62}$/.test(table), 'the name of a table was checked when declared')
   return `results."${table}"`
 }
@@ -32,7 +33,7 @@ function identifier(table: string): string {
 export async function ensureResultTable(sql: Sql, table: string): Promise<void> {
   await sql.run('select pg_advisory_xact_lock($1)', [resultTablesLock])
   await sql.run(
-    `create table if not exists ${identifier(table)} (
+    `create table if not exists ${resultTable(table)} (
        graph text collate "C" not null,
        trigger text collate "C" not null,
        message_id text collate "C" not null,
@@ -54,7 +55,7 @@ export async function putResults(
 ): Promise<void> {
   const of = <T>(pick: (row: ResultRow) => T) => rows.map(pick)
   await sql.run(
-    `insert into ${identifier(table)} (graph, trigger, message_id, message_key, received_at,
+    `insert into ${resultTable(table)} (graph, trigger, message_id, message_key, received_at,
        result, parts)
      select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
        $6::jsonb[], $7::jsonb[])

@@ -1,4 +1,6 @@
-import type { Sql } from './sql.ts'
+import { type OutboxEntry, outboxArrays, outboxTypes } from './outbox.ts'
+import { type ResultRow, resultTable } from './result-tables.ts'
+import { json, type Sql } from './sql.ts'
 
 /* What is known of each message that a trigger took. `trigger` is graph/trigger. */
 
@@ -64,24 +66,66 @@ export async function uncountAttempts(
   )
 }
 
+/** A message that is answered, and what is to be sent on of its result. */
+export interface FinishedMessage extends Omit<ResultRow, 'graph' | 'trigger'> {
+  readonly outgoing: readonly OutboxEntry[]
+}
+
 /**
- * To be called in the transaction that holds the results: gives those that were not done before,
- * and no other transaction gets the same ones.
+ * Messages are done, their results stand in the tables of `of`, and what goes elsewhere stands in
+ * the outbox: in one statement, so in one round trip and one commit. Of those that were done before
+ * nothing is written, and of two that finish one at once one does. Gives how many were new.
  */
 export async function finishMessages(
   sql: Sql,
-  trigger: string,
-  ids: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const rows = await sql.all<{ id: string }>(
-    `update trigger_message set state = 'done'
-     where (trigger, id) in (
-       select trigger, id from trigger_message
-       where trigger = $1 and id = any($2::text[]) and state = 'running' order by id for update
-     ) returning id as "id"`,
-    [trigger, ids],
+  of: { readonly graph: string; readonly trigger: string; readonly tables: readonly string[] },
+  finished: readonly FinishedMessage[],
+): Promise<number> {
+  const each = <T>(pick: (message: FinishedMessage) => T) => finished.map(pick)
+  const sent = finished.flatMap(({ outgoing }) => outgoing)
+  const values: unknown[] = [
+    of.graph,
+    of.trigger,
+    each(({ messageId }) => messageId),
+    each(({ messageKey }) => messageKey ?? null),
+    each(({ receivedAt }) => receivedAt),
+    each(({ result }) => json(result ?? null)),
+    each(({ parts }) => json(parts)),
+  ]
+  const into = [...new Set(of.tables)].map(
+    (table, i) => `, table_${i} as (
+       insert into ${resultTable(table)} (graph, trigger, message_id, message_key, received_at,
+         result, parts)
+       select $1, $2, id, key, received_at, result, parts from given join done using (id)
+       on conflict do nothing
+     )`,
   )
-  return new Set(rows.map(({ id }) => id))
+  if (sent.length > 0) {
+    values.push(...outboxArrays(sent))
+    into.push(`, sent as (
+       insert into outbox (graph, trigger, sink, target, message_id, message_key, id, body)
+       select e.graph, e.trigger, e.sink, e.target, e.message_id, e.message_key, e.id, e.body
+       from unnest(${outboxTypes.map((type, i) => `$${8 + i}::${type}[]`).join(', ')})
+         with ordinality as e (graph, trigger, sink, target, message_id, message_key, id, body, n)
+       join done on done.id = e.message_id order by e.n
+     )`)
+  }
+  const row = await sql.one<{ fresh: number }>(
+    `with done as (
+       update trigger_message set state = 'done'
+       where (trigger, id) in (
+         select trigger, id from trigger_message
+         where trigger = $1::text || '/' || $2::text and id = any($3::text[]) and state = 'running'
+         order by id for update
+       ) returning id
+     ), given as (
+       select * from unnest($3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[])
+         as g (id, key, received_at, result, parts)
+     )${into.join('')}
+     select count(*) as "fresh" from done`,
+    values,
+  )
+  return row!.fresh
 }
 
 /** A dead message is to be run again, by a person's wish. False when it is not dead. */

@@ -20,7 +20,6 @@ const message: StreamMessage = {
 function watchedLoss() {
   const lost = new Promise<Error>(() => {})
   const heard = { count: 0, lost }
-  // biome-ignore lint/suspicious/noThenProperty: whoever waits calls it
   Object.defineProperty(lost, 'then', {
     value: (...args: Parameters<Promise<Error>['then']>) => {
       heard.count++

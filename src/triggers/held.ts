@@ -37,3 +37,33 @@ export function letterOf(
     ...failureOf(error),
   }
 }
+
+/** The root of a usual prefetch: after a crash as many groups as messages in one. */
+const suspectsMost = 16
+/** After a crash nobody knows which of a group it was: what ran in one gets another attempt. */
+const crashAttemptsMin = 2
+
+export interface SuspectGroups {
+  /** Their attempts are spent. */
+  readonly over: readonly Held[]
+  /** To be run one after another. */
+  readonly groups: readonly (readonly Held[])[]
+}
+
+/**
+ * Messages with an attempt that did not end, by themselves or by a neighbour that ended the
+ * process: in smaller groups, and the last attempt of each by itself, so that none is given up for
+ * what another does. `attemptsMax` of 1 counts as 2 here, for the first was not by itself.
+ */
+export function suspectGroups(suspects: readonly Held[], attemptsMax: number): SuspectGroups {
+  const most = Math.max(crashAttemptsMin, attemptsMax)
+  const mayShare = suspects.filter(({ attempts }) => attempts < most - 1)
+  const shared = Array.from({ length: Math.ceil(mayShare.length / suspectsMost) }, (_, i) =>
+    mayShare.slice(i * suspectsMost, (i + 1) * suspectsMost),
+  )
+  const alone = suspects.filter(({ attempts }) => attempts === most - 1).map(one => [one])
+  return {
+    over: suspects.filter(({ attempts }) => attempts >= most),
+    groups: [...shared, ...alone],
+  }
+}

@@ -1,19 +1,11 @@
 import type { GraphResult } from '../graphs/index.ts'
 import type { SinkSpec, SinkTarget, TriggerOrigin } from '../spec/index.ts'
-import {
-  finishMessages,
-  type OutboxEntry,
-  putOutbox,
-  putResults,
-  type ResultRow,
-  type Sql,
-  type Transactions,
-} from '../store/index.ts'
+import { finishMessages, type OutboxEntry, type Sql } from '../store/index.ts'
 
 /*
- * What was computed becomes true in one transaction: the messages are done, their results stand in
- * our tables, and what has to go elsewhere stands in the outbox. Of a message that is done already
- * nothing is written, whoever computed it again.
+ * What was computed becomes true at once: the messages are done, their results stand in our tables,
+ * and what has to go elsewhere stands in the outbox. Of a message that is done already nothing is
+ * written, whoever computed it again.
  */
 
 export interface Computed {
@@ -32,46 +24,35 @@ export interface Destination {
 }
 
 /** Gives how many were new. */
-export async function commitResults(
-  store: Transactions,
+export function commitResults(
+  sql: Sql,
   to: Destination,
   computed: readonly Computed[],
-  alsoInTransaction: (sql: Sql) => Promise<void> = async () => {},
 ): Promise<number> {
-  const trigger = `${to.graph}/${to.trigger}`
-  return store.transaction(async sql => {
-    const ids = computed.map(({ id }) => id)
-    const now = await finishMessages(sql, trigger, ids)
-    const fresh = computed.filter(({ id }) => now.has(id))
-    if (fresh.length > 0) {
-      const rows = fresh.map(one => rowOf(to, one))
-      for (const { to: target } of to.sinks) {
-        if (isOwnTable(target)) await putResults(sql, target.table, rows)
-      }
-      const entries = fresh.flatMap(one => outgoing(to, one))
-      if (entries.length > 0) await putOutbox(sql, entries)
-    }
-    await alsoInTransaction(sql)
-    return fresh.length
-  })
+  const { graph, trigger } = to
+  return finishMessages(
+    sql,
+    { graph, trigger, tables: ownTables(to.sinks) },
+    computed.map(one => ({
+      messageId: one.id,
+      messageKey: one.key,
+      receivedAt: one.receivedAt,
+      result: one.result.value,
+      parts: one.result.parts,
+      outgoing: outgoing(to, one),
+    })),
+  )
+}
+
+/** Those in our own database. */
+export function ownTables(sinks: readonly SinkSpec[]): readonly string[] {
+  return sinks.flatMap(({ to }) => (isOwnTable(to) ? [to.table] : []))
 }
 
 export function isOwnTable(
   target: SinkTarget,
 ): target is Extract<SinkTarget, { readonly kind: 'postgres' }> {
   return target.kind === 'postgres' && target.connection === undefined
-}
-
-function rowOf({ graph, trigger }: Destination, one: Computed): ResultRow {
-  return {
-    graph,
-    trigger,
-    messageId: one.id,
-    messageKey: one.key,
-    receivedAt: one.receivedAt,
-    result: one.result.value,
-    parts: one.result.parts,
-  }
 }
 
 /** For each sink elsewhere, and for the place that the message asks to be answered at. */
