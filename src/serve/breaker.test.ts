@@ -99,7 +99,19 @@ test('what has state is bounded', () => {
   const breakers = new Breakers({ ...breakerLimits, statesMax: 3 })
   for (let i = 0; i < 1_000; i++) fail(breakers, 1, i, `route.M${i}`)
   expect(breakers.size).toBe(3)
-  fail(breakers, 5, 0, 'route.X')
-  for (let i = 0; i < 3; i++) fail(breakers, 1, i, `route.M${i}`)
-  expect([breakers.isEjected('route.X', 3), breakers.hasEjected('route')]).toEqual([false, false])
+  for (let i = 0; i < 1_000; i++) breakers.quarantine(`route.Q${i}`, 1, i, because)
+  expect(breakers.ejected().map(({ model }) => model)).toEqual([
+    'route.Q997',
+    'route.Q998',
+    'route.Q999',
+  ])
+  for (let i = 997; i < 1_000; i++) breakers.lift(`route.Q${i}`, 1)
+  expect([breakers.size, breakers.hasEjected('route')]).toEqual([3, false])
+})
+
+test('a wave of failures elsewhere brings back nobody who was set aside', () => {
+  const breakers = new Breakers({ ...breakerLimits, statesMax: 3 })
+  breakers.quarantine('route.X', 3, 0, because)
+  for (let i = 0; i < 10; i++) fail(breakers, 1, i, `route.M${i}`)
+  expect(breakers.isEjected('route.X', 3)).toBe(true)
 })

@@ -21,7 +21,11 @@ export interface BreakerLimits {
    * fail it is not the models that are at fault, and asking nobody helps nobody.
    */
   readonly openShareMax: number
-  /** Versions with state, at most: the longest unasked is forgotten. About 300 bytes each. */
+  /**
+   * Versions with state, at most, of those that are asked and of those that are set aside: the
+   * oldest is forgotten. Apart, so that a wave of failures brings none back that was set aside.
+   * About 700 bytes each.
+   */
   readonly statesMax: number
 }
 
@@ -72,9 +76,12 @@ export type Verdict = 'opened' | 'quarantined' | undefined
 
 export class Breakers {
   readonly #limits: BreakerLimits
-  readonly #states = new Map<string, State>()
-  /** By blueprint, the versions that are open or quarantined. */
-  readonly #ejected = new Map<string, number>()
+  /** Closed: they failed of late and are asked all the same. */
+  readonly #asked = new Map<string, State>()
+  /** Open or quarantined. */
+  readonly #aside = new Map<string, State>()
+  /** By blueprint, how many are set aside. */
+  readonly #asideOf = new Map<string, number>()
 
   constructor(limits: BreakerLimits = breakerLimits) {
     this.#limits = limits
@@ -82,13 +89,13 @@ export class Breakers {
 
   /** Versions with state. While it is 0 nobody has to ask anything else. */
   get size(): number {
-    return this.#states.size
+    return this.#asked.size + this.#aside.size
   }
 
   /** Why the version is not to be asked, or undefined: it is. A probe is let through once. */
   refuses(model: string, version: number, nowMs: number): string | undefined {
-    const state = this.#states.get(keyOf(model, version))
-    if (state === undefined || state.phase === 'closed') return undefined
+    const state = this.#aside.get(keyOf(model, version))
+    if (state === undefined) return undefined
     if (state.phase === 'quarantined') return `version ${version} is quarantined: ${state.because}`
     if (nowMs >= state.untilMs && !state.probing) {
       state.probing = true
@@ -99,22 +106,22 @@ export class Breakers {
 
   succeeded(model: string, version: number, nowMs: number): void {
     const key = keyOf(model, version)
-    const state = this.#states.get(key)
+    const state = this.#find(key)
     if (state === undefined || state.phase === 'quarantined') return
     if (state.phase === 'open') {
       if (!state.probing) return
-      this.#close(state)
+      this.#close(key, state)
     }
     state.consecutive = 0
     count(state, nowMs, false, this.#limits)
     const { calls, failures } = inWindow(state, nowMs, this.#limits)
     // As many good calls as would have judged it: it has recovered, and nothing is remembered.
-    if (failures === 0 && calls >= this.#limits.windowCallsMin) this.#states.delete(key)
+    if (failures === 0 && calls >= this.#limits.windowCallsMin) this.#asked.delete(key)
   }
 
   /** The call that was let through came to nothing that says anything of the version. */
   unknown(model: string, version: number): void {
-    const state = this.#states.get(keyOf(model, version))
+    const state = this.#aside.get(keyOf(model, version))
     if (state !== undefined) state.probing = false
   }
 
@@ -138,9 +145,8 @@ export class Breakers {
 
   /** Sets a version aside until it is lifted: what was recorded before this process began. */
   quarantine(model: string, version: number, nowMs: number, because: string): void {
-    const state = this.#stateOf(model, version)
-    if (state.phase === 'closed') this.#count(model, 1)
-    Object.assign(state, { phase: 'quarantined', because, sinceMs: nowMs, probing: false })
+    const state = this.#find(keyOf(model, version)) ?? newState(model, version)
+    this.#setAside(state, { phase: 'quarantined', because, sinceMs: nowMs })
   }
 
   /** Asks it again from now on, as if nothing had been. */
@@ -149,83 +155,98 @@ export class Breakers {
   }
 
   isEjected(model: string, version: number): boolean {
-    const state = this.#states.get(keyOf(model, version))
-    return state !== undefined && state.phase !== 'closed'
+    return this.#aside.has(keyOf(model, version))
   }
 
   /** Whether any version of the family is set aside. */
   hasEjected(blueprint: string): boolean {
-    return this.#ejected.has(blueprint)
+    return this.#asideOf.has(blueprint)
   }
 
   /** Forgets the versions of a family that are not `kept`. */
   keep(blueprint: string, kept: (model: string, version: number) => boolean): void {
-    for (const [key, { model, version }] of this.#states) {
-      if (blueprintOf(model) === blueprint && !kept(model, version)) this.#forget(key)
+    for (const states of [this.#asked, this.#aside]) {
+      for (const [key, { model, version }] of states) {
+        if (blueprintOf(model) === blueprint && !kept(model, version)) this.#forget(key)
+      }
     }
   }
 
   ejected(): readonly Ejected[] {
-    return [...this.#states.values()].flatMap(({ model, version, phase, because, sinceMs }) =>
-      phase === 'closed' ? [] : [{ model, version, state: phase, because, sinceMs }],
-    )
+    return Array.from(this.#aside.values(), ({ model, version, phase, because, sinceMs }) => {
+      const state = phase === 'quarantined' ? phase : 'open'
+      return { model, version, state, because, sinceMs }
+    })
   }
 
   #open(state: State, nowMs: number, because: string): Verdict {
     const { openMs, openMaxMs, openingsMax } = this.#limits
-    if (state.phase === 'closed') this.#count(state.model, 1)
     state.openings += 1
     const phase = state.openings >= openingsMax ? 'quarantined' : 'open'
-    const lastsMs = Math.min(openMs * 2 ** (state.openings - 1), openMaxMs)
-    const untilMs = nowMs + lastsMs
-    Object.assign(state, { phase, because, sinceMs: nowMs, untilMs, probing: false })
+    state.untilMs = nowMs + Math.min(openMs * 2 ** (state.openings - 1), openMaxMs)
+    this.#setAside(state, { phase, because, sinceMs: nowMs })
     return phase === 'open' ? 'opened' : 'quarantined'
   }
 
+  #setAside(state: State, now: Pick<State, 'phase' | 'because' | 'sinceMs'>): void {
+    const key = keyOf(state.model, state.version)
+    if (state.phase === 'closed') {
+      this.#count(state.model, 1)
+      this.#asked.delete(key)
+      this.#aside.set(key, state)
+    }
+    Object.assign(state, now, { probing: false })
+    this.#trim(this.#aside)
+  }
+
   /** Openings stay counted until it has recovered. */
-  #close(state: State): void {
+  #close(key: string, state: State): void {
     this.#count(state.model, -1)
+    this.#aside.delete(key)
+    this.#asked.set(key, state)
     state.phase = 'closed'
     state.probing = false
-    for (let slice = 0; slice < slices; slice++) {
-      state.calls[slice] = 0
-      state.failures[slice] = 0
-    }
+    state.calls.fill(0)
+    state.failures.fill(0)
+    this.#trim(this.#asked)
   }
 
   #mayEject(model: string, serving: number): boolean {
-    const ejected = this.#ejected.get(blueprintOf(model)) ?? 0
+    const ejected = this.#asideOf.get(blueprintOf(model)) ?? 0
     return ejected + 1 <= Math.max(1, Math.floor(serving * this.#limits.openShareMax))
   }
 
   #count(model: string, by: 1 | -1): void {
     const blueprint = blueprintOf(model)
-    const count = (this.#ejected.get(blueprint) ?? 0) + by
-    if (count > 0) this.#ejected.set(blueprint, count)
-    else this.#ejected.delete(blueprint)
+    const count = (this.#asideOf.get(blueprint) ?? 0) + by
+    if (count > 0) this.#asideOf.set(blueprint, count)
+    else this.#asideOf.delete(blueprint)
   }
 
+  /** The one that failed last is the youngest. */
   #stateOf(model: string, version: number): State {
     const key = keyOf(model, version)
-    const known = this.#states.get(key)
-    if (known !== undefined) {
-      this.#states.delete(key)
-      this.#states.set(key, known)
-      return known
-    }
-    const state = newState(model, version)
-    this.#states.set(key, state)
-    if (this.#states.size > this.#limits.statesMax) {
-      this.#forget(this.#states.keys().next().value!)
-    }
+    const aside = this.#aside.get(key)
+    if (aside !== undefined) return aside
+    const state = this.#asked.get(key) ?? newState(model, version)
+    this.#asked.delete(key)
+    this.#asked.set(key, state)
+    this.#trim(this.#asked)
     return state
   }
 
+  #find(key: string): State | undefined {
+    return this.#asked.get(key) ?? this.#aside.get(key)
+  }
+
+  #trim(states: Map<string, State>): void {
+    if (states.size > this.#limits.statesMax) this.#forget(states.keys().next().value!)
+  }
+
   #forget(key: string): boolean {
-    const state = this.#states.get(key)
-    if (state === undefined) return false
-    if (state.phase !== 'closed') this.#count(state.model, -1)
-    return this.#states.delete(key)
+    const aside = this.#aside.get(key)
+    if (aside !== undefined) this.#count(aside.model, -1)
+    return this.#aside.delete(key) || this.#asked.delete(key)
   }
 }
 

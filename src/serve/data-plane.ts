@@ -275,8 +275,6 @@ export class DataPlane {
     const ask: Ask = { request, startedMs, deadlineMs, to, family, reader, key: undefined }
     if (to === undefined) return this.#standIns.answer(ask, nothingServes(request.model, family))
     if (request.version !== undefined) checkVersion(request.model, request.version, to)
-    const refusal = this.#calls.refusalOf(to)
-    if (refusal !== undefined) return this.#standIns.answer(ask, refusal)
     const origin = family.origins[family.origin[to.member]!]!
     origin.lastMs = startedMs
     if (origin.ready === undefined) {

@@ -179,6 +179,21 @@ test('after five failures it is set aside, and probed after a while', async () =
   expect(plane.ejected()).toEqual([])
 })
 
+test('a probe whose input is refused, or that there is no room for, spoils no other', async () => {
+  const { take, ask, failing, clock } = world()
+  await take(biases, { rowsInFlightMax: 1 })
+  failing.add(leaf)
+  for (let i = 0; i < 5; i++) await ask(name)
+  failing.clear()
+  clock.advance(5_000)
+  await expect(infer({ model: name, body: { inputs: [] } })).rejects.toMatchObject({
+    code: 'E_TENSOR_MISSING',
+  })
+  const late = infer({ model: name, body: sampleBody([1]), signal: { aborted: true } })
+  await expect(late).rejects.toMatchObject({ code: 'E_CANCELLED' })
+  expect((await ask(name)).how).toBe('itself')
+})
+
 test('quarantined it is not probed until it is lifted, nor after a restart', async () => {
   const { take, ask, failing, clock } = world()
   await take(biases)

@@ -121,7 +121,6 @@ export class StandIns {
 
   /** Another version, with its own reading of the request; undefined when it cannot answer. */
   async #ask(ask: Ask, by: Resolved): Promise<Computed | undefined> {
-    if (this.#calls.refusalOf(by) !== undefined) return undefined
     const origin = by.family.origins[by.family.origin[by.member]!]!
     const nowMs = this.#clock.monotonicMs()
     const ready = origin.ready ?? (await origin.wake(nowMs).catch(() => undefined))

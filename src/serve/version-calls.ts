@@ -49,15 +49,40 @@ export class VersionCalls {
     by: Resolved,
     read: ReadRequest,
   ): Promise<Computed | Failure | 'gone'> {
+    // Nothing is refused between here and the verdict: whoever is let through as the probe of a
+    // version that was set aside has to bring word of it.
+    const refusal = this.#refusalOf(by)
+    if (refusal !== undefined) return refusal
+    try {
+      const computed = await this.#run(request, deadlineMs, by, read)
+      if (computed !== 'gone') return this.#judged(computed)
+      this.#countNothing(by)
+      return 'gone'
+    } catch (error) {
+      const failure = failureOf(asMusterError(error))
+      if (failure?.kind === 'version') this.#countFailure(by, failure)
+      else this.#countNothing(by)
+      if (failure === undefined) throw error
+      return failure
+    }
+  }
+
+  async #run(
+    request: InferRequest,
+    deadlineMs: number,
+    by: Resolved,
+    read: ReadRequest,
+  ): Promise<Computed | 'gone'> {
     const { family, member, answeredBy } = by
     const origin = family.origins[family.origin[member]!]!
+    if (origin.ready === undefined) return 'gone'
+    const { reader } = origin.ready
     const { rows, x, gaps } = read
     const { rowsInFlightMax } = family.standing.serving
     const rowsMax = rowsInFlightMax ?? this.#limits.modelRowsMax
     admitModel(answeredBy, family.inFlight[member]!, rows, rowsMax)
     family.inFlight[member]! += rows
     try {
-      const { reader } = origin.ready!
       let { outOfRange } = read
       let filled: Filled | undefined
       if (gaps !== undefined) {
@@ -85,14 +110,7 @@ export class VersionCalls {
         signal: request.signal,
       }
       const values = await inSpan('batch', noAttributes, () => batcher.run(job))
-      const computed = { by, read, values, outOfRange, filled }
-      return this.#judged(computed)
-    } catch (error) {
-      const failure = failureOf(asMusterError(error))
-      if (failure?.kind === 'version') this.#countFailure(by, failure)
-      else if (this.#breakers.size > 0) this.#breakers.unknown(answeredBy, family.version[member]!)
-      if (failure === undefined) throw error
-      return failure
+      return { by, read, values, outOfRange, filled }
     } finally {
       family.inFlight[member]! -= rows
     }
@@ -119,8 +137,12 @@ export class VersionCalls {
     const error = notFinite(wrong)
     const failure: Failure = { kind: 'version', because: error.message, error }
     if (outOfRange === undefined) this.#countFailure(by, failure)
-    else this.#breakers.unknown(answeredBy, family.version[member]!)
+    else this.#countNothing(by)
     return failure
+  }
+
+  #countNothing({ family, member, answeredBy }: Resolved): void {
+    if (this.#breakers.size > 0) this.#breakers.unknown(answeredBy, family.version[member]!)
   }
 
   #countFailure({ family, member, answeredBy }: Resolved, { because }: Failure): void {
@@ -130,7 +152,7 @@ export class VersionCalls {
   }
 
   /** Why the version is not asked now; undefined: it is. */
-  refusalOf({ family, member, answeredBy }: Resolved): Failure | undefined {
+  #refusalOf({ family, member, answeredBy }: Resolved): Failure | undefined {
     if (this.#breakers.size === 0) return undefined
     const nowMs = this.#clock.monotonicMs()
     const because = this.#breakers.refuses(answeredBy, family.version[member]!, nowMs)
