@@ -17,7 +17,13 @@ export {
   readExpression,
 } from './expression.ts'
 export type { LoadedColumn } from './loaded-table.ts'
-export type { ListParameter, PreparedSelect, ResultColumn } from './prepared.ts'
+export {
+  type ListParameter,
+  type ListType,
+  listed,
+  type PreparedSelect,
+  type ResultColumn,
+} from './prepared.ts'
 export { type AstNode, isNode, nodesOf, parseSelect } from './sql-ast.ts'
 export { at, plainReason } from './sql-error.ts'
 export {

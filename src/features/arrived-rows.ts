@@ -1,5 +1,5 @@
-import { type Engine, openEngine, type PreparedSelect, quoted } from '../engine/index.ts'
-import { fromHeld, type HeldRows, listOf, rowNumber } from '../sources/index.ts'
+import { type Engine, listed, openEngine, type PreparedSelect, quoted } from '../engine/index.ts'
+import { fromHeld, type HeldRows, listTypeOf, rowNumber } from '../sources/index.ts'
 import { arrivalColumn, type FeatureGroupSpec, type SourceSpec } from '../spec/index.ts'
 import { type CurrentRow, type CurrentRows, type EntityKind, openCurrent } from './current.ts'
 
@@ -53,7 +53,7 @@ export class ArrivedRows implements AsyncDisposable {
       const columns = [...declared, { name: arrivalColumn, type: 'TIMESTAMP' }]
       const held = [own, ...columns].map(({ name, type }, at) => ({ name, type, held: `c${at}` }))
       const values = held.map(c => `${fromHeld(c.held, c.type)} as ${quoted(c.name)}`)
-      const lists = held.map((c, at) => `unnest($${at + 1}) as ${c.held}`)
+      const lists = held.map((c, at) => `${listed(at + 1, listTypeOf(c.type))} as ${c.held}`)
       const batch = `select ${values.join(', ')} from (select ${lists.join(', ')})`
       const nulls = held.map(c => `cast(null as ${c.type}) as ${quoted(c.name)}`)
       await engine.define(
@@ -79,12 +79,8 @@ export class ArrivedRows implements AsyncDisposable {
   /** The rows of a batch, for each kind. One batch after the other. */
   read(batch: ArrivedBatch): Promise<readonly (readonly CurrentRow[])[]> {
     const next = this.#last.then(async () => {
-      const { columns, values } = batch.held
-      const lists = [
-        listOf({ name: rowNumber, type: 'INTEGER' }, batch.numbers),
-        ...columns.map((column, at) => listOf(column, values[at]!)),
-        listOf({ name: arrivalColumn, type: 'TIMESTAMP' }, batch.knownUs),
-      ]
+      const { values } = batch.held
+      const lists = [batch.numbers, ...values, batch.knownUs]
       const found: (readonly CurrentRow[])[] = []
       for (const { rows, select } of this.#kinds) {
         const read = await select.run(lists)

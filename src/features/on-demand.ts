@@ -6,6 +6,7 @@ import {
   type Column,
   type Engine,
   embedded,
+  listed,
   numberOf,
   openEngine,
   type PreparedSelect,
@@ -13,7 +14,7 @@ import {
   type ResultColumn,
   readExpression,
 } from '../engine/index.ts'
-import { listOf, type RowValue, unusable } from './row-values.ts'
+import { listOf, listTypeOf, type RowValue, unusable } from './row-values.ts'
 
 /*
  * Features computed from a request. Training runs a feature's SQL over the rows of a source; here
@@ -169,8 +170,7 @@ export class OnDemand implements AsyncDisposable {
 function selectOf({ relation, columns, expressions }: RowAsk): string {
   const names = columns.map(column => quoted(column.name))
   const sent = columns.map(({ type }, c) => {
-    const list = type === 'FLOAT' || type === 'DOUBLE' ? 'double[]' : 'varchar[]'
-    return `unnest(cast($${c + 1} as ${list})) as ${names[c]}`
+    return `${listed(c + 1, listTypeOf(type))} as ${names[c]}`
   })
   const typed = columns.map(({ type }, c) => `try_cast(${names[c]} as ${type}) as ${names[c]}`)
   const odd = columns.map(
@@ -282,7 +282,7 @@ export class RowExpressions {
     const [odd, ...found] = await this.#statement.run(lists)
     for (const [row, column] of (odd as Int32Array).entries()) {
       if (column < 0) continue
-      const value = must(lists[column], 'a list a column').values[row] ?? null
+      const value = must(lists[column], 'a list a column')[row] ?? null
       throw unusable(must(columns[column], 'it is a column'), value, row)
     }
     let from = 0

@@ -39,6 +39,11 @@ export function readRowValue(type: string, text: string): RowValue {
   return text
 }
 
+/** As what the values of a column are a parameter. */
+export function listTypeOf(type: string): 'DOUBLE' | 'VARCHAR' {
+  return isFloat(type) ? 'DOUBLE' : 'VARCHAR'
+}
+
 /**
  * The values of one column as a parameter. Floating numbers go as they are; all else as text, which
  * the query casts: no number of DuckDB is then rounded on its way through a JavaScript one. Throws
@@ -48,11 +53,8 @@ export function listOf(
   column: { readonly name: string; readonly type: string },
   values: readonly RowValue[],
 ): ListParameter {
-  const { type } = column
-  if (isFloat(type)) {
-    return { type: 'DOUBLE', values: values.map((value, i) => floating(column, value, i)) }
-  }
-  return { type: 'VARCHAR', values: values.map((value, i) => written(column, value, i)) }
+  const read = isFloat(column.type) ? floating : written
+  return values.map((value, i) => read(column, value, i))
 }
 
 type NamedColumn = Parameters<typeof listOf>[0]

@@ -1,4 +1,4 @@
-import { type Column, type Engine, openEngine, quoted } from '../engine/index.ts'
+import { type Column, type Engine, listed, openEngine, quoted } from '../engine/index.ts'
 import { fromText, type HeldValue, heldAs, type Misfit, type ReadRows } from '../sources/index.ts'
 
 /*
@@ -62,9 +62,9 @@ async function cast(engine: Engine, { type }: Column, texts: readonly (string | 
   const isNested = /\]$|^(?:STRUCT|MAP)/.test(type)
   const select = await engine.prepare(
     `select ${isNested ? quoted('text') : `cast(${value} as varchar)`}, ${bad}
-     from (select unnest($1) as ${quoted('text')})`,
+     from (select ${listed(1, 'VARCHAR')} as ${quoted('text')})`,
   )
-  const [written, faults] = await select.run([{ type: 'VARCHAR', values: texts }])
+  const [written, faults] = await select.run([texts])
   const at = Array.from(faults as readonly boolean[]).indexOf(true)
   return { texts: written as readonly (string | null)[], bad: at < 0 ? undefined : at + 1 }
 }

@@ -1,4 +1,4 @@
-import { type Column, type ListParameter, type LoadedColumn, quoted } from '../engine/index.ts'
+import { type Column, type ListType, type LoadedColumn, quoted } from '../engine/index.ts'
 import { castText } from './text-cast.ts'
 
 /*
@@ -73,20 +73,20 @@ export function loadedColumn({ name, type }: Column, values: Values): LoadedColu
   }
 }
 
-/** A column as a prepared SELECT takes it. */
-export function listOf({ type }: Column, values: Values): ListParameter {
+/** As what a prepared SELECT takes values of a type. */
+export function listTypeOf(type: string): ListType {
   switch (heldAs(type)) {
     case 'truth':
-      return { type: 'DOUBLE', values: values.map(v => (v === null ? null : Number(v))) }
+      return 'BOOLEAN'
     case 'number':
     case 'day':
-      return { type: 'DOUBLE', values: values as readonly (number | null)[] }
+      return 'DOUBLE'
     case 'whole':
     case 'moment':
-      return { type: 'BIGINT', values: wholes(values) }
+      return 'BIGINT'
     case 'text':
     case 'cast':
-      return { type: 'VARCHAR', values: values as readonly (string | null)[] }
+      return 'VARCHAR'
   }
 }
 

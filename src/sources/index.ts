@@ -26,7 +26,7 @@ export {
   heldBytes,
   heldColumns,
   heldRowsOf,
-  listOf,
+  listTypeOf,
   loadedColumn,
 } from './held-rows.ts'
 export { momentOf, shownMoment } from './held-value.ts'
