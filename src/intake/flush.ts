@@ -2,10 +2,16 @@ import { setImmediate } from 'node:timers/promises'
 import { openWriter } from '../engine/index.ts'
 import { heldRowsOf, type KeptShape } from '../sources/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
-import { forgetBatches, type Sql, settleBatches, waitingBatches } from '../store/index.ts'
+import {
+  forgetBatches,
+  type Sql,
+  settleBatches,
+  type WaitingBatch,
+  waitingBatches,
+} from '../store/index.ts'
 import type { IntakeAt } from './at.ts'
 import { appended, grown, writeRows } from './grow.ts'
-import { loadRows, type NumberedRows } from './numbered-rows.ts'
+import { loadRows, makeRowsTable } from './numbered-rows.ts'
 import { commitGrowth, readTip, storeFiles, untilStill } from './tip.ts'
 
 /**
@@ -13,6 +19,8 @@ import { commitGrowth, readTip, storeFiles, untilStill } from './tip.ts'
  * in the next commit.
  */
 const flushMost = { batches: 20_000, sizeBytes: 16 * 1_048_576 }
+/** Of them so many are read at once, in about two milliseconds. */
+const pieceMost = { batches: 64, sizeBytes: 128 * 1_024 }
 /** For so long a delivery can be repeated without effect. */
 const keysKeptMs = 7 * 86_400_000
 
@@ -41,12 +49,12 @@ async function flushOnce(
     scratch: at.blobs.scratch,
     threads: 1,
   })
-  const waiting: NumberedRows[] = []
-  for (const [at, { bytes, rowFrom, knownAt }] of batches.entries()) {
-    waiting.push({ held: heldRowsOf(bytes), rowFrom, knownAt })
-    if (at % 64 === 63) await setImmediate() // Requests are answered in between.
+  await makeRowsTable(writer, 'waiting', shape)
+  for (const some of piecesOf(batches)) {
+    const rows = some.map(({ bytes, ...batch }) => ({ ...batch, held: heldRowsOf(bytes) }))
+    await loadRows(writer, 'waiting', shape, rows)
+    await setImmediate() // Requests are answered in between.
   }
-  await loadRows(writer, 'waiting', shape, waiting)
   const rows = await writeRows(writer, 'waiting', shape)
   await storeFiles(source, rows.written, at)
   const numbers = batches.map(batch => batch.number)
@@ -62,4 +70,19 @@ async function flushOnce(
     also: settle,
   })
   return outcome === 'recorded' ? true : undefined
+}
+
+/** In order; a piece has one batch, or no more than both bounds. */
+function* piecesOf(batches: readonly WaitingBatch[]): Generator<readonly WaitingBatch[]> {
+  let [from, sizeBytes] = [0, 0]
+  for (const [at, { bytes }] of batches.entries()) {
+    const isFull = at - from >= pieceMost.batches || sizeBytes + bytes.length > pieceMost.sizeBytes
+    if (isFull && at > from) {
+      yield batches.slice(from, at)
+      from = at
+      sizeBytes = 0
+    }
+    sizeBytes += bytes.length
+  }
+  yield batches.slice(from)
 }

@@ -43,15 +43,22 @@ export function joinRows(deliveries: readonly NumberedRows[]): JoinedRows {
 }
 
 /** Makes `table` of the writer, with the columns that rows have in files. */
+export async function makeRowsTable(
+  writer: Writer,
+  table: string,
+  shape: KeptShape,
+): Promise<void> {
+  const list = fileColumns(shape).map(({ name, type }) => `${quoted(name)} ${type}`)
+  await writer.run(`create temp table ${table} (${list.join(', ')})`)
+}
+
+/** Adds rows to that table. */
 export async function loadRows(
   writer: Writer,
   table: string,
   shape: KeptShape,
   deliveries: readonly NumberedRows[],
 ): Promise<void> {
-  const columns = fileColumns(shape)
-  const list = columns.map(({ name, type }) => `${quoted(name)} ${type}`)
-  await writer.run(`create temp table ${table} (${list.join(', ')})`)
   // Those that came under another declaration have other columns.
   const alike = Map.groupBy(deliveries, ({ held }) => JSON.stringify(held.columns))
   for (const some of alike.values()) await loadAlike(writer, table, shape, joinRows(some))
