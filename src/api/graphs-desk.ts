@@ -16,6 +16,10 @@ export interface GraphsDesk {
   infer(
     name: string,
     message: GraphMessage,
-    ask: GraphQuery & { readonly requestId: string; readonly signal: AbortSignal },
+    ask: GraphQuery & {
+      readonly requestId: string
+      readonly signal: AbortSignal
+      readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+    },
   ): Promise<GraphAnswer>
 }

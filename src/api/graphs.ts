@@ -56,12 +56,12 @@ export function graphRoutes(api: ApiScope, desk: GraphsDesk): void {
       body: graphMessage,
       response: { 200: graphAnswer },
     },
-    handler: async ({ params, query, body, id, raw }) => {
+    handler: async ({ params, query, body, id, raw, headers }) => {
       const leaving = new AbortController()
       const leave = () => leaving.abort()
       raw.socket.once('close', leave)
       try {
-        const ask = { ...query, requestId: id, signal: leaving.signal }
+        const ask = { ...query, requestId: id, signal: leaving.signal, headers }
         return await desk.infer(params.name, body, ask)
       } finally {
         raw.socket.off('close', leave)

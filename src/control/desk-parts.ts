@@ -5,6 +5,7 @@ import type { BlobFolder } from '../registry/index.ts'
 import type { Connections } from '../sources/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Triggers } from '../triggers/index.ts'
+import type { AsideParts } from './aside.ts'
 import type { CurrentFleet } from './current-fleet.ts'
 import type { ImportedParts } from './imported.ts'
 import type { OnlineParts } from './online.ts'
@@ -13,7 +14,7 @@ import type { ServedGraphs } from './served-graphs.ts'
 import type { TableParts } from './tables.ts'
 
 /** What the desk answers from; `main/` makes it. */
-export interface DeskParts {
+export interface DeskParts extends AsideParts {
   readonly store: Store
   readonly blobs: Blobs & Pick<BlobFolder, 'fsck'>
   readonly clock: Clock
@@ -26,6 +27,8 @@ export interface DeskParts {
   readonly connections: Connections
   /** The graphs that this server runs; without them it has none. */
   readonly graphs?: ServedGraphs
+  /** The header that names a tenant, in lower case. Absent: x-muster-tenant. */
+  readonly tenantHeader?: string | undefined
   /** Where models that people bring are tried and run; without it none can be brought. */
   readonly imported?: ImportedParts
   /** The online store of this server; without one nothing can be said of it. */

@@ -85,7 +85,7 @@ export function openDesk(parts: DeskParts): ControlDesk {
   return {
     ...tableDesks(parts, sources),
     summary: () => summary(parts),
-    models: ask => modelsPage(store, ask),
+    models: ask => modelsPage(parts, ask),
     model: name => modelView(parts, name),
     why: name => why(parts, name),
     exportModel: name => exportModel(parts, name as ModelName),
@@ -104,7 +104,7 @@ export function openDesk(parts: DeskParts): ControlDesk {
     },
     imported: importedDesk(parts),
     online: onlineDesk(parts),
-    graphs: graphsDesk(parts.graphs),
+    graphs: graphsDesk(parts.graphs, parts.tenantHeader),
     sources,
     snapshots: snapshotsDesk(parts),
     predictions: predictionsDesk(parts),

@@ -35,8 +35,7 @@ const call = (model: string, more: Partial<ModelCall> = {}): ModelCall => ({
   values: { f0: 2, f1: 0.5, tool: 't1', other: [1, 2] },
   inputs: {},
   deadlineMs: 1_000,
-  priority: 'interactive',
-  requestId: 'r-1',
+  asker: { priority: 'interactive', requestId: 'r-1' },
   signal: new AbortController().signal,
   ...more,
 })

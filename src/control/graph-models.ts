@@ -25,9 +25,8 @@ export function planeModels(plane: Plane): GraphModels {
         call.kind === 'imported'
           ? importedTensors(call, plane)
           : familyTensors(call, plane.inputsOf(call.model))
-      const { model, deadlineMs, priority, requestId, signal } = call
-      const ask = { model, deadlineMs, priority, requestId, signal, body: { inputs } }
-      return replyOf(await plane.infer(ask))
+      const { model, deadlineMs, asker, signal } = call
+      return replyOf(await plane.infer({ ...asker, model, deadlineMs, signal, body: { inputs } }))
     },
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { ManualClock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
+import type { ModelCall } from '../graphs/index.ts'
 import { graphFleet } from '../spec/graph-fleet.ts'
 import { readFleet } from '../spec/index.ts'
 import { graphsDesk } from './graphs.ts'
@@ -13,12 +14,13 @@ function fleetOf(text: string) {
 
 function serve() {
   let named: ReadonlySet<string> = new Set()
-  const asked: string[] = []
+  const asked: ModelCall[] = []
   const served = new ServedGraphs({
     models: {
       members: prefix => Array.from({ length: 31 }, (_, i) => `${prefix}.s${i}`),
-      async infer({ model }) {
-        asked.push(model)
+      async infer(call) {
+        const { model } = call
+        asked.push(call)
         if (model.endsWith('s3')) throw new MusterError('E_NOT_SERVING', 'it is set aside')
         const of = { answeredBy: model, version: 1, how: 'itself', because: undefined }
         return { value: 0.25, receipt: `receipt-${model}`, ...of }
@@ -40,7 +42,11 @@ const message = {
   fahrenheit: 80,
   readings: Object.fromEntries(Array.from({ length: 31 }, (_, i) => [`s${i}`, i])),
 }
-const ask = { requestId: 'r-1', signal: new AbortController().signal }
+const ask = {
+  requestId: 'r-1',
+  signal: new AbortController().signal,
+  headers: { 'x-muster-tenant': 'fab', 'x-muster-caller': 'mes', 'user-agent': 'curl' },
+}
 
 test('the graphs of what is followed, until something else is', async () => {
   const { served, desk, named } = serve()
@@ -75,6 +81,7 @@ test('an answer with its parts as they go over the wire', async () => {
   expect(answer.parts).toHaveLength(32)
   expect(answer.parts[3]).toMatchObject({ state: 'failed', code: 'E_NOT_SERVING', value: null })
   expect(asked).toHaveLength(32)
+  expect(asked[0]!.asker).toMatchObject({ tenant: 'fab', caller: 'mes', requestId: 'r-1' })
 })
 
 test('what fails tells its parts in the same form', async () => {

@@ -3,6 +3,7 @@ import { MusterError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import {
   type Alarm,
+  type Asker,
   compileGraph,
   type GraphAsk,
   type GraphModels,
@@ -67,9 +68,10 @@ export class ServedGraphs {
   async run(
     name: string,
     message: unknown,
-    ask: Pick<GraphAsk, 'id' | 'deadlineMs' | 'priority' | 'requestId' | 'signal'>,
+    { id, deadlineMs, signal, ...asker }: Pick<GraphAsk, 'id' | 'deadlineMs' | 'signal'> & Asker,
   ): Promise<GraphResult> {
     const { models, clock, chance, alarm } = this.#parts
-    return runGraph(this.find(name), message, { ...ask, models, clock, chance, alarm })
+    const at = { models, clock, chance, alarm }
+    return runGraph(this.find(name), message, { ...at, id, deadlineMs, signal, asker })
   }
 }

@@ -2,10 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
 import type { Alarm, GraphModels, ModelCall, ModelReply } from './models.ts'
 
-/**
- * Models that one node asks at the same time when there is no way to ask for many: what comes later
- * waits for one of these.
- */
+/** Models that one node asks at the same time: what comes later waits for one of these. */
 export const callsInFlightMax = 256
 
 export type Asked = ModelReply | MusterError
@@ -69,42 +66,25 @@ function ask(
   at: CallAt & { readonly untilMs: number },
 ): void {
   const { models, clock, untilMs } = at
-  const alone: number[] = []
-  const together: number[] = []
-  const many = models.inferMany?.bind(models)
-  for (const [index, { kind }] of calls.entries()) {
-    ;(many && kind === 'family' ? together : alone).push(index)
-  }
-  const finish = (index: number, reply: Promise<ModelReply>) =>
-    reply.then(
-      said => settle(index, said),
-      error => settle(index, asMusterError(error)),
-    )
-  if (many && together.length > 0) {
-    try {
-      const replies = many(together.map(index => calls[index]!))
-      for (const [i, index] of together.entries()) finish(index, replies[i]!)
-    } catch (error) {
-      for (const index of together) settle(index, asMusterError(error))
-    }
-  }
   let next = 0
   const startNext = () => {
-    const index = alone[next++]
-    if (index === undefined || calls[index]!.signal.aborted) return
+    const index = next++
+    const call = calls[index]
+    if (call === undefined || call.signal.aborted) return
     const restMs = untilMs - clock.monotonicMs()
     if (restMs <= 0) {
       settle(index, late())
       startNext()
       return
     }
-    const call = { ...calls[index]!, deadlineMs: Math.max(1, Math.ceil(restMs)) }
-    finish(
-      index,
-      promised(() => models.infer(call)),
-    ).then(startNext)
+    promised(() => models.infer({ ...call, deadlineMs: Math.max(1, Math.ceil(restMs)) }))
+      .then(
+        said => settle(index, said),
+        error => settle(index, asMusterError(error)),
+      )
+      .then(startNext)
   }
-  for (let i = Math.min(callsInFlightMax, alone.length); i > 0; i--) startNext()
+  for (let i = Math.min(callsInFlightMax, calls.length); i > 0; i--) startNext()
 }
 
 /** What throws rejects. */

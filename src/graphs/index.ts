@@ -1,5 +1,6 @@
 export type {
   Alarm,
+  Asker,
   GraphModels,
   ModelCall,
   ModelReply,

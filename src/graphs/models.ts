@@ -2,6 +2,16 @@
 
 export type Priority = 'interactive' | 'batch' | 'shadow'
 
+/** Who asks, as the rim knows it: carried to every model. */
+export interface Asker {
+  readonly priority?: Priority | undefined
+  /** Whose share of the server the calls count against. */
+  readonly tenant?: string | undefined
+  /** For the journal. */
+  readonly caller?: string | undefined
+  readonly requestId?: string | undefined
+}
+
 /** One row for one model. */
 export interface ModelCall {
   readonly model: string
@@ -15,8 +25,7 @@ export interface ModelCall {
   readonly inputs: Readonly<Record<string, unknown>>
   /** Whole milliseconds from now. */
   readonly deadlineMs: number
-  readonly priority: Priority | undefined
-  readonly requestId: string | undefined
+  readonly asker: Asker
   /** Aborted when nobody waits any more. */
   readonly signal: AbortSignal
 }
@@ -33,13 +42,8 @@ export interface ModelReply {
 }
 
 export interface GraphModels {
+  /** Calls of one turn that share a graph run as one batch, whatever their models. */
   infer(call: ModelCall): Promise<ModelReply>
-  /**
-   * Rows for many models of families in one call, in order. A promise for each: one that is slow
-   * holds up no other. Absent: they are asked one by one, all in one turn, so that they run as one
-   * batch anyway.
-   */
-  inferMany?(calls: readonly ModelCall[]): readonly Promise<ModelReply>[]
   /**
    * Names of the members of full depth below `prefix`, in order, at most `atMost`. Throws
    * E_MODEL_UNKNOWN and E_NOT_SERVING for the blueprint.

@@ -329,7 +329,7 @@ test('six hundred random graphs give what the oracle says, when it says', async 
     const graph = drawn.graph()
     const message = { id: `m${seed}`, x: drawn.random.below(20) / 2 }
     const time = new TurnedTime()
-    const models = new FakeModels(time, drawn.models, drawn.chance(0.5))
+    const models = new FakeModels(time, drawn.models)
     const { clock, alarm } = time
     const startMs = clock.monotonicMs()
     const ask = { models, clock, alarm, chance: () => 0, id: message.id }

@@ -8,12 +8,11 @@ import { type FakeModel, FakeModels, planOf, TurnedTime } from './world.fixture.
 interface Given {
   readonly models?: Readonly<Record<string, FakeModel>>
   readonly ask?: Partial<GraphAsk>
-  readonly many?: boolean
 }
 
 async function run(body: string | object, message: unknown, given: Given = {}) {
   const time = new TurnedTime()
-  const models = new FakeModels(time, new Map(Object.entries(given.models ?? {})), given.many)
+  const models = new FakeModels(time, new Map(Object.entries(given.models ?? {})))
   const ask = { models, clock: time.clock, alarm: time.alarm, chance: () => 0.5, ...given.ask }
   const startMs = time.clock.monotonicMs()
   const ended = await time.run(
@@ -53,24 +52,24 @@ test('one message to all 40 models of a tool, prepared once, merged', async () =
     })),
     'cd.t2.s10': {},
   }
-  for (const many of [false, true]) {
-    const { result, models: asked } = await run(graph, { ...wafer, factor: 5 }, { models, many })
-    expect(result?.value).toEqual({ mean: 29.5, worst: 'cd.t1.s49' })
-    expect(result?.parts).toHaveLength(40)
-    expect(result?.parts[3]).toMatchObject({
-      node: 'root',
-      step: 'cd',
-      model: 'cd.t1.s13',
-      state: 'answered',
-      value: 13,
-      receipt: 'receipt-of-cd.t1.s13',
-      answeredBy: 'cd.t1.s13',
-      version: 1,
-    })
-    expect(asked.calls).toHaveLength(40)
-    expect(asked.mostInFlight).toBe(40)
-    expect(new Set(asked.calls.map(call => call.values)).size).toBe(1)
-  }
+  const ask = { asker: { tenant: 'fab', caller: 'mes' } }
+  const { result, models: asked } = await run(graph, { ...wafer, factor: 5 }, { models, ask })
+  expect(result?.value).toEqual({ mean: 29.5, worst: 'cd.t1.s49' })
+  expect(result?.parts).toHaveLength(40)
+  expect(result?.parts[3]).toMatchObject({
+    node: 'root',
+    step: 'cd',
+    model: 'cd.t1.s13',
+    state: 'answered',
+    value: 13,
+    receipt: 'receipt-of-cd.t1.s13',
+    answeredBy: 'cd.t1.s13',
+    version: 1,
+  })
+  expect(asked.calls).toHaveLength(40)
+  expect(asked.mostInFlight).toBe(40)
+  expect(new Set(asked.calls.map(call => call.values)).size).toBe(1)
+  expect(asked.calls.every(call => call.asker.tenant === 'fab')).toBe(true)
 })
 
 test('parts that are late or fail are told, and the others merged', async () => {

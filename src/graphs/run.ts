@@ -26,7 +26,7 @@ export async function runGraph(
   message: unknown,
   ask: GraphAsk,
 ): Promise<GraphResult> {
-  const { models, clock, alarm, signal, chance, priority, requestId } = ask
+  const { models, clock, alarm, signal, chance, asker = {} } = ask
   const deadlineMs = Math.min(ask.deadlineMs ?? Number.POSITIVE_INFINITY, plan.spec.deadlineMs)
   const untilMs = clock.monotonicMs() + deadlineMs
   checkMessage(message)
@@ -34,7 +34,7 @@ export async function runGraph(
   const given = ask.id ?? idOf(plan, read)
   const prepared = prepare(plan, read)
   const variables = { message: read, prepared: asVariable(prepared) }
-  const at = { models, clock, alarm, signal, chance, priority, requestId }
+  const at = { models, clock, alarm, signal, chance, asker }
   const running: Running = { ...at, plan, id: given, message, prepared, variables }
   const root = must(plan.nodes.get('root'), 'a graph has a root')
   const { outcome, parts } = await runNode(root, message, untilMs, running, 1)

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { asVariable, type Variables } from '../gate/index.ts'
 import type { CallAt } from './call.ts'
-import type { Alarm, GraphModels, Priority } from './models.ts'
+import type { Alarm, Asker, GraphModels } from './models.ts'
 import type { GraphPlan } from './plan.ts'
 
 export interface GraphAsk {
@@ -14,13 +14,13 @@ export interface GraphAsk {
   readonly id?: string | undefined
   /** Milliseconds from now; the graph's own when that is less. */
   readonly deadlineMs?: number | undefined
-  readonly priority?: Priority | undefined
-  readonly requestId?: string | undefined
+  readonly asker?: Asker | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /** What a running message carries along. */
-export interface Running extends CallAt, Pick<GraphAsk, 'priority' | 'requestId' | 'chance'> {
+export interface Running extends CallAt, Pick<GraphAsk, 'chance'> {
+  readonly asker: Asker
   readonly plan: GraphPlan
   readonly id: string | undefined
   readonly message: Readonly<Record<string, unknown>>

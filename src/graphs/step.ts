@@ -22,7 +22,7 @@ export function callOf(
   target: { readonly model: string; readonly kind: 'family' | 'imported' },
   values: Readonly<Record<string, unknown>>,
   variables: Variables,
-  { priority, requestId }: Pick<Running, 'priority' | 'requestId'>,
+  { asker }: Pick<Running, 'asker'>,
 ): WantedCall {
   const { node, step } = of
   const inputs: Record<string, unknown> = {}
@@ -30,7 +30,7 @@ export function callOf(
     const where = `input \`${name}\` of step \`${step.name}\` of node \`${node.name}\``
     inputs[name] = evaluate(expression, variables, where)
   }
-  return { ...target, values, inputs, priority, requestId }
+  return { ...target, values, inputs, asker }
 }
 
 /** A step that is one model. Never throws. */

@@ -56,14 +56,10 @@ export class FakeModels implements GraphModels {
   mostInFlight = 0
   readonly #time: TurnedTime
   readonly #models: ReadonlyMap<string, FakeModel>
-  readonly inferMany?: NonNullable<GraphModels['inferMany']>
 
-  constructor(time: TurnedTime, models: ReadonlyMap<string, FakeModel>, many = false) {
+  constructor(time: TurnedTime, models: ReadonlyMap<string, FakeModel>) {
     this.#time = time
     this.#models = models
-    if (many) {
-      this.inferMany = calls => calls.map(call => this.infer(call))
-    }
   }
 
   async infer(call: ModelCall) {

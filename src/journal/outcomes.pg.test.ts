@@ -142,7 +142,7 @@ test('by model and time: the newest answer up to then, within a day', async () =
   ])
 })
 
-test('the newest of many spans is that of the simplest search; one in a lost file is told', async () => {
+test('the newest of many spans is as a simple search has it; a lost file is told', async () => {
   const models = ['route-delay.A', 'route-delay.B', 'route-delay.B.C']
   const from = clock.now().getTime()
   const given: PredictionEntry[] = []

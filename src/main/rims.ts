@@ -40,7 +40,11 @@ export async function openRims(at: {
   const facts = { version: packageVersion, tenantHeader: config.tenantHeader }
   serveRoutes(app, serving.plane, facts)
   metricsRoute(app, metrics)
-  const desk = openDesk(parts)
+  const desk = openDesk({
+    ...parts,
+    aside: serving.aside,
+    tenantHeader: config.tenantHeader,
+  })
   const repository = modelRepository(parts)
   repositoryRoutes(app, repository)
   v1Routes(app, serving.plane, repository, facts)

@@ -51,7 +51,11 @@ export function openTriggers(parts: TriggersRoleParts): TriggersRole {
       node,
       log,
     },
-    runGraph: tracedGraphs((graph, message, ask) => graphs.run(graph, message, ask), parts.tracing),
+    runGraph: tracedGraphs(
+      (graph, message, ask) =>
+        graphs.run(graph, message, { ...ask, caller: `trigger of ${graph}` }),
+      parts.tracing,
+    ),
     appendRows: async (name, bytes, idempotencyKey) => {
       const source = (await fleet.spec())?.sources.get(name)
       if (!source) throw new MusterError('E_NOT_FOUND', `there is no source ${name} any more`)

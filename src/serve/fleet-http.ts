@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { MusterError } from '../base/errors.ts'
 import type { DataPlane } from './data-plane.ts'
 import { inferMany, type ManyAnswer, type ManyColumn } from './infer-many.ts'
-import { readDeadline, readPriority, type ServerFacts, tenantOf } from './rim.ts'
+import { callerOf, readDeadline, readPriority, type ServerFacts, tenantOf } from './rim.ts'
 
 /*
  * Fleet inference over HTTP: `POST /v2/fleet/infer`, beside the protocol's own paths and with its
@@ -27,6 +27,7 @@ export function fleetRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
       deadlineMs: readDeadline(headers['x-request-deadline-ms']),
       priority: readPriority(headers['x-muster-priority']),
       tenant: tenantOf(headers[tenantHeader]),
+      caller: callerOf(headers),
       requestId: request.id,
     })
     return answerOf(id, models, said)

@@ -8,7 +8,14 @@ import { fleetRoutes } from './fleet-http.ts'
 import type { TensorAnswer } from './imported.ts'
 import { type InferBody, readInferBodies } from './infer-body.ts'
 import type { ServeMetrics } from './metrics.ts'
-import { extensions, readDeadline, readPriority, type ServerFacts, tenantOf } from './rim.ts'
+import {
+  callerOf,
+  extensions,
+  readDeadline,
+  readPriority,
+  type ServerFacts,
+  tenantOf,
+} from './rim.ts'
 import { importedJson, tensorAnswerBytes } from './tensor-json.ts'
 
 /*
@@ -110,7 +117,8 @@ function infer(
   }
   const { model, version } = params
   const tenant = tenantOf(headers[tenantHeader])
-  const ask = { model, version, deadlineMs, priority, tenant, requestId: request.id }
+  const caller = callerOf(headers)
+  const ask = { model, version, deadlineMs, priority, tenant, caller, requestId: request.id }
   plane.infer({ ...ask, body: body?.json, tensors: body?.tensors }).then(
     answer => {
       if ('outputs' in answer) sendTensors(reply, answer)

@@ -31,7 +31,7 @@ export {
   type RepositoryIndex,
 } from './repository.ts'
 export { repositoryRoutes } from './repository-http.ts'
-export type { ServerFacts } from './rim.ts'
+export { callerOf, type ServerFacts, tenantOf } from './rim.ts'
 export { createStrictApp, type StrictAppOptions } from './strict-app.ts'
 export { readTensorBody } from './tensor-body.ts'
 export { v1Routes } from './v1.ts'

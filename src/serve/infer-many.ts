@@ -16,7 +16,10 @@ export interface ManyColumn {
 }
 
 export interface ManyRequest
-  extends Pick<InferRequest, 'deadlineMs' | 'priority' | 'tenant' | 'requestId' | 'signal'> {
+  extends Pick<
+    InferRequest,
+    'deadlineMs' | 'priority' | 'tenant' | 'caller' | 'requestId' | 'signal'
+  > {
   /** The model of each row. */
   readonly models: readonly string[]
   readonly inputs: readonly ManyColumn[]
@@ -106,7 +109,7 @@ async function askModel(
   model: string,
   rows: readonly number[],
 ): Promise<readonly ManyAnswer[]> {
-  const { deadlineMs, priority, tenant, requestId, signal } = request
+  const { deadlineMs, priority, tenant, caller, requestId, signal } = request
   const wrong = columns.others.filter(({ data }) => rows.some(row => data[row] != null))
   const inputs = [...columns.own, ...wrong].map(({ name, datatype, data }) => ({
     name,
@@ -115,7 +118,8 @@ async function askModel(
     data: rows.length === 1 ? [data[rows[0]!]] : rows.map(row => data[row]),
   }))
   try {
-    const ask = { model, deadlineMs, priority, tenant, requestId, signal, body: { inputs } }
+    const about = { deadlineMs, priority, tenant, caller, requestId, signal }
+    const ask = { ...about, model, body: { inputs } }
     return [{ rows, said: (await plane.infer(ask)) as Answer }]
   } catch (thrown) {
     const error = asMusterError(thrown)

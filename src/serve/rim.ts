@@ -20,6 +20,17 @@ export function tenantOf(header: string | readonly string[] | undefined): string
   return typeof header === 'string' ? header.slice(0, tenantLengthMax) : undefined
 }
 
+/** Characters of what a caller calls itself that are kept with its answers. */
+const callerLengthMax = 128
+
+/** Who asks, for the journal: what it says, else what its client says of itself. */
+export function callerOf(
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+): string | undefined {
+  const said = headers['x-muster-caller'] || headers['user-agent']
+  return typeof said === 'string' && said !== '' ? said.slice(0, callerLengthMax) : undefined
+}
+
 /** Throws E_USAGE for a class that there is not. */
 export function readPriority(header: string | readonly string[] | undefined): Priority | undefined {
   if (header === undefined) return undefined

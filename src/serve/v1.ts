@@ -3,7 +3,7 @@ import { MusterError } from '../base/errors.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ImportedModel, TensorAnswer } from './imported.ts'
 import type { ModelRepository } from './repository.ts'
-import { readDeadline, readPriority, type ServerFacts, tenantOf } from './rim.ts'
+import { callerOf, readDeadline, readPriority, type ServerFacts, tenantOf } from './rim.ts'
 import { jsonValues } from './tensor-values.ts'
 
 /*
@@ -56,6 +56,7 @@ export function v1Routes(
       deadlineMs: readDeadline(headers['x-request-deadline-ms']),
       priority: readPriority(headers['x-muster-priority']),
       tenant: tenantOf(headers[tenantHeader]),
+      caller: callerOf(headers),
       requestId: request.id,
     })
     reply.header('x-muster-receipt', answer.receipt)

@@ -1,7 +1,7 @@
 import { asMusterError } from '../../base/errors.ts'
 import { metadataJson } from '../answer-json.ts'
 import type { DataPlane } from '../data-plane.ts'
-import { extensions, readPriority, type ServerFacts, tenantOf } from '../rim.ts'
+import { callerOf, extensions, readPriority, type ServerFacts, tenantOf } from '../rim.ts'
 import { importedJson } from '../tensor-json.ts'
 import { frame } from './framing.ts'
 import { readInferMessage } from './infer-request.ts'
@@ -59,7 +59,8 @@ async function infer(
   const { model, version, body, tensors } = readInferMessage(message)
   const priority = readPriority(headers['x-muster-priority'])
   const tenant = tenantOf(headers[tenantHeader])
-  const ask = { model, version, body, tensors, deadlineMs, priority, tenant, requestId }
+  const caller = callerOf(headers)
+  const ask = { model, version, body, tensors, deadlineMs, priority, tenant, caller, requestId }
   return inferFrame(await plane.infer({ ...ask, signal: waiting }))
 }
 
