@@ -12,22 +12,24 @@ import {
   openDataPlane,
   openServeMetrics,
   type PredictionSink,
+  serveGrpc,
   serveRoutes,
 } from '../../src/serve/index.ts'
 import { memoryBlobs, sampleFacts, sampleFamily } from '../../src/serve/sample-family.fixture.ts'
 import { defaultServing } from '../../src/spec/index.ts'
+import { grpcJsServer } from './grpc-js-server.ts'
 
 /*
  * What `throughput.ts` measures, one process each. `ours`: the data plane over HTTP, 10,000 models
  * of 16 features. `ceiling`: a bare node:http server that parses the same body and answers constant
- * bytes of the same length. `journalled` and `durable`: ours with a journal, every answer on disk
+ * bytes of the same length. `grpc`: ours over gRPC; `grpc-js`: its peer. `journalled` and `durable`: ours with a journal, every answer on disk
  * within a second or before it goes out. Prints the port when it listens.
  */
 
 const members = 10_000
 const inputs = 16
 
-async function ours(sink?: PredictionSink, durable = false): Promise<number> {
+async function openPlane(sink?: PredictionSink, durable = false) {
   const blobs = memoryBlobs()
   const metrics = openServeMetrics()
   const plane = openDataPlane({ blobs, clock: systemClock, environment: 'prod', metrics, sink })
@@ -38,11 +40,22 @@ async function ours(sink?: PredictionSink, durable = false): Promise<number> {
     { ...sampleFacts(inputs), serving: { ...defaultServing('low'), durable } },
   )
   plane.markSynced()
+  return { plane, metrics }
+}
+
+async function ours(sink?: PredictionSink, durable = false): Promise<number> {
+  const { plane, metrics } = await openPlane(sink, durable)
   const app = createStrictApp()
   serveRoutes(app, plane, { version: 'bench' })
   metricsRoute(app, metrics)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return (app.server.address() as AddressInfo).port
+}
+
+async function oursGrpc(): Promise<number> {
+  const { plane } = await openPlane()
+  const at = { host: '127.0.0.1', port: 0 }
+  return (await serveGrpc(plane, { facts: { version: 'bench' } }, at)).port
 }
 
 function ceiling(): Promise<number> {
@@ -87,6 +100,10 @@ async function start(kind: string | undefined): Promise<number> {
   switch (kind) {
     case 'ceiling':
       return ceiling()
+    case 'grpc':
+      return oursGrpc()
+    case 'grpc-js':
+      return grpcJsServer()
     case 'journalled':
     case 'durable':
       return journalled(kind === 'durable')
