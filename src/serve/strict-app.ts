@@ -46,6 +46,8 @@ const bodyBytesMax = 1_048_576
 const requestTimeoutMs = 30_000
 /** How much later than that a request may be ended: Node looks at all connections so often. */
 const lateMostMs = 5_000
+/** For a caller to read why it is cut off, before it is. */
+const lingerMs = 1_000
 /** Node's own default, stated: larger headers are answered 431 by its parser. */
 const headerBytesMax = 16_384
 
@@ -234,4 +236,6 @@ function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void 
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: ${problemType}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
+  // The other side may never close its half, and would hold a descriptor for ever.
+  setTimeout(() => socket.destroy(), lingerMs).unref()
 }

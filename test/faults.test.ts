@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { nearHeapLimit, noDescriptorsLeft, slowSenders } from './faults.ts'
+
+/* Each throws what is not as it has to be; `npm run sim:faults` does the same for longer. */
+
+test('F8: near the limit of its heap a server sheds, and lives', async () => {
+  expect(await nearHeapLimit(2)).toContain('answers after')
+}, 60_000)
+
+test('F16: out of descriptors it sheds new sockets, and keeps health and metrics', async () => {
+  expect(await noDescriptorsLeft()).toContain('200')
+})
+
+test('F27: whoever says nothing, or says it slowly, is cut off', async () => {
+  expect(await slowSenders(1_000)).toContain('others answered')
+})
