@@ -14,6 +14,12 @@ export function stateText(state: ModelRow['state'], shape: boolean): string {
   return shape ? `${stateShapes[state]} ${state}` : state
 }
 
-export function isFailing(state: ModelRow['state']): boolean {
-  return state === 'refused' || state === 'failed'
+/** Of a model whose version serves but is not asked. */
+export function asideText({ state }: NonNullable<ModelRow['aside']>, shape: boolean): string {
+  const word = state === 'quarantined' ? state : 'set aside'
+  return shape ? `■ ${word}` : word
+}
+
+export function isFailing({ state, aside }: Pick<ModelRow, 'state' | 'aside'>): boolean {
+  return aside !== null || state === 'refused' || state === 'failed'
 }

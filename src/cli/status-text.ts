@@ -25,6 +25,15 @@ export function statusHeadline(summary: FleetSummary): string {
     .join(' · ')
 }
 
+/** Undefined while every version that serves is asked. */
+export function asideLine({ aside: { open, quarantined } }: FleetSummary): string | undefined {
+  const words = [
+    quarantined > 0 && `${countOf(quarantined, 'version')} quarantined: muster quarantine`,
+    open > 0 && `${countOf(open, 'version')} set aside for a moment`,
+  ].filter(Boolean)
+  return words.length > 0 ? words.join(' · ') : undefined
+}
+
 export function serverLine(summary: FleetSummary): string {
   const { version, uptimeSeconds, rssBytes } = summary.server
   const up = durationWords(uptimeSeconds)

@@ -6,7 +6,7 @@ import type { ModelRow } from './models.ts'
 
 function model(name: string, rows: number, state: ModelRow['state']): ModelRow {
   const row = { name, blueprint: 'b', level: 'leaf', depth: 1, rows, state } as const
-  return { ...row, reason: 'kept', because: '', version: null, answeredBy: null }
+  return { ...row, reason: 'kept', because: '', version: null, answeredBy: null, aside: null }
 }
 
 const models = fc.uniqueArray(

@@ -14,6 +14,14 @@ export const modelRow = z.object({
   because: z.string().describe('One sentence with numbers.'),
   version: z.int().nullable().describe('The version that serves, or null.'),
   answeredBy: z.string().nullable().describe('Who answers a call for it: itself or an ancestor.'),
+  aside: z
+    .object({
+      state: z.enum(['open', 'quarantined']).describe('open: tried again in a moment.'),
+      because: z.string().describe('The failure that did it.'),
+      since: isoTime,
+    })
+    .nullable()
+    .describe('Set while its version serves but is not asked, because it failed: a stand-in is.'),
 })
 export type ModelRow = z.infer<typeof modelRow>
 

@@ -38,6 +38,9 @@ export const fleetSummary = z.object({
     z.object({ name: z.string(), generation: count, changedAt: isoTime.nullable() }),
   ),
   blueprints: z.array(blueprintSummary),
+  aside: z
+    .object({ open: count, quarantined: count })
+    .describe('Versions that are not asked, because they failed: for a moment, or until lifted.'),
   running: z.array(runRow).describe('Runs that wait or run.'),
   targetPlan: z.string().nullable().describe('The plan that the fleet is brought to.'),
   server: z.object({

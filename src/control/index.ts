@@ -1,3 +1,4 @@
+export type { AsideVersion } from './aside.ts'
 export { CurrentFleet } from './current-fleet.ts'
 export { openDesk } from './desk.ts'
 export type { DeskParts } from './desk-parts.ts'

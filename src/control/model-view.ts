@@ -75,7 +75,7 @@ async function signatureOf(
 export async function modelView(parts: DeskParts, name: string): Promise<ModelView> {
   const { store } = parts
   const record = await knownModel(store, name)
-  const [row] = await modelRows(store, [record])
+  const [row] = await modelRows(parts, [record])
   const blueprint = await parts.fleet.blueprint(record.blueprint)
   const keyValues = readModelName(record.name)?.keyValues ?? []
   const versions = await readVersions(store, record.name as ModelName, versionsShown)

@@ -13,6 +13,9 @@ import {
   routesOf,
   type Sql,
 } from '../store/index.ts'
+import { type AsideParts, asideOf } from './aside.ts'
+
+type RowParts = AsideParts & { readonly store: Sql }
 
 /** Who answers a call for each of the models: itself, or its nearest ancestor with a route. */
 export async function answerersOf(
@@ -33,9 +36,11 @@ export async function answerersOf(
 }
 
 export async function modelRows(
-  sql: Sql,
+  parts: RowParts,
   records: readonly ModelRecord[],
 ): Promise<readonly ModelRow[]> {
+  const { store: sql } = parts
+  const aside = asideOf(parts)
   const keyLengths = new Map((await families(sql)).map(f => [f.blueprint, f.keyLength]))
   const answerers = await answerersOf(
     sql,
@@ -43,6 +48,7 @@ export async function modelRows(
   )
   return records.map(({ name, blueprint, depth, rows, state, reason, because }) => {
     const route = state === 'retired' ? undefined : answerers.get(name)
+    const version = route?.model === name ? route.version : null
     return {
       name,
       blueprint,
@@ -52,15 +58,16 @@ export async function modelRows(
       state,
       reason,
       because,
-      version: route?.model === name ? route.version : null,
+      version,
       answeredBy: route?.model ?? null,
+      aside: version === null ? null : aside(name, version),
     }
   })
 }
 
-export async function modelsPage(sql: Sql, ask: ModelsAsk): Promise<readonly ModelRow[]> {
+export async function modelsPage(parts: RowParts, ask: ModelsAsk): Promise<readonly ModelRow[]> {
   const { limit, after, sort } = ask
-  return modelRows(sql, await listModels(sql, ask.filter, { limit, after, sort }))
+  return modelRows(parts, await listModels(parts.store, ask.filter, { limit, after, sort }))
 }
 
 /** Throws E_NAME, or E_MODEL_UNKNOWN with the nearest names. */

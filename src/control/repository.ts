@@ -62,7 +62,7 @@ export function modelRepository(parts: DeskParts): ModelRepository {
 async function familyEntries(parts: DeskParts, readyOnly: boolean): Promise<RepositoryEntry[]> {
   const filter = readFilter(readyOnly ? 'state:serving' : '')
   const ask = { filter, sort: 'name', limit: indexMax + 1, after: undefined } as const
-  const rows = await modelsPage(parts.store, ask)
+  const rows = await modelsPage(parts, ask)
   return rows.map(({ name, state }) => ({
     name,
     version: '',

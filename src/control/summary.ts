@@ -8,6 +8,7 @@ import {
   targetPlan,
   unfinishedRuns,
 } from '../store/index.ts'
+import { asideCounts } from './aside.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { placeText } from './places.ts'
 import { runRow } from './runs.ts'
@@ -54,6 +55,7 @@ export async function summary(parts: DeskParts): Promise<FleetSummary> {
       declaredAt: placeText(blueprint.place),
       levels: levelStates(blueprint, counts),
     })),
+    aside: asideCounts(parts),
     running: (await unfinishedRuns(store)).map(runRow),
     targetPlan: await targetPlan(store),
     server: {

@@ -5,6 +5,7 @@ import type { WhyChain } from '../contract/index.ts'
 import type { ReportOutput } from '../fleet/index.ts'
 import { explainModel, type LastTraining } from '../plan/index.ts'
 import { readJudgements, readModel, readReport, readRunWork, routesOf } from '../store/index.ts'
+import { asideOf } from './aside.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { answerersOf, knownModel } from './models.ts'
 import { placeText } from './places.ts'
@@ -29,11 +30,16 @@ export async function why(parts: DeskParts, name: string): Promise<WhyChain> {
       : undefined
   const report = judgement && (await readReport(store, judgement.run))
   const answerer = (await answerersOf(store, [model.name])).get(model.name)
+  const routes = await routesOf(store, [model.name])
+  const version = routes.find(route => route.environment === (parts.environment ?? 'prod'))?.version
+  const blueprint = await parts.fleet.blueprint(model.blueprint)
+  const aside = version === undefined ? null : asideOf(parts)(model.name, version)
   const chain = explainModel({
     model,
-    blueprint: await parts.fleet.blueprint(model.blueprint),
+    blueprint,
+    aside: aside ? { ...aside, standIns: blueprint?.serving.fallback ?? [] } : undefined,
     last,
-    routes: await routesOf(store, [model.name]),
+    routes,
     answeredBy: model.state === 'retired' ? undefined : answerer?.model,
     reported: reportedOf(report, model.name),
   })

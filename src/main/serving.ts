@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { systemClock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
-import type { CurrentFleet } from '../control/index.ts'
+import type { AsideVersion, CurrentFleet } from '../control/index.ts'
 import type { VectorPlace } from '../features/index.ts'
 import type { Blobs } from '../fleet/index.ts'
 import {
@@ -45,6 +45,8 @@ export interface ServingRole extends AsyncDisposable {
   readonly quarantine: QuarantineKeeper
   /** Level-triggered; each says by what it throws that the database is away. */
   readonly looks: Readonly<Record<'routes' | 'quarantine', () => Promise<unknown>>>
+  /** Versions that are not asked at the moment. */
+  aside(): readonly AsideVersion[]
   /** To be called once the app listens. */
   spreadCallers(app: FastifyInstance): void
   /** Ends the app when all that it took is answered. */
@@ -70,6 +72,14 @@ async function orAway(
     }
     throw error
   }
+}
+
+function asideVersions(plane: DataPlane): readonly AsideVersion[] {
+  const startMs = systemClock.now().getTime() - systemClock.monotonicMs()
+  return plane.ejected().map(({ sinceMs, ...version }) => ({
+    ...version,
+    since: new Date(startMs + sinceMs),
+  }))
 }
 
 export async function openServing(parts: ServingParts): Promise<ServingRole> {
@@ -112,6 +122,7 @@ export async function openServing(parts: ServingParts): Promise<ServingRole> {
     follower,
     quarantine,
     looks: { routes: followRoutes, quarantine: () => quarantine.look() },
+    aside: () => asideVersions(plane),
     spreadCallers: app => spreadCallers(app.server, plane),
     drain: app => drain(app, plane, { ...drainOptions, noticeMs: config.drainNoticeMs ?? 0 }),
     async [Symbol.asyncDispose]() {

@@ -123,6 +123,33 @@ test('a model that serves: the whole chain', () => {
   ])
 })
 
+test('a version that is not asked: since when, for what, and who is instead', () => {
+  const said = (state: 'open' | 'quarantined', standIns: readonly string[]) => {
+    const since = '2001-07-02T08:00:00.000Z'
+    const versionDigest = digestOf('version')
+    const chain = explainModel({
+      model,
+      routes: [{ version: 3, versionDigest, environment: 'prod', generation: 1 }],
+      answeredBy: name,
+      aside: { state, because: 'the graph failed on this call', since, standIns },
+    })
+    return linesOf(chain).filter(line => !/^(declared|released)/.test(line))
+  }
+  const version = digestOf('version').slice(7, 13)
+  expect(said('quarantined', ['previous', 'rule'])).toEqual([
+    `route-late.ATL.LGA serves v3 (${version}) in prod, but is quarantined`,
+    'set aside | v3 | quarantined since 2001-07-02 08:00:00 UTC: the graph failed on this call',
+    '  answered by the first that can: previous, rule',
+    '  asked again after: muster quarantine route-late.ATL.LGA@3',
+  ])
+  expect(said('open', [])).toEqual([
+    `route-late.ATL.LGA serves v3 (${version}) in prod, but is set aside for a moment`,
+    'set aside | v3 | for a moment since 2001-07-02 08:00:00 UTC: the graph failed on this call',
+    '  nobody is declared to stand in',
+    '  tried again within a minute',
+  ])
+})
+
 test('a pruned model: who answers, why, and what comes next', () => {
   const loss = { rows: 61, days: 20, mean: 0.003, lower: -0.012, upper: 0.018 }
   const chain = explainModel({

@@ -21,7 +21,14 @@ import type { BlueprintSpec } from '../spec/index.ts'
  * `muster why` prints. Every link says what happened, where it is recorded, and with which numbers.
  */
 
-export type WhyStep = 'declared' | 'trained' | 'judged' | 'released' | 'reported' | 'next'
+export type WhyStep =
+  | 'declared'
+  | 'trained'
+  | 'judged'
+  | 'released'
+  | 'set aside'
+  | 'reported'
+  | 'next'
 
 export interface WhyLink {
   readonly step: WhyStep
@@ -59,6 +66,16 @@ export interface ToExplain {
   readonly routes: readonly (Pick<Route, 'version' | 'versionDigest'> &
     Pick<FamilyRoutes, 'environment' | 'generation'> & { readonly since?: Date | undefined })[]
   readonly answeredBy: ModelName | undefined
+  /** While the version that serves is not asked, because it failed; and who is, in this order. */
+  readonly aside?:
+    | {
+        readonly state: 'open' | 'quarantined'
+        readonly because: string
+        /** ISO 8601. */
+        readonly since: string
+        readonly standIns: readonly string[]
+      }
+    | undefined
   readonly reported?: { readonly span: string; readonly metrics: Metrics } | undefined
 }
 
@@ -66,7 +83,9 @@ function instant(at: Date): string {
   return `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
-function headlineOf({ model, routes, answeredBy }: ToExplain): string {
+const asideWords = { open: ', but is set aside for a moment', quarantined: ', but is quarantined' }
+
+function headlineOf({ model, routes, answeredBy, aside }: ToExplain): string {
   const { name, state } = model
   if (state === 'retired') return `${name} is retired`
   if (routes.length > 0) {
@@ -75,7 +94,8 @@ function headlineOf({ model, routes, answeredBy }: ToExplain): string {
       const version = `v${route.version} (${shortDigest(route.versionDigest)})`
       return `${version} in ${route.environment}${since}`
     })
-    return `${name} serves ${places.join(', ')}`
+    const but = aside === undefined ? '' : asideWords[aside.state]
+    return `${name} serves ${places.join(', ')}${but}`
   }
   if (answeredBy !== undefined && answeredBy !== name) return `${name} is answered by ${answeredBy}`
   if (state === 'declared') return `${name} is declared and not yet trained`
@@ -142,6 +162,27 @@ function releasedLinks({ model, routes, last }: ToExplain): readonly WhyLink[] {
   })
 }
 
+function asideLink({ model, routes, aside }: ToExplain): WhyLink | undefined {
+  if (aside === undefined) return undefined
+  const since = instant(new Date(aside.since))
+  const { standIns } = aside
+  const version = routes[0]?.version
+  const isLasting = aside.state === 'quarantined'
+  return {
+    step: 'set aside',
+    subject: `v${version}`,
+    because: [
+      `${isLasting ? 'quarantined' : 'for a moment'} since ${since}: ${aside.because}`,
+      standIns.length > 0
+        ? `answered by the first that can: ${standIns.join(', ')}`
+        : 'nobody is declared to stand in',
+      isLasting
+        ? `asked again after: muster quarantine ${model.name}@${version}`
+        : 'tried again within a minute',
+    ],
+  }
+}
+
 const reportedMetrics = ['rmse', 'r2', 'logLoss', 'auc'] as const
 
 function reportedLink({ reported }: ToExplain): WhyLink | undefined {
@@ -186,6 +227,7 @@ export function explainModel(input: ToExplain): WhyChain {
     last && trainedLink(last),
     last && judgedLink(last),
     ...releasedLinks(input),
+    asideLink(input),
     reportedLink(input),
     model.state === 'retired'
       ? ({ step: 'released', subject: '', because: [model.because] } satisfies WhyLink)

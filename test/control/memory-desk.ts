@@ -42,6 +42,12 @@ const states: Readonly<Record<string, ModelRow['state']>> = {
   'route-late.BOS': 'declared',
 }
 
+const quarantined = {
+  state: 'quarantined',
+  because: 'the graph failed on this call',
+  since: madeAt,
+} as const
+
 function row(name: string, rows: number): ModelRow {
   const depth = levelOf(name as ModelName)
   const state = states[name] ?? 'serving'
@@ -57,6 +63,7 @@ function row(name: string, rows: number): ModelRow {
     because: serves ? 'better than its parent by 0.019' : 'worse by 0.003 than its parent',
     version: serves ? 1 : null,
     answeredBy: serves ? name : parentOf(name as ModelName)!,
+    aside: name === 'route-late.ATL.LGA' ? quarantined : null,
   }
 }
 
@@ -323,6 +330,7 @@ function summaryOf(state: DeskState): FleetSummary {
         ],
       },
     ],
+    aside: { open: 2, quarantined: 1 },
     running: state.runs.filter(r => r.state === 'running'),
     targetPlan: 'p-80',
     server: { version: '0.1.0', startedAt: madeAt, uptimeSeconds: 12, rssBytes: 412_000_000 },

@@ -5,7 +5,7 @@ import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { pagesOf } from '../pages.ts'
-import { isFailing, stateText } from '../state-look.ts'
+import { asideText, isFailing, stateText } from '../state-look.ts'
 import type { Column } from '../table.ts'
 import { printable } from '../text.ts'
 
@@ -49,16 +49,16 @@ function show({ screen }: Call, models: readonly ModelRow[]): void {
   const number = onTerminal ? formatCount : String
   const rows = models.map(m => [
     printable(m.name),
-    stateText(m.state, onTerminal),
+    m.aside ? asideText(m.aside, onTerminal) : stateText(m.state, onTerminal),
     number(m.rows),
     m.version === null ? (onTerminal ? '-' : '') : `v${m.version}`,
-    printable(m.answeredBy === m.name ? 'itself' : (m.answeredBy ?? '')),
+    printable(m.answeredBy === m.name ? (m.aside ? 'a stand-in' : 'itself') : (m.answeredBy ?? '')),
     printable(m.reason),
-    printable(m.because),
+    printable(m.aside?.because ?? m.because),
   ])
   screen.table(columns, rows, (line, row) => {
-    const state = models[row]?.state
-    return state !== undefined && isFailing(state) ? screen.ink.red(line) : line
+    const model = models[row]
+    return model !== undefined && isFailing(model) ? screen.ink.red(line) : line
   })
 }
 

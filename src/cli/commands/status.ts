@@ -3,7 +3,7 @@ import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { followRuns } from '../follow.ts'
-import { levelColumns, levelRows, serverLine, statusHeadline } from '../status-text.ts'
+import { asideLine, levelColumns, levelRows, serverLine, statusHeadline } from '../status-text.ts'
 import { waiting } from '../waiting.ts'
 
 export const act: Act = async call => {
@@ -33,6 +33,8 @@ async function show(call: Call, client: ControlClient): Promise<FleetSummary> {
   } else screen.say(statusHeadline(summary))
   screen.table(levelColumns, levelRows(summary, screen.width === undefined))
   screen.say()
+  const aside = asideLine(summary)
+  if (aside !== undefined) screen.say(aside)
   for (const run of summary.running) {
     screen.say(`run ${run.id} ${run.state}: ${run.blueprint}, because ${run.because}`)
   }
