@@ -15,6 +15,9 @@ import { type Change, keysAtOnce, type OnlineStore } from './store.ts'
 
 type Database = RootDatabase<Buffer, Buffer>
 
+/** Of one transaction: three milliseconds of the event loop. Each costs one more, so none is small. */
+const bytesAtOnce = 1_048_576
+
 export async function openLmdb(folder: string): Promise<OnlineStore> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
@@ -49,16 +52,19 @@ class LmdbStore implements OnlineStore {
   }
 
   async update(keys: readonly Buffer[], change: Change): Promise<void> {
-    for (let from = 0; from < keys.length; from += keysAtOnce) {
-      const to = Math.min(from + keysAtOnce, keys.length)
+    for (let at = 0; at < keys.length; ) {
       this.#database.transactionSync(() => {
-        for (let at = from; at < to; at++) {
+        let written = 0
+        for (const end = at + keysAtOnce; at < Math.min(end, keys.length); at++) {
+          if (written >= bytesAtOnce) break
           const key = keys[at]!
           const bytes = change(at, this.#lent(key))
-          if (bytes !== undefined) this.#database.putSync(key, asBuffer(bytes))
+          if (bytes === undefined) continue
+          this.#database.putSync(key, asBuffer(bytes))
+          written += bytes.length
         }
       })
-      if (to < keys.length) await setImmediate() // Requests are answered in between.
+      if (at < keys.length) await setImmediate() // Requests are answered in between.
     }
   }
 
