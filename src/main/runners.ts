@@ -67,6 +67,7 @@ export async function openRunners(
         log.error({ err: error }, 'a quarantine holds until the end of this server only'),
       )
     },
+    failedStart: end => log.error({ end }, 'a runner ended before it was up'),
     uncapped: () => log.warn('the memory of runners is not capped by the kernel on this machine'),
   })
   const history = await CallHistory.open(join(folder, 'called.json'))

@@ -1,10 +1,18 @@
 import { MusterError } from '../base/errors.ts'
+import type { Priority } from '../base/priority.ts'
 import type { Tensor } from '../fleet/index.ts'
+
+export interface CallTimes {
+  readonly deadlineMs: number
+  readonly nowMs: number
+  readonly priority: Priority
+}
 
 /** A call that waits for its turn or its answer. */
 export class Call {
-  readonly inputs: readonly Tensor[]
-  readonly deadlineMs: number
+  readonly priority: Priority
+  readonly #deadlineMs: number
+  #inputs: readonly Tensor[]
   /** Runners that were lost while it was with them. */
   losses = 0
   #settled = false
@@ -15,25 +23,31 @@ export class Call {
 
   constructor(
     inputs: readonly Tensor[],
-    deadlineMs: number,
-    nowMs: number,
+    { deadlineMs, priority, nowMs }: CallTimes,
     settle: {
       readonly resolve: (outputs: readonly Tensor[]) => void
       readonly reject: (error: MusterError) => void
       readonly onSettled: () => void
     },
   ) {
-    this.inputs = inputs
-    this.deadlineMs = deadlineMs
+    this.#inputs = inputs
+    this.priority = priority
+    this.#deadlineMs = deadlineMs
     this.#resolve = settle.resolve
     this.#reject = settle.reject
     this.#onSettled = settle.onSettled
-    const past = () => {
-      this.reject(
-        new MusterError('E_DEADLINE_PAST', 'the deadline passed before the model answered'),
-      )
-    }
+    const past = () => this.reject(deadlinePast())
     this.#timer = setTimeout(past, Math.max(0, deadlineMs - nowMs))
+  }
+
+  /** None once it is settled: what nobody waits for holds no memory in its queue. */
+  get inputs(): readonly Tensor[] {
+    return this.#inputs
+  }
+
+  /** To be asked at its turn: a timer may be late where this process is the slow one. */
+  rejectPast(nowMs: number): void {
+    if (nowMs >= this.#deadlineMs) this.reject(deadlinePast())
   }
 
   get settled(): boolean {
@@ -51,8 +65,13 @@ export class Call {
   #end(): boolean {
     if (this.#settled) return false
     this.#settled = true
+    this.#inputs = []
     clearTimeout(this.#timer)
     this.#onSettled()
     return true
   }
+}
+
+function deadlinePast(): MusterError {
+  return new MusterError('E_DEADLINE_PAST', 'the deadline passed before the model answered')
 }

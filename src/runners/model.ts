@@ -27,8 +27,11 @@ export interface RunnerLimits {
   readonly loadMaxMs: number
   /** For calls that bring no deadline of their own. */
   readonly waitMaxMs: number
-  /** Calls that wait for one runner. */
+  /** Calls that wait for one runner, and of those, of one model. */
   readonly waitingMax: number
+  readonly modelWaitingMax: number
+  /** Bytes of their inputs: a few large calls weigh as much as many small ones. */
+  readonly waitingBytesMax: number
   /** Models whose bytes are read from disk at a time, over all runners. */
   readonly readsMax: number
   /** A model that was not called for so long is let go; a runner without models ends. */
@@ -47,6 +50,8 @@ export const runnerLimits: RunnerLimits = {
   loadMaxMs: 20_000,
   waitMaxMs: 30_000,
   waitingMax: 4_096,
+  modelWaitingMax: 2_048,
+  waitingBytesMax: 256 * 1_048_576,
   readsMax: 4,
   idleAfterMs: 900_000,
   tickMs: 5_000,

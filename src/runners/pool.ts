@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
+import type { Priority } from '../base/priority.ts'
 import type { Tensor } from '../fleet/index.ts'
 import { Crashes, crashLimits } from './crashes.ts'
 import { type LostHow, type RunnerLimits, type RunnerModel, runnerLimits } from './model.ts'
@@ -26,6 +27,8 @@ export interface RunnerPoolParts {
   lost?(event: LostEvent): void
   /** It did so too often, and is not run any more. */
   quarantined?(model: RunnerModel, because: string): void
+  /** A runner ended before it was up: to be logged. */
+  failedStart?(end: RunnerEnd): void
   /** The kernel does not cap the memory of runners here. */
   uncapped?(): void
 }
@@ -66,6 +69,7 @@ export class RunnerPool implements Disposable {
           limits: this.limits,
           bytesOf: model => this.#read(model.digest),
           start: events => new RunnerProcess(command, events),
+          failedStart: end => parts.failedStart?.(end),
           lost: (model, how, end) => this.#lost(model, how, end),
           ready: ({ isCapped }) => {
             if (isCapped || this.#saidUncapped) return
@@ -88,13 +92,14 @@ export class RunnerPool implements Disposable {
     model: RunnerModel,
     inputs: readonly Tensor[],
     deadlineMs: number,
+    priority: Priority = 'interactive',
   ): Promise<readonly Tensor[]> {
     if (deadlineMs <= this.#clock.monotonicMs()) {
       throw new MusterError('E_DEADLINE_PAST', 'the deadline passed before the model ran')
     }
     const because = this.#quarantined.get(model.digest)
     if (because !== undefined) throw quarantinedRefusal(model, because)
-    return this.shardOf(model.digest).run(model, inputs, deadlineMs)
+    return this.shardOf(model.digest).run(model, inputs, deadlineMs, priority)
   }
 
   /** Loads a model before it is called. */

@@ -10,12 +10,26 @@ export function lostRefusal(model: RunnerModel, what: string): MusterError {
   })
 }
 
+const mebibytes = (of: number) => (of / 1_048_576).toFixed(1)
+
 export function neverFits(model: RunnerModel, bytes: number, limits: RunnerLimits): MusterError {
-  const mebibytes = (of: number) => (of / 1_048_576).toFixed(1)
   return new MusterError(
     'E_MODEL_MEMORY',
     `${model.label} takes ${mebibytes(bytes)} MiB; a runner has ${mebibytes(limits.budgetBytes)}`,
     { hint: 'give runners more memory: MUSTER_RUNNER_MEMORY_MB', extra: { sizeBytes: bytes } },
+  )
+}
+
+/** Pinned models are never let go, so what they leave is all that there is. */
+export function pinnedLeaveNone(model: RunnerModel, bytes: number, pinned: number): MusterError {
+  return new MusterError(
+    'E_MODEL_MEMORY',
+    `${model.label} takes ${mebibytes(bytes)} MiB, which do not fit beside the ` +
+      `${mebibytes(pinned)} MiB of pinned models in its runner`,
+    {
+      hint: 'pin fewer models, or give runners more memory: MUSTER_RUNNER_MEMORY_MB',
+      extra: { sizeBytes: bytes },
+    },
   )
 }
 
@@ -33,10 +47,26 @@ export function stuck(model: RunnerModel, limitMs: number): MusterError {
   )
 }
 
-export function tooManyWait(waiting: number): MusterError {
-  return new MusterError('E_BUSY', `${waiting} calls wait for this runner already`, {
+export function tooManyWait(waiting: number, bytes: number): MusterError {
+  const what = `${waiting} calls of ${mebibytes(bytes)} MiB`
+  return new MusterError('E_BUSY', `${what} wait for this runner already`, {
     hint: 'send it again in a second',
     extra: { retryAfterSeconds: 1 },
+  })
+}
+
+export function modelBusy(model: RunnerModel, waiting: number): MusterError {
+  return new MusterError('E_MODEL_BUSY', `${waiting} calls of ${model.label} wait already`, {
+    field: 'model',
+    hint: 'send it again in a second',
+    extra: { retryAfterSeconds: 1 },
+  })
+}
+
+export function noneStarts(times: number, how: string): MusterError {
+  return new MusterError('E_RUNNER_LOST', `no runner starts: ${times} in a row ended (${how})`, {
+    hint: 'see the log of the server; on a machine that is short of memory, give it more',
+    extra: { retryAfterSeconds: 5, retryable: true },
   })
 }
 

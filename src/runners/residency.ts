@@ -38,8 +38,13 @@ export class Residency {
     return (this.#held.weight + this.#pinnedBytes) * this.#factor
   }
 
-  get pinnedCount(): number {
-    return this.#pinned.size
+  get pinnedBytes(): number {
+    return this.#pinnedBytes * this.#factor
+  }
+
+  /** Whether `bytes` could be had, were all but the pinned let go. */
+  fitsBesidePinned(bytes: number): boolean {
+    return this.pinnedBytes + bytes <= this.budgetBytes
   }
 
   /** What a model of a file of `fileBytes` will take. */

@@ -4,18 +4,31 @@ import { PayloadWriter } from './frame.ts'
 import type { RunnerLimits, RunnerModel } from './model.ts'
 
 export interface Held {
-  readonly model: RunnerModel
+  model: RunnerModel
   /** Its number in the runner. */
   readonly slot: number
   state: 'absent' | 'queued' | 'loading' | 'resident'
   /** Until it is loaded. */
   waiting: Call[]
-  /** Once it is: until it is its turn. */
-  ready: Call[]
+  /** Its bytes, while they are read ahead of its load. */
+  reading: Promise<Uint8Array> | undefined
   /** Calls that are not settled. */
   calls: number
   usedMs: number
   failure: { readonly error: MusterError; readonly untilMs: number } | undefined
+}
+
+export function heldOf(model: RunnerModel, slot: number, nowMs: number): Held {
+  return {
+    model,
+    slot,
+    state: 'absent',
+    waiting: [],
+    reading: undefined,
+    calls: 0,
+    usedMs: nowMs,
+    failure: undefined,
+  }
 }
 
 export interface Sent {

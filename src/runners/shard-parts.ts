@@ -12,6 +12,8 @@ export interface ShardParts {
   /** A model ended its runner, or was stuck in it. Gives why it is not to be run any more. */
   lost(model: RunnerModel, how: LostHow, end: RunnerEnd): MusterError | undefined
   ready(ready: RunnerReady): void
+  /** A runner ended before it was up. */
+  failedStart(end: RunnerEnd): void
 }
 
 export interface ShardStatus {

@@ -1,15 +1,20 @@
 import { MusterError } from '../base/errors.ts'
+import type { Priority } from '../base/priority.ts'
 import type { Tensor } from '../fleet/index.ts'
 import { Call } from './call.ts'
 import { type Frame, frameKind, PayloadWriter } from './frame.ts'
+import { InFlight } from './in-flight.ts'
+import { Loads } from './loads.ts'
 import { type Memory, readMemory } from './memory.ts'
 import type { LostHow, RunnerLimits, RunnerModel } from './model.ts'
-import { lostRefusal, neverFits, runnerRefusal, stuck, tooManyWait } from './refusals.ts'
+import { lostRefusal, neverFits, pinnedLeaveNone, runnerRefusal, stuck } from './refusals.ts'
 import { Residency } from './residency.ts'
+import { Restarts } from './restarts.ts'
 import type { RunnerEnd, RunnerProcess } from './runner-process.ts'
-import { type Held, loadPayload, type Sent, SentFrames } from './sent.ts'
+import { type Held, heldOf, loadPayload, type Sent, SentFrames } from './sent.ts'
 import type { ShardParts, ShardStatus } from './shard-parts.ts'
-import { readTensors, writeTensors } from './tensor-wire.ts'
+import { readTensors, tensorBytes, writeTensors } from './tensor-wire.ts'
+import { Turns } from './turns.ts'
 
 /*
  * One runner, the models that are hashed to it, and the calls that wait for them. The process may
@@ -21,8 +26,6 @@ import { readTensors, writeTensors } from './tensor-wire.ts'
 const windowCalls = 8
 /** Runners that may be lost under one call before it is given up. */
 const lossesMax = 5
-/** Between the end of a runner and the next: none at first, then doubled up to this. */
-const backoff = { firstMs: 100, mostMs: 1_000 } as const
 /** Resident bytes, as a share of the budget, at which a runner is replaced by a new one. */
 const overweight = 1.5
 
@@ -31,10 +34,8 @@ export class Shard {
   readonly #limits: RunnerLimits
   readonly #residency: Residency
   readonly #held = new Map<string, Held>()
-  /** Models with calls, in turns of one: a thousand of one are not before the single other. */
-  #turns: Held[] = []
-  #loads: Held[] = []
-  #isLoading = false
+  readonly #turns = new Turns()
+  readonly #loads: Loads
   readonly #sent: SentFrames
   #process: RunnerProcess | undefined
   #isUp = false
@@ -42,8 +43,8 @@ export class Shard {
   #ending: 'stuck' | 'recycled' | 'idle' | undefined
   #recycle = false
   #nextId = 1
-  #waiting = 0
-  #pauseMs = 0
+  readonly #inFlight: InFlight
+  readonly #restarts = new Restarts()
   #restart: NodeJS.Timeout | undefined
   #usedMs: number
   #isClosed = false
@@ -52,6 +53,8 @@ export class Shard {
   constructor(parts: ShardParts) {
     this.#parts = parts
     this.#limits = parts.limits
+    this.#inFlight = new InFlight(parts.limits)
+    this.#loads = new Loads(parts.bytesOf)
     this.#residency = new Residency(parts.limits.budgetBytes)
     this.#sent = new SentFrames(parts.limits, {
       stuck: () => this.#end('stuck'),
@@ -65,7 +68,7 @@ export class Shard {
       pid: this.#process?.pid,
       resident: this.#residency.count,
       residentBytes: Math.round(this.#residency.bytes),
-      waiting: this.#waiting,
+      waiting: this.#inFlight.calls,
       ...this.#counts,
     }
   }
@@ -75,21 +78,23 @@ export class Shard {
     model: RunnerModel,
     inputs: readonly Tensor[],
     deadlineMs: number,
+    priority: Priority,
   ): Promise<readonly Tensor[]> {
-    const nowMs = this.#parts.clock.monotonicMs()
-    if (this.#waiting >= this.#limits.waitingMax) {
-      return Promise.reject(tooManyWait(this.#waiting))
-    }
+    const [nowMs, bytes] = [this.#parts.clock.monotonicMs(), tensorBytes(inputs)]
+    const ofModel = this.#held.get(model.digest)?.calls ?? 0
+    const busy = this.#inFlight.refusal(model, { bytes, ofModel, priority })
+    if (busy !== undefined) return Promise.reject(busy)
     const held = this.#take(model, nowMs)
     if (held.failure !== undefined) return Promise.reject(held.failure.error)
     const answered = new Promise<readonly Tensor[]>((resolve, reject) => {
       const onSettled = () => {
-        this.#waiting -= 1
+        this.#inFlight.delete(bytes)
         held.calls -= 1
       }
       const until = Math.min(deadlineMs, nowMs + this.#limits.waitMaxMs)
-      const call = new Call(inputs, until, nowMs, { resolve, reject, onSettled })
-      this.#waiting += 1
+      const settle = { resolve, reject, onSettled }
+      const call = new Call(inputs, { deadlineMs: until, nowMs, priority }, settle)
+      this.#inFlight.add(bytes)
       held.calls += 1
       this.#enqueue(held, call)
     })
@@ -100,7 +105,7 @@ export class Shard {
   /** Loads a model before it is called; does nothing for one that is there or on its way. */
   preload(model: RunnerModel): void {
     const held = this.#take(model, this.#parts.clock.monotonicMs())
-    if (held.state === 'absent' && held.failure === undefined) this.#queueLoad(held)
+    if (held.state === 'absent' && held.failure === undefined) this.#loads.add(held)
     this.#pump()
   }
 
@@ -110,9 +115,7 @@ export class Shard {
     if (held === undefined) return
     held.failure = undefined
     if (held.state === 'resident') this.#unload(held)
-    if (held.state !== 'queued' || held.waiting.length > 0) return
-    held.state = 'absent'
-    this.#loads = this.#loads.filter(each => each !== held)
+    if (held.state === 'queued' && held.waiting.length === 0) this.#loads.drop(held)
   }
 
   /** To be called every `tickMs`: weighs, lets go what is idle, and the runner when all is. */
@@ -124,8 +127,8 @@ export class Shard {
       if (held.state === 'absent') this.#held.delete(held.model.digest)
     }
     if (!this.#isUp) return
-    const idle = this.#residency.count === 0 && this.#sent.size === 0 && this.#loads.length === 0
-    if (idle && this.#waiting === 0 && nowMs - this.#usedMs >= this.#limits.idleAfterMs) {
+    const idle = this.#residency.count === 0 && this.#sent.size === 0 && this.#loads.isEmpty
+    if (idle && this.#inFlight.calls === 0 && nowMs - this.#usedMs >= this.#limits.idleAfterMs) {
       this.#end('idle')
     } else this.#process!.send(frameKind.weigh, 0, new PayloadWriter())
   }
@@ -135,7 +138,8 @@ export class Shard {
     clearTimeout(this.#restart)
     const error = new MusterError('E_RUNNER_LOST', 'the server is ending')
     const calls = this.#sent.clear().flatMap(({ call }) => (call ? [call] : []))
-    for (const { waiting, ready } of this.#held.values()) calls.push(...waiting, ...ready)
+    for (const { waiting } of this.#held.values()) calls.push(...waiting)
+    for (const { call } of this.#turns.drain()) calls.push(call)
     for (const call of calls) call.reject(error)
     this.#process?.kill()
   }
@@ -143,19 +147,10 @@ export class Shard {
   #take(model: RunnerModel, nowMs: number): Held {
     let held = this.#held.get(model.digest)
     if (held === undefined) {
-      const slot = this.#nextId++
-      held = {
-        model,
-        slot,
-        state: 'absent',
-        waiting: [],
-        ready: [],
-        calls: 0,
-        usedMs: nowMs,
-        failure: undefined,
-      }
+      held = heldOf(model, this.#nextId++, nowMs)
       this.#held.set(model.digest, held)
     }
+    if (held.state === 'absent') held.model = model // Its tier may be another by now.
     held.usedMs = nowMs
     this.#usedMs = nowMs
     if (held.failure !== undefined && nowMs >= held.failure.untilMs) held.failure = undefined
@@ -169,7 +164,7 @@ export class Shard {
     }
     if (held.state === 'resident') {
       this.#residency.touch(held.model.digest)
-      this.#queueCall(held, call)
+      this.#turns.add(held, call, false)
       return
     }
     // Those whose deadline passed have no one any more, and must not pile up.
@@ -177,46 +172,33 @@ export class Shard {
       held.waiting = held.waiting.filter(each => !each.settled)
     }
     held.waiting.push(call)
-    if (held.state === 'absent') this.#queueLoad(held)
-  }
-
-  #queueCall(held: Held, call: Call): void {
-    if (held.ready.length === 0) this.#turns.push(held)
-    held.ready.push(call)
-  }
-
-  #queueLoad(held: Held): void {
-    held.state = 'queued'
-    this.#loads.push(held)
+    if (held.state === 'absent') this.#loads.add(held)
   }
 
   /** Sends what can be sent. */
   #pump(): void {
     if (this.#isClosed) return
     if (this.#process === undefined) {
-      if (this.#restart === undefined && this.#hasWork()) this.#start()
+      const hasWork = !this.#turns.isEmpty || !this.#loads.isEmpty
+      if (this.#restart === undefined && hasWork) this.#start()
       return
     }
     if (!this.#isUp) return
     if (this.#recycle) {
-      if (this.#sent.size === 0 && !this.#isLoading) this.#end('recycled')
+      if (this.#sent.size === 0 && !this.#loads.isLoading) this.#end('recycled')
       return
     }
-    while (this.#sent.size < windowCalls && this.#turns.length > 0) {
-      const held = this.#turns.shift()!
-      const call = held.ready.shift()
-      if (call === undefined) continue
-      if (held.ready.length > 0) this.#turns.push(held)
+    while (this.#sent.size < windowCalls) {
+      const turn = this.#turns.next()
+      if (turn === undefined) break
+      const { held, call } = turn
+      call.rejectPast(this.#parts.clock.monotonicMs())
       if (call.settled) continue
       if (held.state !== 'resident') this.#enqueue(held, call)
       else this.#send(held, call)
     }
-    // One load at a time: the calls of models that are there go between two of them.
-    if (!this.#isLoading && this.#loads.length > 0) void this.#load(this.#loads.shift()!)
-  }
-
-  #hasWork(): boolean {
-    return this.#turns.length > 0 || this.#loads.length > 0
+    const next = this.#loads.next()
+    if (next !== undefined) void this.#load(next)
   }
 
   #send(held: Held, call: Call): void {
@@ -227,17 +209,18 @@ export class Shard {
   }
 
   async #load(held: Held): Promise<void> {
-    this.#isLoading = true
-    held.state = 'loading'
     const process = this.#process
     try {
       const { model } = held
-      const bytes = await this.#parts.bytesOf(model)
-      // Meanwhile lost: `#ended` saw to it that it is loaded again.
-      if (process !== this.#process) return
+      const bytes = await this.#loads.read(held)
+      // Meanwhile lost: `#ended` sees to it that it is loaded again.
+      if (process !== this.#process || !this.#isUp) return
       const expected = this.#residency.predict(bytes.length)
       if (expected > this.#limits.budgetBytes) throw neverFits(model, expected, this.#limits)
       this.#makeRoom(expected)
+      if (!this.#residency.fitsBesidePinned(expected)) {
+        throw pinnedLeaveNone(model, expected, this.#residency.pinnedBytes)
+      }
       const id = this.#nextId++
       this.#sent.add(id, { held, call: undefined })
       this.#process!.send(frameKind.load, id, loadPayload(held, bytes))
@@ -250,7 +233,7 @@ export class Shard {
   }
 
   #loadFailed(held: Held, error: unknown): void {
-    this.#isLoading = false
+    this.#loads.isLoading = false
     held.state = 'absent'
     const refusal =
       error instanceof MusterError
@@ -263,17 +246,19 @@ export class Shard {
 
   #loaded(held: Held, growthBytes: number): void {
     const { model } = held
-    this.#isLoading = false
+    this.#loads.isLoading = false
     const pinned = model.tier === 'pinned'
     const bytes = this.#residency.add(model.digest, model.sizeBytes, growthBytes, pinned)
     held.state = 'resident'
-    this.#pauseMs = 0
+    this.#restarts.worked()
     if (bytes > this.#limits.budgetBytes) {
       this.#unload(held)
       this.#loadFailed(held, neverFits(model, bytes, this.#limits))
       return
     }
-    for (const call of held.waiting.splice(0)) this.#queueCall(held, call)
+    for (const call of held.waiting.splice(0)) this.#turns.add(held, call, true)
+    // It may have grown by more than was expected of its file.
+    this.#makeRoom(0)
   }
 
   #makeRoom(bytes: number): void {
@@ -295,11 +280,13 @@ export class Shard {
       this.#weighed(readMemory(payload))
       return
     }
+    // One that was ended for its first call is not to seem to be at another.
+    if (!this.#isUp) return
     const sent = this.#sent.get(id)
     if (sent === undefined) throw new RangeError('an answer to no call')
     const { held, call } = sent
     if (kind === frameKind.ran && call) {
-      this.#pauseMs = 0
+      this.#restarts.worked()
       call.resolve(readTensors(payload))
     } else if (kind === frameKind.loaded && !call) this.#loaded(held, payload.f64())
     else if (kind === frameKind.failed) {
@@ -321,7 +308,6 @@ export class Shard {
   }
 
   #start(): void {
-    this.#restart = undefined
     this.#counts.starts += 1
     const runner = this.#parts.start({
       frame: frame => this.#frame(frame),
@@ -333,6 +319,7 @@ export class Shard {
     void runner.ready.then(ready => {
       if (this.#process !== runner) return
       this.#isUp = true
+      this.#restarts.up()
       this.#empty = ready.memory
       this.#parts.ready(ready)
       this.#pump()
@@ -341,40 +328,54 @@ export class Shard {
 
   #end(why: 'stuck' | 'recycled' | 'idle'): void {
     this.#ending = why
+    // What comes until it is gone waits for the next, and has no part in the end of this one.
+    this.#isUp = false
     this.#process?.kill()
   }
 
   #ended(end: RunnerEnd): void {
     const why = this.#ending ?? 'died'
+    if (why === 'died' && !this.#isUp) this.#failedStart(end)
     const [head, ...behind] = this.#sent.clear()
     this.#process = undefined
     this.#ending = undefined
     this.#isUp = false
     this.#recycle = false
-    this.#isLoading = false
     this.#residency.clear()
+    const loads = this.#loads.clear()
     if (this.#isClosed) return
-    const loads = this.#loads
-    this.#loads = []
     for (const held of this.#held.values()) held.state = 'absent'
     if (head) this.#blame(head, why === 'stuck' ? 'stuck' : 'died', end)
     // What stood behind it did not run, so it may run in the next: in its order, before the rest.
     for (const { held, call } of behind) if (call && !call.settled) this.#again(held, call)
-    for (const held of this.#turns.splice(0)) {
-      for (const call of held.ready.splice(0)) this.#enqueue(held, call)
-    }
-    for (const held of loads) if (held.state === 'absent') this.#queueLoad(held)
+    for (const { held, call } of [...this.#turns.drain()]) this.#enqueue(held, call)
+    for (const held of loads) if (held.state === 'absent') this.#loads.add(held)
     for (const held of this.#held.values()) this.#keepLoaded(held)
-    const pauseMs = why === 'died' || why === 'stuck' ? this.#pauseMs : 0
-    this.#pauseMs = Math.min(backoff.mostMs, Math.max(backoff.firstMs, this.#pauseMs * 2))
-    if (why === 'idle') this.#pump()
-    else this.#restart = setTimeout(() => this.#isClosed || this.#start(), pauseMs)
+    this.#restart = setTimeout(
+      () => {
+        this.#restart = undefined
+        this.#pump()
+      },
+      this.#restarts.pauseMs(why === 'died' || why === 'stuck'),
+    )
+  }
+
+  /** Nothing ran in it, so no model is to blame: callers are told, rather than held for ever. */
+  #failedStart(end: RunnerEnd): void {
+    this.#parts.failedStart(end)
+    const error = this.#restarts.failed(end)
+    if (error === undefined) return
+    this.#loads.clear()
+    for (const { waiting } of this.#held.values()) {
+      for (const call of waiting.splice(0)) call.reject(error)
+    }
+    for (const { call } of this.#turns.drain()) call.reject(error)
   }
 
   /** After a loss: what has callers or is to stay is loaded again. */
   #keepLoaded(held: Held): void {
     if (held.state !== 'absent') return
-    if (held.waiting.length > 0 || held.model.tier === 'pinned') this.#queueLoad(held)
+    if (held.waiting.length > 0 || held.model.tier === 'pinned') this.#loads.add(held)
   }
 
   #again(held: Held, call: Call): void {

@@ -1,5 +1,6 @@
 import type { Digest } from '../base/digest.ts'
 import type { ReceiptId } from '../base/ids.ts'
+import type { Priority } from '../base/priority.ts'
 import type { Signature } from '../fleet/index.ts'
 import type { Fallback } from '../spec/index.ts'
 import type { FeatureSource } from './feature-source.ts'
@@ -31,7 +32,7 @@ export interface InferRequest {
   readonly tensors?: Uint8Array | undefined
 }
 
-export type Priority = 'interactive' | 'batch' | 'shadow'
+export type { Priority } from '../base/priority.ts'
 
 /**
  * `itself`: the model's version that serves. `ancestor`: its nearest ancestor that could. Else what

@@ -1,7 +1,7 @@
 import type { Digest } from '../base/digest.ts'
 import type { ImportedState, ImportedVersion, Tensor, TensorSignature } from '../fleet/index.ts'
 import type { RunnerModel, RunnerPool } from '../runners/index.ts'
-import type { ImportedModel, ImportedModels, InferDeadline } from './imported.ts'
+import type { ImportedModel, ImportedModels, InferAsk } from './imported.ts'
 
 /**
  * The imported models of this server, over its runners. `main/` hands it what is recorded, again
@@ -27,7 +27,7 @@ export class ImportedFleet implements ImportedModels {
       const model = new RunnerVersion(version, this.#pool, this.#called)
       const versions = [...others, model].sort((a, b) => b.version - a.version)
       this.#models.set(version.name, versions as readonly RunnerVersion[])
-      this.#settle(model, before?.state)
+      this.#settle(model, before?.recorded)
     }
   }
 
@@ -59,15 +59,20 @@ export class ImportedFleet implements ImportedModels {
     }
   }
 
-  #settle(model: RunnerVersion, before: ImportedState | undefined): void {
+  #settle(model: RunnerVersion, before: ImportedVersion | undefined): void {
     const { recorded, runnerModel } = model
     if (recorded.state === 'quarantined') {
       this.#pool.quarantine(recorded.digest, recorded.because ?? 'it ended its runner too often')
-    } else if (before !== undefined && before !== recorded.state) this.#pool.unload(runnerModel)
+    } else if (before !== undefined && isOther(before, recorded)) this.#pool.unload(runnerModel)
     if (recorded.state === 'serving' && recorded.tier !== 'on-demand') {
       this.#pool.preload(runnerModel)
     }
   }
+}
+
+/** What was unloaded is loaded anew, and kept as its tier says now. */
+function isOther(before: ImportedVersion, now: ImportedVersion): boolean {
+  return before.state !== now.state || before.tier !== now.tier
 }
 
 class RunnerVersion implements ImportedModel {
@@ -121,8 +126,8 @@ class RunnerVersion implements ImportedModel {
     return this.#pool.quarantinedBecause(this.digest)
   }
 
-  infer(inputs: readonly Tensor[], { deadlineMs }: InferDeadline): Promise<readonly Tensor[]> {
+  infer(inputs: readonly Tensor[], ask: InferAsk): Promise<readonly Tensor[]> {
     this.#called(this)
-    return this.#pool.run(this.runnerModel, inputs, deadlineMs)
+    return this.#pool.run(this.runnerModel, inputs, ask.deadlineMs, ask.priority)
   }
 }

@@ -40,6 +40,8 @@ export async function inferImported(
   ask: ImportedAsk,
 ): Promise<TensorAnswer> {
   const candidates = candidatesOf(models, request.model, request.version)
+  const { deadlineMs } = ask
+  const { priority = 'interactive' } = request
   let because: string | undefined
   let first: MusterError | undefined
   for (const model of candidates) {
@@ -47,7 +49,7 @@ export async function inferImported(
     try {
       const about = { 'muster.version': model.version }
       const outputs = await inSpan('runner', about, () =>
-        model.infer(read.inputs, { deadlineMs: ask.deadlineMs }),
+        model.infer(read.inputs, { deadlineMs, priority }),
       )
       const answer = answerOf(model, read, outputs, because, ask.nextReceipt())
       const { inputs } = read

@@ -1,4 +1,5 @@
 import type { ReceiptId } from '../base/ids.ts'
+import type { Priority } from '../base/priority.ts'
 import type { ImportedVersion, Tensor, TensorSignature } from '../fleet/index.ts'
 
 /*
@@ -31,9 +32,10 @@ export type ImportedStatus = Pick<
   'name' | 'version' | 'digest' | 'sizeBytes' | 'state' | 'because'
 >
 
-export interface InferDeadline {
+export interface InferAsk {
   /** On the monotonic clock of the plane; Infinity: none. */
   readonly deadlineMs: number
+  readonly priority: Priority
 }
 
 /** One version of an imported model. */
@@ -42,9 +44,9 @@ export interface ImportedModel extends ImportedStatus {
   readonly purpose: string
   /**
    * The outputs, in the order of the signature. The inputs were seen to fit the signature. Throws
-   * E_RUNNER_LOST, E_DEADLINE_PAST, E_BUSY, E_MODEL_MEMORY, E_MODEL_LOAD, E_MODEL_RUN.
+   * E_RUNNER_LOST, E_DEADLINE_PAST, E_BUSY, E_MODEL_BUSY, E_MODEL_MEMORY, E_MODEL_LOAD, E_MODEL_RUN.
    */
-  infer(inputs: readonly Tensor[], ask: InferDeadline): Promise<readonly Tensor[]>
+  infer(inputs: readonly Tensor[], ask: InferAsk): Promise<readonly Tensor[]>
 }
 
 export interface ImportedModels {

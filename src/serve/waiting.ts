@@ -1,4 +1,4 @@
-import type { Priority } from './answer.ts'
+import type { Priority } from '../base/priority.ts'
 
 /*
  * Jobs that wait for their turn, bounded by whoever lets them in. Interactive before batch before
@@ -7,14 +7,7 @@ import type { Priority } from './answer.ts'
  * serving them first would make everybody late (Maurer, Fail at Scale, ACM Queue 2015).
  */
 
-export const priorities = ['interactive', 'batch', 'shadow'] as const satisfies Priority[]
-
-/** Of a queue's cap, what each class may fill: what is lower is shed first. */
-export const shareOf: Readonly<Record<Priority, number>> = {
-  interactive: 1,
-  batch: 0.5,
-  shadow: 0.25,
-}
+export { priorities, shareOf } from '../base/priority.ts'
 
 export class WaitingLine<Job> {
   #interactive: Job[] = []
