@@ -81,22 +81,24 @@ export async function finishMessages(
   of: { readonly graph: string; readonly trigger: string; readonly tables: readonly string[] },
   finished: readonly FinishedMessage[],
 ): Promise<number> {
-  const each = <T>(pick: (message: FinishedMessage) => T) => finished.map(pick)
   const sent = finished.flatMap(({ outgoing }) => outgoing)
-  const values: unknown[] = [
-    of.graph,
-    of.trigger,
-    each(({ messageId }) => messageId),
-    each(({ messageKey }) => messageKey ?? null),
-    each(({ receivedAt }) => receivedAt),
-    each(({ result }) => json(result ?? null)),
-    each(({ parts }) => json(parts)),
-  ]
+  // One JSON text: as an array of texts every quote of every result would be escaped once more.
+  const given = finished.map(({ messageId, messageKey, receivedAt, result, parts }) => ({
+    id: messageId,
+    key: messageKey ?? null,
+    received_at: receivedAt,
+    // Which comes out as SQL's null.
+    result: result ?? null,
+    parts,
+  }))
+  const ids = finished.map(({ messageId }) => messageId)
+  const values: unknown[] = [of.graph, of.trigger, ids, json(given)]
   const into = [...new Set(of.tables)].map(
     (table, i) => `, table_${i} as (
        insert into ${resultTable(table)} (graph, trigger, message_id, message_key, received_at,
          result, parts)
-       select $1, $2, id, key, received_at, result, parts from given join done using (id)
+       select $1, $2, id, key, received_at, coalesce(result, 'null'), parts
+       from given join done using (id)
        on conflict do nothing
      )`,
   )
@@ -105,7 +107,7 @@ export async function finishMessages(
     into.push(`, sent as (
        insert into outbox (graph, trigger, sink, target, message_id, message_key, id, body)
        select e.graph, e.trigger, e.sink, e.target, e.message_id, e.message_key, e.id, e.body
-       from unnest(${outboxTypes.map((type, i) => `$${8 + i}::${type}[]`).join(', ')})
+       from unnest(${outboxTypes.map((type, i) => `$${5 + i}::${type}[]`).join(', ')})
          with ordinality as e (graph, trigger, sink, target, message_id, message_key, id, body, n)
        join done on done.id = e.message_id order by e.n
      )`)
@@ -119,8 +121,8 @@ export async function finishMessages(
          order by id for update
        ) returning id
      ), given as (
-       select * from unnest($3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[])
-         as g (id, key, received_at, result, parts)
+       select * from jsonb_to_recordset($4::jsonb)
+         as g (id text, key text, received_at timestamptz, result jsonb, parts jsonb)
      )${into.join('')}
      select count(*) as "fresh" from done`,
     values,

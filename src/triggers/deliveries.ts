@@ -1,4 +1,3 @@
-import { canonicalJson } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import type { SinkTarget } from '../spec/index.ts'
 import {
@@ -11,7 +10,8 @@ import {
   removeOutbox,
   type Store,
 } from '../store/index.ts'
-import { backoff, openOutput, pause, type StreamOutput, type StreamsAt } from '../streams/index.ts'
+import { backoff, pause, type StreamsAt } from '../streams/index.ts'
+import { Outputs } from './outputs.ts'
 import { failureOf } from './verdict.ts'
 
 /*
@@ -40,20 +40,27 @@ export interface DeliveriesParts {
   readonly store: Store
   readonly streams: StreamsAt
   readonly appendRows: AppendRows
+  /** With so many waiting no more messages are taken. */
+  readonly outboxRowsMax?: number
   log(line: string, error?: unknown): void
 }
 
 export class Deliveries implements AsyncDisposable {
   readonly #parts: DeliveriesParts
   readonly #closing = new AbortController()
-  readonly #outputs = new Map<string, StreamOutput>()
+  readonly #outputs: Outputs
+  readonly #rowsMax: number
   readonly #running: Promise<unknown>
   #wake: (() => void)[] = []
+  /** How often it was told that something waits. */
+  #told = 0
   #full = false
   #counted = 0
 
   constructor(parts: DeliveriesParts) {
     this.#parts = parts
+    this.#outputs = new Outputs(parts.streams)
+    this.#rowsMax = parts.outboxRowsMax ?? outboxRowsMax
     this.#running = Promise.all([
       this.#count(),
       ...Array.from({ length: lanes }, () => this.#lane()),
@@ -67,6 +74,7 @@ export class Deliveries implements AsyncDisposable {
 
   /** Something was put into the outbox. */
   tell(): void {
+    this.#told++
     for (const resolve of this.#wake.splice(0)) resolve()
   }
 
@@ -79,14 +87,14 @@ export class Deliveries implements AsyncDisposable {
     this.#closing.abort()
     this.tell()
     await this.#running
-    for (const output of this.#outputs.values()) await output[Symbol.asyncDispose]()
+    await this.#outputs[Symbol.asyncDispose]()
   }
 
   async #count(): Promise<void> {
     const { signal } = this.#closing
     while (!signal.aborted) {
       await this.#countOnce()
-      const isFull = this.#counted >= outboxRowsMax
+      const isFull = this.#counted >= this.#rowsMax
       if (isFull && !this.#full) this.#parts.log('the outbox is full: no more messages are taken')
       this.#full = isFull
       await pause(lookMs, signal)
@@ -95,7 +103,7 @@ export class Deliveries implements AsyncDisposable {
 
   async #countOnce(): Promise<void> {
     try {
-      this.#counted = await outboxRows(this.#parts.store, outboxRowsMax)
+      this.#counted = await outboxRows(this.#parts.store, this.#rowsMax)
     } catch (error) {
       // While the database is away nothing is taken anyway.
       if (error instanceof MusterError && error.code === 'E_DATABASE') return
@@ -107,10 +115,11 @@ export class Deliveries implements AsyncDisposable {
     const { signal } = this.#closing
     for (let failures = 0; !signal.aborted; ) {
       try {
+        const told = this.#told
         const rows = await claimOutbox(this.#parts.store, leaseMs, rowsMost)
         failures = 0
         if (rows.length > 0) await this.#deliver(rows)
-        else await this.#told()
+        else await this.#news(told)
       } catch (error) {
         this.#parts.log('results wait in the outbox', error)
         await pause(backoff(failures++, this.#parts.streams.chance), signal)
@@ -118,7 +127,9 @@ export class Deliveries implements AsyncDisposable {
     }
   }
 
-  #told(): Promise<void> {
+  /** Something new since it was told so often; what came while it was asked is not waited for. */
+  #news(told: number): Promise<void> {
+    if (this.#told !== told) return Promise.resolve()
     return new Promise(resolve => {
       const timer = setTimeout(resolve, lookMs)
       this.#wake.push(() => {
@@ -172,13 +183,8 @@ export class Deliveries implements AsyncDisposable {
 
   #send(target: SinkTarget, rows: readonly OutboxRow[]) {
     if (target.kind === 'parquet') return this.#append(target.source, rows)
-    const name = canonicalJson(target)
-    let output = this.#outputs.get(name)
-    if (output === undefined) {
-      output = openOutput(target, this.#parts.streams)
-      this.#outputs.set(name, output)
-    }
-    return output.send(
+    return this.#outputs.send(
+      target,
       rows.map(({ id, messageKey, body }) => ({
         id,
         key: messageKey ?? undefined,

@@ -214,6 +214,16 @@ async function poison(at: Bench): Promise<void> {
       ? [{ id: 'p-large', ...plain, body: Buffer.alloc(20_000_000, '{') }]
       : []),
   ])
+  if (contract.bytesMost < 20e6) {
+    // Refused for good, not told to be away: else it would hold up its neighbours for ever.
+    const huge = { id: 'p-large', ...plain, body: Buffer.alloc(20_000_000, '{') }
+    const outcome = await to.send([huge]).then(
+      ([one]) => one,
+      error => error,
+    )
+    expect(outcome).toBeInstanceOf(Error)
+    expect(outcome).not.toMatchObject({ code: 'E_CONNECTION' })
+  }
   await contract.askForReply(broker.url, 'poison')
   const runs: number[] = []
   const node = await world.node({

@@ -217,3 +217,22 @@ test('a message is answered where it asks to be, if that is allowed', async cont
   expect(await lettersOf(world)).toMatchObject([{ messageId: 'a-2', code: 'E_REPLY_TO' }])
   await connection.close()
 })
+
+test('a result is any JSON, null too', async () => {
+  await using world = await openWorld(inject('postgresUrl'), {})
+  const values = [null, [], 'it says "yes"', { deep: [null, '\\'] }]
+  const node = await world.node({
+    graphs: [graphSpec('any', triggerSpec(http))],
+    runGraph: async (_graph, message) => ({
+      value: values[(message as { n: number }).n] as never,
+      parts: [],
+    }),
+  })
+  await Promise.all(
+    values.map((_, n) => node.eventsAt('in').post(structured, event(`${n}`, { n }))),
+  )
+  const rows = await world.store.all<{ result: unknown }>(
+    'select result as "result" from results."any" order by message_id',
+  )
+  expect(rows.map(({ result }) => result)).toEqual(values)
+})

@@ -26,6 +26,7 @@ export interface NodeOptions {
   readonly graphs: readonly GraphSpec[]
   readonly runGraph: RunGraph
   readonly appendRows?: TriggersParts['appendRows']
+  readonly outboxRowsMax?: number
 }
 
 export async function openWorld(
@@ -44,7 +45,7 @@ export async function openWorld(
     url: database.url,
     store,
     logged,
-    async node({ name = 'node-1', graphs, runGraph, appendRows }) {
+    async node({ name = 'node-1', graphs, runGraph, appendRows, outboxRowsMax }) {
       const log = (line: string, error?: unknown) => {
         logged.push(error === undefined ? line : `${line}: ${error}`)
       }
@@ -59,6 +60,7 @@ export async function openWorld(
         },
         runGraph,
         appendRows: appendRows ?? (async () => {}),
+        ...(outboxRowsMax === undefined ? {} : { outboxRowsMax }),
         log,
       })
       nodes.add(triggers)
