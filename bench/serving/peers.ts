@@ -15,6 +15,8 @@ import { askRest, inputs, type Side, Sides } from './sides.ts'
  */
 
 const [pairs = 6, seconds = 3, connections = 32] = process.argv.slice(2).map(Number)
+/** Before the first pair: V8 has then compiled what it will. */
+const warmSeconds = 3
 /** Answers of each side that are compared with the sum before anything is timed. */
 const checked = 200
 
@@ -50,7 +52,7 @@ interface Compared {
 }
 
 function compare(name: string, ours: Side, theirs: Side): Compared {
-  for (const side of [ours, theirs]) window(side, 1, connections)
+  for (const side of [ours, theirs]) window(side, warmSeconds, connections)
   const found: { ours: Window; again: Window; theirs: Window }[] = []
   let unsteady = 0
   for (let pair = 0; pair < pairs; pair++) {

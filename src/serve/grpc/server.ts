@@ -132,7 +132,7 @@ async function drainServer(
     NetServer.prototype.close.call(server, () => resolve())
   })
   for (const session of calls.sessions) {
-    session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1)
+    if (!session.closed) session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1)
   }
   await sleep(noticeMs)
   calls.endStreams()
