@@ -5,13 +5,14 @@ import type { ImportAnswer, ImportedActAnswer, ImportedRow, PageAsk } from '../c
 import type { TensorSignature } from '../fleet/index.ts'
 import { checkModel } from '../onnx/index.ts'
 import { type ProbationParts, probe, type Smoke } from '../runners/index.ts'
-import { readTensorBody } from '../serve/index.ts'
+import { type ImportedModels, readTensorBody } from '../serve/index.ts'
 import { hasImported, listImported, recordImport, setImported } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 
 /** Where models that people bring are tried and run; `main/` makes it. */
 export interface ImportedParts {
   readonly probation: ProbationParts
+  readonly fleet: Pick<ImportedModels, 'find'>
   /** Reads what was recorded since, so that a model answers once its import does. */
   follow(): Promise<void>
 }

@@ -36,7 +36,7 @@ export interface PredictionParts {
   readonly outcomeWindowDays: number
 }
 
-type Parts = Pick<DeskParts, 'store' | 'blobs' | 'clock' | 'fleet' | 'predictions'>
+type Parts = Pick<DeskParts, 'store' | 'blobs' | 'clock' | 'fleet' | 'predictions' | 'imported'>
 
 export function predictionsDesk(parts: Parts): PredictionsDesk {
   const { store, blobs, clock } = parts
@@ -56,7 +56,9 @@ export function predictionsDesk(parts: Parts): PredictionsDesk {
     },
     async replay(receipt) {
       const rows = await answer(receipt, place())
-      return replay(rows, { ...place(), ...own(), find: of => findReceipt(of, place()) })
+      const imported = parts.imported?.fleet
+      const find: ReplayPlace['find'] = of => findReceipt(of, place())
+      return replay(rows, { ...place(), ...own(), clock, imported, find })
     },
     async takeOutcomes({ outcomes }) {
       const { outcomeWindowDays: windowDays } = own()

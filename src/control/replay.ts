@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import type { ModelName, ReceiptId } from '../base/ids.ts'
 import type { ReplayView } from '../contract/index.ts'
@@ -5,7 +6,9 @@ import type { Blobs } from '../fleet/index.ts'
 import type { PredictionRow } from '../journal/index.ts'
 import { openFamilySession } from '../onnx/index.ts'
 import { readPack, versionDigest } from '../registry/index.ts'
+import type { ImportedModels } from '../serve/index.ts'
 import { readVersion, type Sql } from '../store/index.ts'
+import { givesSame } from './replay-imported.ts'
 
 /*
  * Computes an answer again: the graph and the row of parameters by their digests, the inputs as the
@@ -18,6 +21,9 @@ export interface ReplayPlace {
   readonly blobs: Pick<Blobs, 'get'>
   /** The value of a declared rule for the inputs of one row. */
   readonly rule: (rule: string | number, inputs: PredictionRow['inputs']) => number
+  /** Those that were brought in. Absent: this server runs none. */
+  readonly imported?: Pick<ImportedModels, 'find'> | undefined
+  readonly clock: Pick<Clock, 'monotonicMs'>
   /** All rows of another answer. */
   find(receipt: ReceiptId): Promise<{ readonly rows: readonly PredictionRow[] }>
 }
@@ -31,21 +37,25 @@ export async function replay(rows: Rows, place: ReplayPlace): Promise<ReplayView
   const recorded = rows.flatMap(({ value }) => value ?? [])
   const ancestors: Ancestor[] = []
   const about = { receipt, model, answeredBy, how, version, recorded, ancestors }
-  let replayed: Float32Array
+  let replayed: Float32Array | undefined
+  let same: boolean
   try {
-    replayed = await compute(rows, place, ancestors)
+    // Tensors are no number a row: they are compared as they are.
+    replayed = rows[0].tensors === null ? await compute(rows, place, ancestors) : undefined
+    same = replayed
+      ? isSame(Float32Array.from(recorded), replayed)
+      : await replayImported(rows[0], place, ancestors)
   } catch (error) {
     const gone = ancestors.find(({ found }) => !found)
     if (gone === undefined) throw error
     const because = `${gone.kind} ${gone.name}: ${gone.because}`
     return { ...about, replayed: null, outcome: 'gone', because }
   }
-  const same = isSame(Float32Array.from(recorded), replayed)
   const by = how === 'rule' ? 'the rule' : `version ${version} of ${answeredBy}`
   const again = how === 'cached' ? `, as it was computed for ${rows[0].cachedFrom}` : ''
   return {
     ...about,
-    replayed: [...replayed],
+    replayed: [...(replayed ?? [])],
     outcome: same ? 'same' : 'different',
     because: `${by} gives ${same ? 'the same, to the last bit' : 'another number'}${again}`,
   }
@@ -56,10 +66,7 @@ async function compute(
   place: ReplayPlace,
   ancestors: Ancestor[],
 ): Promise<Float32Array> {
-  const [{ how, tensors, graph, cachedFrom }] = rows
-  if (tensors !== null) {
-    throw missing(ancestors, 'model', graph ?? '', 'what was imported runs in its runner only')
-  }
+  const [{ how, cachedFrom }] = rows
   if (how === 'rule') return replayRule(rows, place, ancestors)
   if (how !== 'cached') return replayVersion(rows, place, ancestors)
   // It was given for the same question, but perhaps without the features that could not be had.
@@ -71,6 +78,27 @@ async function compute(
   }
   ancestors.push({ kind: 'answer', name: first.receipt, found: true, because: null })
   return replayVersion([first, ...others], place, ancestors)
+}
+
+async function replayImported(
+  row: PredictionRow,
+  { imported, clock }: ReplayPlace,
+  ancestors: Ancestor[],
+): Promise<boolean> {
+  const name = `${row.answeredBy} v${row.version}`
+  try {
+    const same = await givesSame(row, imported, clock.monotonicMs())
+    ancestors.push({ kind: 'model', name, found: true, because: null })
+    return same
+  } catch (error) {
+    // What may pass, such as a runner that is busy, says nothing of what is there.
+    if (!(error instanceof MusterError) || !isGone(error)) throw error
+    throw missing(ancestors, 'model', name, error.message)
+  }
+}
+
+function isGone({ code }: MusterError): boolean {
+  return code === 'E_NOT_FOUND' || code === 'E_BLOB_MISSING' || code === 'E_DIGEST_MISMATCH'
 }
 
 function missing(

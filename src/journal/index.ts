@@ -32,4 +32,4 @@ export {
   type PredictionsAsk,
   type UnreadableFile,
 } from './search.ts'
-export type { KeptTensor, KeptTensors } from './tensors.ts'
+export { type KeptTensor, type KeptTensors, tensorsJson } from './tensors.ts'

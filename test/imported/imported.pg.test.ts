@@ -86,6 +86,11 @@ test('versions by bytes; the newest answers, and any other when it is asked for'
     code: 'E_NOT_FOUND',
     hint: 'its versions: 2, 1',
   })
+  const found = await client().predictions({ model: 'churn', limit: 1 })
+  expect(await client().replay(found.items[0]!.receipt)).toMatchObject({
+    outcome: 'same',
+    ancestors: [{ kind: 'model', name: 'churn v1', found: true }],
+  })
   const metadata = await (await fetch(`${server.url}/v2/models/churn`)).json()
   expect(metadata).toMatchObject({
     name: 'churn',

@@ -44,6 +44,7 @@ beforeAll(async () => {
   place = {
     store,
     blobs,
+    clock: systemClock,
     rule: (rule, inputs) =>
       compileAnswerRule(rule)(new Map(inputs.map(({ name, value }) => [name, value]))) ??
       Number.NaN,

@@ -111,7 +111,11 @@ function answerFacts(first: PredictionView): Facts {
   return [
     ['model', first.model],
     ['answered by', howWords(first)],
-    ['at', `${at}, in ${ms} ms, by routes ${generation} of ${environment}`],
+    // What was imported has no routes.
+    [
+      'at',
+      `${at}, in ${ms} ms${generation > 0 ? `, by routes ${generation} of ${environment}` : ''}`,
+    ],
     ['asked by', sender.filter(Boolean).join(', ')],
     ['given before', cachedFrom ?? ''],
   ]

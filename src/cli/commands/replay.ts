@@ -21,8 +21,10 @@ function lines({ outcome, because, recorded, replayed, ancestors, receipt }: Rep
   return [
     `${outcome}: ${printable(because)}`,
     `  ${pad('receipt', width)}  ${receipt}`,
-    `  ${pad('recorded', width)}  ${numbers(recorded)}`,
-    ...(replayed === null ? [] : [`  ${pad('replayed', width)}  ${numbers(replayed)}`]),
+    ...(recorded.length === 0 ? [] : [`  ${pad('recorded', width)}  ${numbers(recorded)}`]),
+    ...(replayed === null || replayed.length === 0
+      ? []
+      : [`  ${pad('replayed', width)}  ${numbers(replayed)}`]),
     ...ancestors.map(({ kind, name, found, because }) => {
       const text = name.startsWith('sha256:') ? shortDigestText(name) : printable(name)
       return `  ${pad(kind, width)}  ${text}${found ? '' : `  GONE: ${printable(because ?? '')}`}`
