@@ -35,6 +35,9 @@ export interface RouteFollowerParts {
   callsOf?(blueprint: string): number
 }
 
+/** Looks are a few seconds apart; so long callers of a new server, or generation, may wait. */
+const featurelessLooksMax = 4
+
 /**
  * Hands the routes of one environment to the data plane: those of every family whose generation is
  * newer than what it has. Level-triggered: called whenever something may have changed, and safe to
@@ -52,6 +55,8 @@ export class RouteFollower {
   readonly #healer: Healer
   readonly #has = new Map<string, number>()
   readonly #serving = new Map<string, ServingSpec>()
+  /** Looks in a row at which the features of a family could not be had. */
+  readonly #featureless = new Map<string, number>()
 
   constructor(parts: RouteFollowerParts) {
     this.#store = parts.store
@@ -138,11 +143,20 @@ export class RouteFollower {
     this.#plane.setServing(blueprint, serving)
   }
 
-  /** Without it the family serves all the same, to those who send every input. */
+  /**
+   * Without it the family serves all the same, to those who send every input. But what may pass is
+   * waited for: a machine that is busy with a start is late with all that it does.
+   */
   async #source(frame: RunWork['frame'], blueprint: string): Promise<FeatureSource | undefined> {
     try {
-      return await this.#sourceOf?.(frame)
+      const source = await this.#sourceOf?.(frame)
+      this.#featureless.delete(blueprint)
+      return source
     } catch (error) {
+      const looks = (this.#featureless.get(blueprint) ?? 0) + 1
+      this.#featureless.set(blueprint, looks)
+      if (isPassing(error) && looks < featurelessLooksMax) throw error
+      this.#featureless.delete(blueprint)
       this.#log.error({ err: error, blueprint }, 'its features cannot be had; they are to be sent')
       return undefined
     }
@@ -170,6 +184,12 @@ export class RouteFollower {
       return signature
     }
   }
+}
+
+/** Whether the next look may find it otherwise. */
+function isPassing(error: unknown): boolean {
+  const codes = ['E_SQL_TIMEOUT', 'E_BUSY', 'E_FEATURES_AWAY', 'E_DATABASE']
+  return error instanceof MusterError && codes.includes(error.code)
 }
 
 function heldBecause(healing: Healing): { because: string; hint: string } {

@@ -1,9 +1,10 @@
 import { pino } from 'pino'
 import { expect, inject, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
+import { MusterError } from '../../src/base/errors.ts'
 import type { Signature } from '../../src/fleet/index.ts'
 import { RouteFollower } from '../../src/main/route-follower.ts'
-import { openDataPlane } from '../../src/serve/index.ts'
+import { type FeatureSource, openDataPlane } from '../../src/serve/index.ts'
 import { listRuns, readJudgements, readVersion, readVersions } from '../../src/store/index.ts'
 import { fleetYaml, units } from './declaration.ts'
 import { openWorld } from './world.ts'
@@ -91,6 +92,41 @@ test('a server that starts afresh answers by the champions of the old view', asy
     expect(signature.inputs[1]).toMatchObject({ name: 'promotion', min: 0, max: 1 })
     const answer = await plane.inferRows({ model: 'units', body: { inputs: asked(signature, 7) } })
     expect(answer.outOfRange).toEqual(['weekend', 'promotion'])
+  } finally {
+    await plane.close()
+  }
+})
+
+test('features that are late at a start are waited for, and not left out for good', async () => {
+  await using world = await openWorld(inject('postgresUrl'))
+  await world.follow(fleetYaml())
+  const plane = openDataPlane({ blobs: world.blobs, clock: systemClock, environment: 'prod' })
+  try {
+    let looks = 0
+    const { store, blobs } = world
+    const source: FeatureSource = {
+      columns: [],
+      follows: [[]],
+      named: () => new Map(),
+      fill: async () => [],
+    }
+    const follower = new RouteFollower({
+      store,
+      blobs,
+      plane,
+      environment: 'prod',
+      log: pino({ level: 'silent' }),
+      sourceOf: async () => {
+        if (++looks < 3) throw new MusterError('E_SQL_TIMEOUT', 'an expression took more than 1 s')
+        return source
+      },
+    })
+    await follower.follow()
+    await follower.follow()
+    expect(plane.isReady).toBe(false)
+    await follower.follow()
+    expect(plane.isReady).toBe(true)
+    expect((await plane.metadata('units')).source).toBe(source)
   } finally {
     await plane.close()
   }
