@@ -123,7 +123,7 @@ describe('the protocol', () => {
     expect((await call('/v2')).body).toEqual({
       name: 'muster',
       version: '0.1.0',
-      extensions: ['binary_tensor_data', 'model_repository'],
+      extensions: ['binary_tensor_data', 'model_repository', 'fleet_inference'],
     })
     expect((await call('/v2/health/live')).body).toEqual({ live: true })
     expect((await call('/v2/health/ready')).body).toEqual({ ready: true })

@@ -72,7 +72,7 @@ test('the standard Python client gets answers, in binary and in JSON alike', asy
   expect(found).toMatchObject({
     live: true,
     ready: true,
-    extensions: ['binary_tensor_data'],
+    extensions: ['binary_tensor_data', 'model_repository', 'fleet_inference'],
     inputs: ['f0', 'f1'],
   })
   const reply = (asked: string) => found[asked] as Reply
