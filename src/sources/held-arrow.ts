@@ -48,8 +48,9 @@ function readTyped(from: string, to: string): ReadText | undefined {
   if (!/^(?:FLOAT|DOUBLE)$/.test(from)) return read
   if (isInteger(to)) return text => read(wholeOf(text))
   const decimals = /^DECIMAL\(\d+,(\d+)\)$/.exec(to)?.[1]
-  if (decimals !== undefined)
-    return text => (hasDecimals(text, Number(decimals)) ? text : undefined)
+  if (decimals !== undefined) {
+    return text => decimalOf(Number(text), Number(decimals), from === 'FLOAT')
+  }
   return text => {
     const value = read(text)
     const isLost =
@@ -64,10 +65,9 @@ function wholeOf(text: string): string {
   return Number.isInteger(number) ? String(BigInt(number)) : text
 }
 
-/** Whether the shortest text of a double has no more decimals than that. */
-function hasDecimals(text: string, most: number): boolean {
-  const [, fraction] = /^-?[0-9]+(?:[.]([0-9]+))?$/.exec(text) ?? ['', undefined]
-  return text.includes('.')
-    ? (fraction?.length ?? Number.POSITIVE_INFINITY) <= most
-    : Number.isFinite(Number(text))
+/** With that many decimals, if it is read as the same again. */
+function decimalOf(number: number, decimals: number, isFloat: boolean): string | undefined {
+  const text = number.toFixed(decimals)
+  const again = isFloat ? Math.fround(Number(text)) : Number(text)
+  return again === number && Number.isFinite(number) ? text : undefined
 }
