@@ -17,6 +17,9 @@ export interface CallAt {
   readonly signal: AbortSignal | undefined
 }
 
+/** One for all: an abort without a reason makes an exception with its stack, at every call. */
+const hasEnded = new Error('the call has ended')
+
 /**
  * Asks all, and gives what each had said by `untilMs` on the clock's monotonic scale; who had not
  * is late, however much longer it takes. Never rejects, and starts nothing after that time.
@@ -40,7 +43,7 @@ export function callUntil(
     cancel()
     signal?.removeEventListener('abort', end)
     resolve(asked.map(one => one ?? over()))
-    ending.abort()
+    ending.abort(hasEnded)
   }
   const settle = (index: number, said: Asked) => {
     if (ending.signal.aborted) return

@@ -21,7 +21,7 @@ test('after a crash messages share small groups, and have their last attempt alo
   expect(groups!.slice(2)).toEqual([['b'], ['c']])
 })
 
-test('what may be tried once has a second attempt, alone, when the first ended with the process', () => {
+test('what may be tried once is tried again, alone, when the first ended with the process', () => {
   // Else each of its neighbours would be a dead letter for what another did.
   expect(shown([suspect('a', 1), suspect('b', 1), suspect('c', 2)], 1)).toEqual([
     ['c'],
