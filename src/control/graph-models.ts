@@ -114,6 +114,8 @@ function outputsOf({ outputs }: TensorAnswer): unknown {
   return values.length === 1 ? values[0]![1] : Object.fromEntries(values)
 }
 
-function plain(value: number | bigint | string): number | string {
+/** As JSON has it, so that what is merged is what is told: no number is null. */
+function plain(value: number | bigint | string): number | string | null {
+  if (typeof value === 'number' && !Number.isFinite(value)) return null
   return typeof value === 'bigint' ? Number(value) : value
 }

@@ -6,7 +6,7 @@ import { outcomeOf, partOf, type Ran } from './outcome.ts'
 import type { NodePlan, StepPlan } from './plan.ts'
 import type { GraphPart } from './result.ts'
 import { type Running, variablesOf } from './running.ts'
-import { selectModels } from './select.ts'
+import { inTurns, selectModels } from './select.ts'
 import { callOf, namedValues } from './step.ts'
 
 /** One part of an Ensemble, while it runs: a call, a node, or a refusal that needed neither. */
@@ -36,9 +36,11 @@ export async function runEnsemble(
   const checkTime = () => {
     if (running.clock.monotonicMs() >= untilMs) throw late()
   }
-  const branches = node.steps.flatMap(step =>
-    branchesOf({ node, step }, values, variables, { ...running, checkTime }),
-  )
+  const branches: Branch[] = []
+  for (const step of node.steps) {
+    const of = { node, step }
+    branches.push(...(await branchesOf(of, values, variables, { ...running, checkTime })))
+  }
   const ended = await runBranches(branches, untilMs, running, runBelow)
   const parts = ended.flatMap(one => partsOf(node, one))
   const merging = ended.map(mergePart)
@@ -51,12 +53,12 @@ export async function runEnsemble(
   }
 }
 
-function branchesOf(
+async function branchesOf(
   of: { readonly node: NodePlan; readonly step: StepPlan },
   values: Readonly<Record<string, unknown>>,
   variables: Readonly<Record<string, unknown>>,
   running: Running & { checkTime(): void },
-): readonly Branch[] {
+): Promise<readonly Branch[]> {
   const { step } = of
   const { target, weight } = step
   const alone = { step, model: undefined, key: undefined, weight }
@@ -74,8 +76,12 @@ function branchesOf(
   }
   if (target.kind !== 'models') return [called(target.model, undefined, weight)]
   try {
-    const selected = selectModels(target.select, variables, running)
-    return selected.map(({ model, key }) => called(model, key, weight / selected.length))
+    const selected = await selectModels(target.select, variables, running)
+    const branches: Branch[] = []
+    for await (const { model, key } of inTurns(selected)) {
+      branches.push(called(model, key, weight / selected.length))
+    }
+    return branches
   } catch (error) {
     return [{ ...alone, work: asMusterError(error) }]
   }

@@ -292,3 +292,21 @@ test('many calls wait for each other', async () => {
   expect(ran.models.mostInFlight).toBe(256)
   expect(ran.tookMs).toBe(20)
 })
+
+test('while a rule looks at a thousand members, others have their turn', async () => {
+  const models = { ...sensors(1_000), 'cd.t1.s2000': { value: () => 5 } }
+  const step = {
+    models: { blueprint: 'cd', key: { tool: "'t1'" }, where: "key.sensor == 's2000'" },
+  }
+  const graph = { nodes: { root: { routerType: 'Ensemble', merge: 'mean', steps: [step] } } }
+  let [turns, over] = [0, false]
+  const others = () => {
+    turns += 1
+    if (!over) setImmediate(others)
+  }
+  setImmediate(others)
+  const { result } = await run(graph, {}, { models })
+  over = true
+  expect(result?.value).toBe(5)
+  expect(turns).toBeGreaterThan(15)
+})
