@@ -21,7 +21,7 @@ export function answersOf(call: Call): { model?: string; since?: string; until?:
 function timeOf(call: Call, option: 'since' | 'until'): string | undefined {
   const text = call.text(option)
   const [, number, unit] = /^([1-9]\d{0,4})([mhd])$/.exec(text ?? '') ?? []
-  if (number === undefined) return readTime(text, `--${option}`)
+  if (number === undefined) return readTime(text, `--${option}`, ', or how long ago: 30m, 24h, 7d')
   const agoMs = Number(number) * unitMs[unit as keyof typeof unitMs]
   return new Date(call.terminal.clock.now().getTime() - agoMs).toISOString()
 }

@@ -9,13 +9,17 @@ export function readLimit(text: string | undefined, option = '--limit'): number 
 }
 
 /** A moment as ISO 8601 in UTC, or undefined when the option is not given. */
-export function readTime(text: string | undefined, option: string): string | undefined {
+export function readTime(
+  text: string | undefined,
+  option: string,
+  orElse = '',
+): string | undefined {
   if (text === undefined) return undefined
   const zoned = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)?Z?$/.test(text)
   const time = new Date(`${text.replace(' ', 'T').replace(/Z$/, '')}${text.length > 10 ? 'Z' : ''}`)
   if (zoned && !Number.isNaN(time.getTime())) return time.toISOString()
   throw new MusterError('E_USAGE', `\`${printable(text)}\` is not a time`, {
     field: option,
-    hint: 'write it in UTC: 2026-11-01 or 2026-11-01T08:00:00Z',
+    hint: `write it in UTC: 2026-11-01 or 2026-11-01T08:00:00Z${orElse}`,
   })
 }

@@ -116,7 +116,8 @@ async function send(call: Call, file: string): Promise<number> {
 
 async function readLines(path: string, shown: string): Promise<OutcomesAsk['outcomes']> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    const detail = `${printable(shown)} cannot be read: ${cause.code}`
+    const why = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read: ${cause.code}`
+    const detail = `${printable(shown)} ${why}`
     throw new MusterError('E_USAGE', detail, { field: 'file', cause })
   })
   return text
