@@ -1,6 +1,6 @@
 import { formatCount, formatNumber, spanWords } from '../base/format.ts'
 import type { EffectiveValue, ModelView, VersionRow } from '../contract/index.ts'
-import { stateText } from './state-look.ts'
+import { asideText, stateText } from './state-look.ts'
 import { pad, printable, shortDigestText, timeWords } from './text.ts'
 
 /* One model for people: what it is, who answers, what went in, what the evidence says. */
@@ -66,11 +66,14 @@ function interval(sign: number, lower: number, upper: number): string {
 
 export function modelLines(model: ModelView): string[] {
   const route = model.routes[0]
+  const { aside } = model
+  const state = aside ? asideText(aside, true) : stateText(model.state, true)
   const lines = [
-    `${printable(model.name)}  ${stateText(model.state, true)}`,
+    `${printable(model.name)}  ${state}`,
     '',
     ...pairs([
       ['because', printable(model.because)],
+      ['set aside', printable(model.aside?.because ?? '')],
       ['answered by', printable(model.answeredBy ?? 'nobody yet')],
       [
         'serves',

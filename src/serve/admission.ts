@@ -44,11 +44,16 @@ export function strainOf({ heapShare, lagMs }: Pressure): Strain {
 export function admitUnder(strain: Strain, priority: Priority): void {
   if (strain === 'none' || strain === 'no-keep-alive') return
   if (strain === 'interactive-only' && priority === 'interactive') return
+  throw overLimit(strain, priority)
+}
+
+/** What is said of it. */
+export function overLimit(strain: Strain, priority: Priority): MusterError {
   const what = strain === 'refuse' ? 'requests' : `${priority} requests`
-  throw new MusterError('E_BUSY', `the server is at the limit of its memory or time for ${what}`, {
-    hint: 'send it again in two seconds, or to another server',
-    extra: { retryAfterSeconds: 2 },
-  })
+  const detail = `the server is at the limit of its memory or time for ${what}`
+  const hint = 'send it again in two seconds, or to another server'
+  const more = { hint, extra: { retryAfterSeconds: 2 } }
+  return withoutStack(() => new MusterError('E_BUSY', detail, more))
 }
 
 export interface TenantLimits {

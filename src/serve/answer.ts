@@ -16,6 +16,8 @@ export interface InferRequest {
    * Milliseconds from now in which the answer is of use. Not run when they pass before its turn.
    */
   readonly deadlineMs?: number | undefined
+  /** From when the deadline counts, on the monotonic clock. Absent: from the call. */
+  readonly arrivedMs?: number | undefined
   /** The parsed JSON body of an Open Inference Protocol v2 `infer` call. */
   readonly body: unknown
   /** Who asks, as the rim knows it; for the journal. */

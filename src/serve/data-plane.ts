@@ -8,13 +8,20 @@ import { openFamilySession } from '../onnx/index.ts'
 import { versionDigest } from '../registry/index.ts'
 import type { ServingSpec } from '../spec/index.ts'
 import { currentSpan } from '../telemetry/index.ts'
-import { admitUnder, fullLine, type Strain, type TenantLimits, Tenants } from './admission.ts'
+import {
+  admitUnder,
+  fullLine,
+  overLimit,
+  type Strain,
+  type TenantLimits,
+  Tenants,
+} from './admission.ts'
 import type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
 import { cacheKey } from './answer-cache.ts'
 import { Batcher, type GraphSession, type WaitingRows } from './batcher.ts'
 import { Breakers, type Ejected } from './breaker.ts'
 import { Dependencies } from './dependencies.ts'
-import { type Failure, failureOf } from './fallback.ts'
+import { nothingServes, wakeFailure } from './fallback.ts'
 import { Families } from './families.ts'
 import { type Family, type FamilyFacts, familyStatus } from './family.ts'
 import type { ImportedModel, ImportedModels, TensorAnswer } from './imported.ts'
@@ -229,6 +236,18 @@ export class DataPlane {
     return tracedInfer(span, request, () => this.#measured(request))
   }
 
+  /** What a process at its limit says to a request whose body it has not read; counted as such. */
+  turnAway(request: Pick<InferRequest, 'model' | 'priority'>): MusterError {
+    const refusal = overLimit('refuse', request.priority ?? 'interactive')
+    this.#metrics?.refused(refusal.code, 0, { ...request, body: undefined })
+    return refusal
+  }
+
+  /** On the monotonic clock that deadlines are of. */
+  get nowMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
   async #measured(request: InferRequest): Promise<Answer | TensorAnswer> {
     const startedMs = this.#clock.monotonicMs()
     try {
@@ -273,7 +292,8 @@ export class DataPlane {
     const family = to?.family ?? this.#families.familyOf(request.model)
     const { reader } = family
     const ask: Ask = { request, startedMs, deadlineMs, to, family, reader, key: undefined }
-    if (to === undefined) return this.#standIns.answer(ask, nothingServes(request.model, family))
+    if (to === undefined)
+      return this.#standIns.answer(ask, nothingServes(request.model, family.blueprint))
     if (request.version !== undefined) checkVersion(request.model, request.version, to)
     const origin = family.origins[family.origin[to.member]!]!
     origin.lastMs = startedMs
@@ -302,7 +322,7 @@ export class DataPlane {
   /** What serves under `name`, of a family. Throws as `infer` does. */
   async metadata(name: string, version?: string): Promise<ModelMetadata> {
     const to = this.#families.resolve(name)
-    if (to === undefined) throw nothingServes(name, this.#families.familyOf(name)).error
+    if (to === undefined) throw nothingServes(name, this.#families.familyOf(name).blueprint).error
     if (version !== undefined) checkVersion(name, version, to)
     const { family, member, answeredBy, because } = to
     const { graph, block } = family.origins[family.origin[member]!]!
@@ -359,10 +379,10 @@ export class DataPlane {
     this.close()
   }
 
-  #deadlineOf({ deadlineMs }: InferRequest, startedMs: number): number {
+  #deadlineOf({ deadlineMs, arrivedMs }: InferRequest, startedMs: number): number {
     if (deadlineMs === undefined) return Number.POSITIVE_INFINITY
     if (Number.isInteger(deadlineMs) && deadlineMs > 0 && deadlineMs <= this.limits.deadlineMaxMs) {
-      return startedMs + deadlineMs
+      return (arrivedMs ?? startedMs) + deadlineMs
     }
     throw new MusterError('E_DEADLINE', 'the deadline is not a usable number of milliseconds', {
       field: 'deadline',
@@ -372,27 +392,5 @@ export class DataPlane {
 
   #sinceSeconds(startedMs: number): number {
     return (this.#clock.monotonicMs() - startedMs) / 1_000
-  }
-}
-
-function nothingServes(name: string, { blueprint }: Family): Failure {
-  const because = `nothing from ${name} up to ${blueprint} serves yet`
-  const error = new MusterError('E_NOT_SERVING', because, {
-    field: 'model',
-    hint: `see why: muster why ${blueprint}`,
-    extra: { retryAfterSeconds: 5 },
-  })
-  return { kind: 'nothing', because, error }
-}
-
-async function wakeFailure(waking: Promise<unknown>): Promise<Failure | undefined> {
-  try {
-    await waking
-    return undefined
-  } catch (cause) {
-    const error = asMusterError(cause)
-    const failure = failureOf(error)
-    if (failure === undefined) throw error
-    return failure
   }
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode, MusterError } from '../base/errors.ts'
+import { asMusterError, type ErrorCode, MusterError } from '../base/errors.ts'
 import type { Fallback } from '../spec/index.ts'
 
 /*
@@ -33,6 +33,30 @@ const kinds: { readonly [Code in ErrorCode]?: FailureKind } = {
 export function failureOf(error: MusterError): Failure | undefined {
   const kind = kinds[error.code]
   return kind && { kind, because: error.message, error }
+}
+
+/** From a name up to the root of its family there is no version. */
+export function nothingServes(name: string, blueprint: string): Failure {
+  const because = `nothing from ${name} up to ${blueprint} serves yet`
+  const error = new MusterError('E_NOT_SERVING', because, {
+    field: 'model',
+    hint: `see why: muster why ${blueprint}`,
+    extra: { retryAfterSeconds: 5 },
+  })
+  return { kind: 'nothing', because, error }
+}
+
+/** Why a session could not be opened; undefined when it was. Throws what is no failure. */
+export async function wakeFailure(waking: Promise<unknown>): Promise<Failure | undefined> {
+  try {
+    await waking
+    return undefined
+  } catch (cause) {
+    const error = asMusterError(cause)
+    const failure = failureOf(error)
+    if (failure === undefined) throw error
+    return failure
+  }
 }
 
 /** Of the declared order, who does not need what is lacking. */

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { MusterError } from '../base/errors.ts'
+import { beforeBody } from './before-body.ts'
 import type { DataPlane } from './data-plane.ts'
 import { inferMany, type ManyAnswer, type ManyColumn } from './infer-many.ts'
 import { callerOf, readDeadline, readPriority, type ServerFacts, tenantOf } from './rim.ts'
@@ -18,13 +19,16 @@ const columnsMax = 1_024
 
 export function fleetRoutes(app: FastifyInstance, plane: DataPlane, facts: ServerFacts): void {
   const { tenantHeader = 'x-muster-tenant' } = facts
-  app.post('/v2/fleet/infer', { bodyLimit: bodyBytesMax }, async request => {
+  const onRequest = beforeBody(app, plane)
+  app.post('/v2/fleet/infer', { bodyLimit: bodyBytesMax, onRequest }, async request => {
     const { headers, body } = request
     const { id, models, inputs } = readBody(body, plane.limits.idLengthMax)
     const said = await inferMany(plane, {
       models,
       inputs,
       deadlineMs: readDeadline(headers['x-request-deadline-ms']),
+      arrivedMs: request.arrivedMs,
+      signal: request,
       priority: readPriority(headers['x-muster-priority']),
       tenant: tenantOf(headers[tenantHeader]),
       caller: callerOf(headers),

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MusterError } from '../base/errors.ts'
 import type { Priority } from './answer.ts'
 import { answerJson, metadataJson } from './answer-json.ts'
+import { beforeBody } from './before-body.ts'
 import { answerBytes } from './binary-tensors.ts'
 import type { DataPlane } from './data-plane.ts'
 import { fleetRoutes } from './fleet-http.ts'
@@ -64,11 +65,12 @@ export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
   }
   fleetRoutes(app, plane, facts)
   const bodyLimit = plane.limits.bodyBytesMax
+  const onRequest = beforeBody(app, plane)
   const { tenantHeader = 'x-muster-tenant' } = facts
   app.register((scope, _options, done) => {
     readInferBodies(scope)
     for (const path of [model, versioned]) {
-      scope.post<Named>(`${path}/infer`, { bodyLimit }, (request, reply) => {
+      scope.post<Named>(`${path}/infer`, { bodyLimit, onRequest }, (request, reply) => {
         infer(plane, request, reply, tenantHeader)
       })
     }
@@ -103,7 +105,7 @@ function infer(
   reply: FastifyReply,
   tenantHeader: string,
 ): void {
-  const { params, headers } = request
+  const { params, headers, arrivedMs } = request
   const body = request.body as InferBody | undefined
   let deadlineMs: number | undefined
   let priority: Priority | undefined
@@ -118,8 +120,9 @@ function infer(
   const { model, version } = params
   const tenant = tenantOf(headers[tenantHeader])
   const caller = callerOf(headers)
-  const ask = { model, version, deadlineMs, priority, tenant, caller, requestId: request.id }
-  plane.infer({ ...ask, body: body?.json, tensors: body?.tensors }).then(
+  const ask = { model, version, deadlineMs, arrivedMs, priority, tenant, caller, signal: request }
+  const { json: read, tensors } = body ?? {}
+  plane.infer({ ...ask, requestId: request.id, body: read, tensors }).then(
     answer => {
       if ('outputs' in answer) sendTensors(reply, answer)
       else if (answer.binaryOutput) sendBytes(reply, answerBytes(answer))

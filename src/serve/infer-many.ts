@@ -18,7 +18,7 @@ export interface ManyColumn {
 export interface ManyRequest
   extends Pick<
     InferRequest,
-    'deadlineMs' | 'priority' | 'tenant' | 'caller' | 'requestId' | 'signal'
+    'deadlineMs' | 'arrivedMs' | 'priority' | 'tenant' | 'caller' | 'requestId' | 'signal'
   > {
   /** The model of each row. */
   readonly models: readonly string[]

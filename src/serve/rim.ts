@@ -43,8 +43,8 @@ export function readPriority(header: string | readonly string[] | undefined): Pr
 }
 
 /**
- * Whole milliseconds that the caller will wait, counted from when the body was read: the time of
- * the upload is the caller's own. What is no number is NaN to the plane, which refuses it as
+ * Whole milliseconds that the caller will wait, counted from when the head was there: see
+ * `beforeBody`. What is no number is NaN to the plane, which refuses it as
  * E_DEADLINE.
  */
 export function readDeadline(header: string | readonly string[] | undefined): number | undefined {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { MusterError } from '../base/errors.ts'
+import { beforeBody } from './before-body.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ImportedModel, TensorAnswer } from './imported.ts'
 import type { ModelRepository } from './repository.ts'
@@ -37,34 +38,40 @@ export function v1Routes(
     return { name: model, ready: true }
   })
   const bodyLimit = plane.limits.bodyBytesMax
-  app.post<Named>('/v1/models/:model', { bodyLimit }, async (request, reply) => {
-    const { params, headers } = request
-    if (!params.model.endsWith(predict)) {
-      throw new MusterError('E_NOT_FOUND', 'there is nothing at this path', {
-        hint: 'send instances to /v1/models/<name>:predict',
+  app.post<Named>(
+    '/v1/models/:model',
+    { bodyLimit, onRequest: beforeBody(app, plane) },
+    async (request, reply) => {
+      const { params, headers } = request
+      if (!params.model.endsWith(predict)) {
+        throw new MusterError('E_NOT_FOUND', 'there is nothing at this path', {
+          hint: 'send instances to /v1/models/<name>:predict',
+        })
+      }
+      const model = params.model.slice(0, -predict.length)
+      const instances = readInstances(request.body, plane.limits.rowsPerRequestMax)
+      const imported = plane.imported(model)
+      const inputs = imported
+        ? importedTensors(imported, instances)
+        : familyTensors(plane.inputsOf(model), instances)
+      const answer = await plane.infer({
+        model,
+        body: { inputs },
+        deadlineMs: readDeadline(headers['x-request-deadline-ms']),
+        arrivedMs: request.arrivedMs,
+        signal: request,
+        priority: readPriority(headers['x-muster-priority']),
+        tenant: tenantOf(headers[tenantHeader]),
+        caller: callerOf(headers),
+        requestId: request.id,
       })
-    }
-    const model = params.model.slice(0, -predict.length)
-    const instances = readInstances(request.body, plane.limits.rowsPerRequestMax)
-    const imported = plane.imported(model)
-    const inputs = imported
-      ? importedTensors(imported, instances)
-      : familyTensors(plane.inputsOf(model), instances)
-    const answer = await plane.infer({
-      model,
-      body: { inputs },
-      deadlineMs: readDeadline(headers['x-request-deadline-ms']),
-      priority: readPriority(headers['x-muster-priority']),
-      tenant: tenantOf(headers[tenantHeader]),
-      caller: callerOf(headers),
-      requestId: request.id,
-    })
-    reply.header('x-muster-receipt', answer.receipt)
-    reply.header('x-muster-answered-by', answer.answeredBy)
-    const predictions =
-      'outputs' in answer ? importedPredictions(answer, instances.length) : [...answer.values]
-    return { predictions }
-  })
+      reply.header('x-muster-receipt', answer.receipt)
+      reply.header('x-muster-answered-by', answer.answeredBy)
+      const predictions =
+        'outputs' in answer ? importedPredictions(answer, instances.length) : [...answer.values]
+      return { predictions }
+    },
+  )
 }
 
 function readInstances(body: unknown, rowsMax: number): readonly unknown[] {
