@@ -143,6 +143,11 @@ export class ScoreLoop {
       failed,
       ...(isDelivered ? await this.#delivered(work, parts, finished.last) : nothing),
     }
+    if (scored.length === 0) {
+      const because = 'the data has no row of this view and model'
+      await endScore(store, id, { state: 'failed', because, result: null })
+      return
+    }
     const state = failed.length === 0 ? 'done' : isDelivered ? 'partial' : 'failed'
     const because = failed.length === 0 ? '' : failedWords(failed, scored.length)
     await endScore(store, id, { state, because, result: { ...result } })

@@ -195,6 +195,16 @@ test('cancelled, it begins no more steps; asked again, it is done', async () => 
   expect(await score(ask)).toMatchObject({ id, state: 'done' })
 })
 
+test('no such row: said, and not an empty file; none that is true: a file without rows', async () => {
+  expect(await score({ ...whole, model: 'units.cheese' })).toMatchObject({
+    state: 'failed',
+    because: 'the data has no row of this view and model',
+  })
+  const none = await score({ ...whole, where: 'false' })
+  expect(none).toMatchObject({ state: 'done', report: { rows: 0 } })
+  expect(await rowsOf(none.id)).toEqual([])
+})
+
 test('a table appears whole, is known again, and another one is not touched', async () => {
   const ask: ScoreAsk = {
     ...whole,
