@@ -95,6 +95,6 @@ test('outcomes: beside what was predicted, by model, and sent from a file', asyn
   writeFileSync(join(folder, 'half.jsonl'), '{"receipt"\n')
   expect((await ask('outcomes half.jsonl')).err).toContain('line 1 of half.jsonl is not JSON')
   expect((await ask('outcomes nothing.jsonl')).err).toContain(
-    'nothing.jsonl cannot be read: ENOENT',
+    'nothing.jsonl does not exist',
   )
 })
