@@ -195,7 +195,7 @@ test('cancelled, it begins no more steps; asked again, it is done', async () => 
   expect(await score(ask)).toMatchObject({ id, state: 'done' })
 })
 
-test('no such row: said, and not an empty file; none that is true: a file without rows', async () => {
+test('no such row is said; a condition that is never true gives a file without rows', async () => {
   expect(await score({ ...whole, model: 'units.cheese' })).toMatchObject({
     state: 'failed',
     because: 'the data has no row of this view and model',
