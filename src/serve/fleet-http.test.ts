@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../base/clock.ts'
 import { openDataPlane } from './data-plane.ts'
 import { serveRoutes } from './http.ts'
+import { openServeMetrics } from './metrics.ts'
 import { memoryBlobs, sampleFacts, sampleFamily } from './sample-family.fixture.ts'
 import { createStrictApp } from './strict-app.ts'
 import { v1Routes } from './v1.ts'
@@ -17,13 +18,10 @@ const plane = openDataPlane({
   clock: systemClock,
   environment: 'prod',
   metrics: {
-    registry: undefined as never,
-    answered: () => undefined,
-    refused: () => undefined,
+    ...openServeMetrics(),
     called: () => {
       calls += 1
     },
-    watch: () => undefined,
   },
 })
 let app: FastifyInstance
