@@ -81,6 +81,8 @@ export class Triggers implements AsyncDisposable {
       await trigger.drain()
       this.#running.delete(name)
     }
+    // While it waited for those to drain, all may have been closed.
+    if (this.#closed) return
     this.#refused.clear()
     for (const [name, graph] of wanted) if (!this.#running.has(name)) this.#start(name, graph)
     await this.#forget()
