@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { MusterError } from '../base/errors.ts'
 import {
   importAnswer,
@@ -8,13 +9,13 @@ import {
   pageQuery,
 } from '../contract/index.ts'
 import { answerPage } from './ask.ts'
-import type { ImportedDesk, ModelUpload } from './imported-desk.ts'
+import type { ImportedDesk } from './imported-desk.ts'
 import type { ApiScope } from './scope.ts'
 
 /** The largest model, and its smoke inputs. */
-const uploadBytesMax = 257 * 1_048_576
-/** Uploads in memory at a time. */
-const uploadsMax = 2
+const uploadBytesMax = 272 * 1_048_576
+/** Uploads at a time: on the disk until they are tried. */
+const uploadsMax = 16
 
 export function importedRoutes(api: ApiScope, desk: ImportedDesk): void {
   importRoute(api, desk)
@@ -38,13 +39,13 @@ export function importedRoutes(api: ApiScope, desk: ImportedDesk): void {
   for (const [verb, to] of [
     ['load', 'serving'],
     ['unload', 'unloaded'],
+    ['remove', 'removed'],
   ] as const) {
     api.route({
       method: 'POST',
       url: `/models/imported/${verb}`,
       schema: {
-        summary:
-          verb === 'load' ? 'Let imported models serve again' : 'Let imported models serve no more',
+        summary: summaries[verb],
         tags: ['models'],
         body: importedAct,
         response: { 200: importedActAnswer },
@@ -54,18 +55,19 @@ export function importedRoutes(api: ApiScope, desk: ImportedDesk): void {
   }
 }
 
+const summaries = {
+  load: 'Let imported models serve again',
+  unload: 'Let imported models serve no more',
+  remove: 'Take imported models away: their names are free, their bytes stay for replays',
+} as const
+
 /** In a scope of its own: here a body is bytes, with JSON before them where a header says so. */
 function importRoute(plain: ApiScope, desk: ImportedDesk): void {
   let uploads = 0
   plain.register(async scope => {
     const api = scope as unknown as ApiScope
     api.removeAllContentTypeParsers()
-    api.addContentTypeParser(
-      'application/octet-stream',
-      { parseAs: 'buffer' },
-      (_request, bytes, done) => done(null, bytes),
-    )
-    // Before the body is read: it is as large as a model, and stays in memory until it was tried.
+    api.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body))
     api.addHook('onRequest', async (_request, reply) => {
       if (uploads >= uploadsMax) {
         throw new MusterError('E_BUSY', `${uploads} models are being imported already`, {
@@ -92,29 +94,18 @@ function importRoute(plain: ApiScope, desk: ImportedDesk): void {
       handler: ({ query, headers, body }) =>
         desk.importModel({
           ...query,
-          ...splitUpload(body as unknown as Buffer, headers['inference-header-content-length']),
+          body: (body as unknown as AsyncIterable<Uint8Array> | undefined) ?? Readable.from([]),
+          smokeBytes: readSmokeBytes(headers['inference-header-content-length']),
         }),
     })
   })
 }
 
 /** As binary tensors come: JSON of so many bytes, then the rest. */
-function splitUpload(
-  body: Buffer | undefined,
-  header: string | readonly string[] | undefined,
-): Pick<ModelUpload, 'bytes' | 'smoke'> {
-  const whole = body ?? Buffer.alloc(0)
-  if (header === undefined) return { bytes: whole, smoke: undefined }
-  const jsonBytes = typeof header === 'string' && /^\d{1,9}$/.test(header) ? Number(header) : -1
-  if (jsonBytes >= 0 && jsonBytes <= whole.length) {
-    try {
-      const smoke: unknown = JSON.parse(whole.toString('utf8', 0, jsonBytes))
-      return { bytes: whole.subarray(jsonBytes), smoke }
-    } catch {
-      // Told below, with the header that says where it would end.
-    }
-  }
-  throw new MusterError('E_USAGE', 'the smoke inputs before the model are not JSON', {
+function readSmokeBytes(header: string | readonly string[] | undefined): number {
+  if (header === undefined) return 0
+  if (typeof header === 'string' && /^\d{1,9}$/.test(header)) return Number(header)
+  throw new MusterError('E_USAGE', 'the length of the smoke inputs is not a number', {
     field: 'inference-header-content-length',
     hint: 'it is the number of bytes of the JSON that stands before the model',
   })

@@ -262,6 +262,7 @@ describe('documents', () => {
       '/api/v1/models/imported',
       '/api/v1/models/imported/load',
       '/api/v1/models/imported/unload',
+      '/api/v1/models/imported/remove',
       '/api/v1/features/materialise',
       '/api/v1/features/verify',
       '/api/v1/features/checks',

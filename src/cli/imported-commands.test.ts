@@ -41,6 +41,17 @@ test('import: a name that is taken, a file that is not there, no name', async ()
   expect((await ask('import churn.onnx --as a --tier hot')).err).toContain('--tier')
 })
 
+test('import: bytes of an older version do not answer, and that is said', async () => {
+  const { out } = await ask('import churn.onnx --as older')
+  expect(out).toContain('older version 1 is there, and version 2 answers (had these bytes before).')
+})
+
+test('imported remove: per name', async () => {
+  const some = await ask('imported remove churn nothing')
+  expect(some).toMatchObject({ code: 1, out: 'churn is removed.\n' })
+  expect(some.err).toContain('nothing: no imported model has this name')
+})
+
 test('imported, load and unload: per name', async () => {
   const list = await ask('imported')
   expect(list.out.split('\n')[1]).toBe(

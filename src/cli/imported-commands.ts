@@ -40,6 +40,17 @@ export const importedCommands: readonly CommandFacts[] = [
     load: () => import('./commands/imported.ts'),
   },
   {
+    name: 'imported remove',
+    group: 'use',
+    summary: 'Take imported models away: their names are free again',
+    arguments: [names],
+    options: [],
+    examples: [{ call: 'muster imported remove churn', does: 'all of its versions' }],
+    notes: ['Their bytes stay, for what they answered; importing them again brings them back.'],
+    asksServer: true,
+    load: () => import('./commands/imported-remove.ts'),
+  },
+  {
     name: 'load',
     group: 'use',
     summary: 'Let imported models serve again that were unloaded or quarantined',

@@ -3,8 +3,8 @@ import { connect } from './connect.ts'
 import { exitCodes } from './exit-codes.ts'
 import { printable } from './text.ts'
 
-/** `load` and `unload`: per name, exit 1 when one was refused. */
-export function setImported(verb: 'load' | 'unload'): Act {
+/** `load`, `unload` and `imported remove`: per name, exit 1 when one was refused. */
+export function setImported(verb: 'load' | 'unload' | 'remove'): Act {
   return async call => {
     const { screen, args } = call
     const { items } = await connect(call).setImported(verb, args)
@@ -17,4 +17,4 @@ export function setImported(verb: 'load' | 'unload'): Act {
   }
 }
 
-const done = { load: 'serves', unload: 'serves no more' } as const
+const done = { load: 'serves', unload: 'serves no more', remove: 'is removed' } as const

@@ -193,7 +193,7 @@ export class ControlClient {
   imported(ask: PageWords = {}) {
     return this.#get(`/models/imported${queryOf(ask)}`, importedPage)
   }
-  setImported(verb: 'load' | 'unload', names: readonly string[]) {
+  setImported(verb: 'load' | 'unload' | 'remove', names: readonly string[]) {
     return this.#post(`/models/imported/${verb}`, { names }, importedActAnswer)
   }
   graphs(ask: PageWords = {}) {

@@ -30,6 +30,7 @@ const tensor = z.object({
 export const importAnswer = z.object({
   name: z.string(),
   version: count,
+  newest: count.describe('The version that answers: the newest that serves.'),
   digest,
   again: z.boolean().describe('The same bytes under the same name: nothing new was recorded.'),
   sizeBytes: count,

@@ -3,11 +3,12 @@ import { digestOf } from '../base/digest.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
 import type { ImportAnswer, ImportedActAnswer, ImportedRow, PageAsk } from '../contract/index.ts'
 import type { TensorSignature } from '../fleet/index.ts'
-import { checkModel } from '../onnx/index.ts'
+import { checkModel, checkModelSize, modelLimits } from '../onnx/index.ts'
 import { type ProbationParts, probe, type Smoke } from '../runners/index.ts'
 import { type ImportedModels, readTensorBody } from '../serve/index.ts'
 import { hasImported, listImported, recordImport, setImported } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
+import { type ReceivedFile, receiveFile } from './received-file.ts'
 
 /** Where models that people bring are tried and run; `main/` makes it. */
 export interface ImportedParts {
@@ -19,6 +20,9 @@ export interface ImportedParts {
 
 /** Calls of one set of smoke inputs. */
 const smokeMax = 16
+const smokeBytesMax = 16 * 1_048_576
+/** The largest model, and its smoke inputs. */
+const uploadBytesMax = modelLimits.bytesMax + smokeBytesMax
 
 export function importedDesk(parts: DeskParts): ImportedDesk {
   return {
@@ -34,10 +38,42 @@ function importedOf({ imported }: DeskParts): ImportedParts {
 }
 
 export async function importModel(parts: DeskParts, upload: ModelUpload): Promise<ImportAnswer> {
+  importedOf(parts)
+  await checkName(parts, upload.as)
+  await using file = await receiveFile(upload.body, parts.blobs.scratch, uploadBytesMax)
+  return await oneOfTrials(() => tryModel(parts, upload, file))
+}
+
+/** Models in memory at a time, whoever brings them; a sender that goes away ends no trial. */
+const trialsMax = 2
+let trials = 0
+
+async function oneOfTrials<T>(trial: () => Promise<T>): Promise<T> {
+  if (trials >= trialsMax) {
+    throw new MusterError('E_BUSY', `${trials} models are being tried already`, {
+      hint: 'send it again in a few seconds',
+      extra: { retryAfterSeconds: 5 },
+    })
+  }
+  trials += 1
+  try {
+    return await trial()
+  } finally {
+    trials -= 1
+  }
+}
+
+async function tryModel(
+  parts: DeskParts,
+  upload: ModelUpload,
+  file: ReceivedFile,
+): Promise<ImportAnswer> {
   const { store, blobs } = parts
-  const { bytes, as: name, tier = 'on-demand', purpose = '' } = upload
+  const { smokeBytes, as: name, tier = 'on-demand', purpose = '' } = upload
   const { probation, follow } = importedOf(parts)
-  await checkName(parts, name)
+  const smoke = await readSmokeJson(file, smokeBytes)
+  checkModelSize(file.sizeBytes - smokeBytes)
+  const bytes = await file.read(smokeBytes, file.sizeBytes)
   const digest = digestOf(bytes)
   if (upload.digest !== undefined && upload.digest !== digest) {
     throw new MusterError('E_DIGEST', 'the file that arrived is not of the digest that was said', {
@@ -49,7 +85,7 @@ export async function importModel(parts: DeskParts, upload: ModelUpload): Promis
   const checked = checkModel(bytes)
   const { signature, leftOut } = checked
   // Tried also when it is known: it may have been quarantined, and serves again after this.
-  const report = await probe(bytes, checked, readSmoke(upload.smoke, signature), probation)
+  const report = await probe(bytes, checked, readSmoke(smoke, signature), probation)
   await blobs.put(bytes)
   const sizeBytes = bytes.length
   const recorded = await recordImport(store, { name, digest, sizeBytes, signature, purpose, tier })
@@ -57,6 +93,7 @@ export async function importModel(parts: DeskParts, upload: ModelUpload): Promis
   return {
     name,
     version: recorded.version,
+    newest: recorded.newest,
     digest,
     again: !recorded.isNew,
     sizeBytes,
@@ -88,6 +125,24 @@ async function checkName({ fleet, store }: DeskParts, name: string): Promise<voi
   })
 }
 
+/** Throws E_USAGE. */
+async function readSmokeJson(file: ReceivedFile, smokeBytes: number): Promise<unknown> {
+  if (smokeBytes === 0) return undefined
+  if (smokeBytes <= Math.min(file.sizeBytes, smokeBytesMax)) {
+    try {
+      return JSON.parse((await file.read(0, smokeBytes)).toString('utf8'))
+    } catch {
+      // Told below, with the header that says where it would end.
+    }
+  }
+  throw new MusterError('E_USAGE', 'the smoke inputs before the model are not JSON', {
+    field: 'inference-header-content-length',
+    hint:
+      'it is the number of bytes of the JSON that stands before the model, ' +
+      `at most ${smokeBytesMax}`,
+  })
+}
+
 /** Throws E_USAGE, E_TENSOR_*. */
 function readSmoke(smoke: unknown, signature: TensorSignature): readonly Smoke[] | undefined {
   if (smoke === undefined) return undefined
@@ -103,9 +158,20 @@ function readSmoke(smoke: unknown, signature: TensorSignature): readonly Smoke[]
     if (outputs === undefined) return { inputs: read.inputs }
     const named = Array.isArray(outputs) ? outputs.map(output => output?.name) : []
     const expected = signature.outputs.filter(({ name }) => named.includes(name))
+    checkNamed(named, signature)
     const body = { inputs: outputs }
     const wanted = readTensorBody(body, { inputs: expected, outputs: [] }, { idLengthMax: 0 })
     return { inputs: read.inputs, outputs: wanted.inputs }
+  })
+}
+
+/** Throws E_TENSOR_UNKNOWN: read as inputs, they would be refused as what the model has not. */
+function checkNamed(named: readonly unknown[], { outputs }: TensorSignature): void {
+  const unknown = named.find(name => !outputs.some(output => output.name === name))
+  if (unknown === undefined) return
+  throw new MusterError('E_TENSOR_UNKNOWN', 'an output that is expected is none of the model', {
+    field: String(unknown).slice(0, 128),
+    hint: `its outputs: ${outputs.map(({ name }) => name).join(', ')}`,
   })
 }
 
@@ -122,7 +188,7 @@ async function importedRows(
 async function setNames(
   parts: DeskParts,
   names: readonly string[],
-  to: 'serving' | 'unloaded',
+  to: 'serving' | 'unloaded' | 'removed',
 ): Promise<ImportedActAnswer> {
   const items: ImportedActAnswer['items'] = []
   for (const name of names) {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { MusterError } from '../base/errors.ts'
 import { importedName, readFilter } from '../contract/index.ts'
 import { indexMax, type ModelRepository, type RepositoryEntry } from '../serve/index.ts'
@@ -38,7 +39,7 @@ export function modelRepository(parts: DeskParts): ModelRepository {
             hint: 'letters, digits, - and _, at most 63',
           })
         }
-        await importModel({ as: name, bytes: file, smoke: undefined })
+        await importModel({ as: name, body: Readable.from([file]), smokeBytes: 0 })
         return
       }
       if (await hasImported(parts.store, name)) await set([name], 'serving')

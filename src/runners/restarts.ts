@@ -7,7 +7,7 @@ const pause = { firstMs: 100, mostMs: 1_000 } as const
 /** Runners that ended before they were up, one after the other, until callers are told. */
 const failedMax = 3
 
-/** When the next runner is started after one ended, and when that is given up for those who wait. */
+/** When the next runner is started after one ended, and when that is given up for its callers. */
 export class Restarts {
   #pauseMs = 0
   #failed = 0

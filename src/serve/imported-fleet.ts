@@ -25,8 +25,10 @@ export class ImportedFleet implements ImportedModels {
       const others = this.versionsOf(version.name).filter(each => each.version !== version.version)
       const before = this.find(version.name, String(version.version))
       const model = new RunnerVersion(version, this.#pool, this.#called)
-      const versions = [...others, model].sort((a, b) => b.version - a.version)
-      this.#models.set(version.name, versions as readonly RunnerVersion[])
+      const there = version.state === 'removed' ? others : [...others, model]
+      const versions = there.sort((a, b) => b.version - a.version)
+      if (versions.length > 0) this.#models.set(version.name, versions)
+      else this.#models.delete(version.name)
       this.#settle(model, before?.recorded)
     }
   }

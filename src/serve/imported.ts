@@ -44,7 +44,8 @@ export interface ImportedModel extends ImportedStatus {
   readonly purpose: string
   /**
    * The outputs, in the order of the signature. The inputs were seen to fit the signature. Throws
-   * E_RUNNER_LOST, E_DEADLINE_PAST, E_BUSY, E_MODEL_BUSY, E_MODEL_MEMORY, E_MODEL_LOAD, E_MODEL_RUN.
+   * E_RUNNER_LOST, E_DEADLINE_PAST, E_BUSY, E_MODEL_BUSY, E_MODEL_MEMORY, E_MODEL_LOAD and
+   * E_MODEL_RUN.
    */
   infer(inputs: readonly Tensor[], ask: InferAsk): Promise<readonly Tensor[]>
 }

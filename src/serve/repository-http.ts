@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MusterError } from '../base/errors.ts'
 import type { LoadFiles, ModelRepository } from './repository.ts'
 
@@ -11,6 +11,9 @@ interface Named {
 const filePrefix = 'file:'
 /** A model in base64, and what is around it. */
 const loadBytesMax = 344 * 1_048_576
+/** Bodies that may bring a model are read one at a time: JSON of that size is whole in memory. */
+const largeLoadsMax = 1
+const smallBytes = 1_048_576
 
 /** The standard client names no content type here either; see `readInferBodies`. */
 export function repositoryRoutes(app: FastifyInstance, repository: ModelRepository): void {
@@ -37,7 +40,7 @@ function addRoutes(app: FastifyInstance, repository: ModelRepository): void {
   })
   app.post<Named>(
     '/v2/repository/models/:model/load',
-    { bodyLimit: loadBytesMax },
+    { bodyLimit: loadBytesMax, onRequest: fewLargeBodies() },
     async ({ params, body }) => {
       await repository.load(params.model, readFiles(objectOf(body).parameters))
       return {}
@@ -49,6 +52,26 @@ function addRoutes(app: FastifyInstance, repository: ModelRepository): void {
     await repository.unload(params.model)
     return {}
   })
+}
+
+/** Before the body is read. One that does not say its length may be large. */
+function fewLargeBodies() {
+  let large = 0
+  return async ({ headers }: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const length = headers['content-length']
+    const isLarge = length === undefined ? 'transfer-encoding' in headers : +length > smallBytes
+    if (!isLarge) return
+    if (large >= largeLoadsMax) {
+      throw new MusterError('E_BUSY', 'another model is being brought here already', {
+        hint: 'send it again in a few seconds, or as bytes: POST /api/v1/models/import',
+        extra: { retryAfterSeconds: 5 },
+      })
+    }
+    large += 1
+    reply.raw.once('close', () => {
+      large -= 1
+    })
+  }
 }
 
 /** `config` is read for nothing: what a model takes and gives is in its file. */

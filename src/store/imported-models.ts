@@ -28,7 +28,7 @@ async function alone(sql: Sql): Promise<void> {
 export function recordImport(
   store: Transactions,
   imported: Omit<ImportedVersion, 'version' | 'state' | 'because'>,
-): Promise<{ readonly version: number; readonly isNew: boolean }> {
+): Promise<{ readonly version: number; readonly newest: number; readonly isNew: boolean }> {
   const { name, digest, sizeBytes, signature, purpose, tier } = imported
   return store.transaction(async sql => {
     await alone(sql)
@@ -48,7 +48,11 @@ export function recordImport(
         [name, digest, sizeBytes, json(signature), purpose, tier],
       ))
     await notify(sql, { kind: 'imported', name })
-    return { version: row!.version, isNew: again === undefined }
+    const newest = await sql.one<{ version: number }>(
+      `select max(version) as version from imported_version where name = $1 and state = 'serving'`,
+      [name],
+    )
+    return { version: row!.version, newest: newest!.version, isNew: again === undefined }
   })
 }
 
@@ -64,7 +68,7 @@ export function setImported(
     const changed = await sql.run(
       `update imported_version
        set state = $3, because = $4, change = nextval('imported_change')
-       where name = $1 and ($2::text is null or digest = $2)`,
+       where name = $1 and ($2::text is null or digest = $2) and state <> 'removed'`,
       [which.name, which.digest ?? null, state, because],
     )
     if (changed > 0) await notify(sql, { kind: 'imported', name: which.name })
@@ -109,11 +113,12 @@ export function listImported(
 ): Promise<readonly ChangedVersion[]> {
   return sql.all<ChangedVersion>(
     `select ${columns} from imported_version
-     where (name, version) > ($1, $2) order by name, version limit $3`,
+     where (name, version) > ($1, $2) and state <> 'removed' order by name, version limit $3`,
     [after?.name ?? '', after?.version ?? 0, limit],
   )
 }
 
 export async function hasImported(sql: Sql, name: string): Promise<boolean> {
-  return (await sql.one('select 1 from imported_version where name = $1', [name])) !== undefined
+  const found = `select 1 from imported_version where name = $1 and state <> 'removed' limit 1`
+  return (await sql.one(found, [name])) !== undefined
 }

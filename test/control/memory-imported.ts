@@ -7,7 +7,10 @@ import { MusterError } from '../../src/base/errors.ts'
 export function memoryImported(): ImportedDesk {
   const names = ['churn', 'fraud']
   return {
-    importModel: async ({ as: name, bytes }) => {
+    importModel: async ({ as: name, body }) => {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of body) chunks.push(chunk)
+      const bytes = Buffer.concat(chunks)
       if (name === 'route-late') {
         throw new MusterError('E_NAME_TAKEN', '`route-late` is the name of a blueprint', {
           hint: 'import it under another name',
@@ -16,8 +19,9 @@ export function memoryImported(): ImportedDesk {
       return {
         name,
         version: 1,
+        newest: name === 'older' ? 2 : 1,
         digest: digestOf(bytes),
-        again: false,
+        again: name === 'older',
         sizeBytes: bytes.length,
         inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 4] }],
         outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],

@@ -53,7 +53,7 @@ test('a runner whose memory does not come back is replaced, and no model is blam
   expect(open.lost).toEqual([])
 })
 
-test('what is pinned leaves no room: the next is told so, and nothing is over its budget', async () => {
+test('what is pinned leaves no room: the next is told so, and the budget holds', async () => {
   open = await openTestPool({ shards: 1, budgetBytes: 16 * mebibyte })
   const pinned = Array.from({ length: 3 }, (_, i) =>
     open!.add(heavy(1_200_000, i + 1), { tier: 'pinned' }),

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { digestOf } from '../../base/digest.ts'
 import { MusterError } from '../../base/errors.ts'
-import { formatCount } from '../../base/format.ts'
+import { countOf, formatCount } from '../../base/format.ts'
 import { type ImportAnswer, importQuery } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
@@ -37,9 +37,10 @@ export const act: Act = async call => {
 }
 
 function tell({ screen }: Call, answer: ImportAnswer): void {
-  const { name, version, again, sizeBytes, probation, leftOut } = answer
+  const { name, version, newest, again, sizeBytes, probation, leftOut } = answer
   const what = again ? 'had these bytes before' : `${formatCount(sizeBytes)} bytes`
-  screen.data(`${name} version ${version} serves (${what}).`)
+  const does = newest === version ? 'serves' : `is there, and version ${newest} answers`
+  screen.data(`${name} version ${version} ${does} (${what}).`)
   for (const [word, tensors] of [
     ['input', answer.inputs],
     ['output', answer.outputs],
@@ -53,7 +54,10 @@ function tell({ screen }: Call, answer: ImportAnswer): void {
     screen.say(`Not served: output ${printable(output)}, which is ${is}.`)
   }
   if (probation) {
-    screen.say(`Tried on ${probation.runs} calls; the slowest took ${probation.slowestMs} ms.`)
+    const { runs, firstMs, slowestMs } = probation
+    const took =
+      runs > 1 ? `first ${firstMs} ms, the slowest after it ${slowestMs}` : `${firstMs} ms`
+    screen.say(`Tried on ${countOf(runs, 'call')}: ${took}, its process and loading included.`)
   }
   screen.say(`Call it: POST /v2/models/${name}/infer`)
 }

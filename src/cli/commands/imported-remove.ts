@@ -1,0 +1,3 @@
+import { setImported } from '../set-imported.ts'
+
+export const act = setImported('remove')
