@@ -44,6 +44,8 @@ const { values } = parseArgs({
 const days = Number(values.days)
 const perDay = Number(values.wafers)
 const queue = 'wafers'
+/** Messages at work at a time: forty calls each, well within the deadline of the graph. */
+const prefetch = 16
 const size: ToolsSize = {
   tools: Number(values.tools),
   sensors: Number(values.sensors),
@@ -53,7 +55,7 @@ const size: ToolsSize = {
     amqp: { connection: plant, queue: ${queue} }
     fields: { wafer: text, tool: text, celsius: number, readings: any }
     messageId: { field: wafer }
-    prefetch: 256
+    prefetch: ${prefetch}
 `,
 }
 
@@ -229,6 +231,8 @@ try {
         [`d${number}-%`],
       )
       if (row!.rows >= perDay) break
+      const dead = await store.one<{ code: string }>('select code from dead_letter limit 1')
+      if (dead) throw new Error(`${row!.rows} rows came, and a dead letter: ${dead.code}`)
       if (performance.now() - startedMs > 300_000) throw new Error(`only ${row!.rows} rows came`)
       await sleep(20)
     }
