@@ -72,7 +72,7 @@ function tally(ends: readonly string[]): string {
 
 /** F8: more is sent at once than the heap holds, for a while. */
 export async function nearHeapLimit(seconds: number): Promise<string> {
-  await using server = await serveSample({ heapMb: 96 })
+  await using server = await serveSample({ heapMb: 40 })
   const rows = Array.from({ length: 4_000 }, (_, i) => i)
   const body = JSON.stringify(sampleBody(rows))
   const ends: string[] = []

@@ -104,7 +104,7 @@ test('every metric says its unit, or is a total, a size or a state', async () =>
   }
 })
 
-test('C71, I21: a refusal is one line, with the ids of the request and nothing to inject', async () => {
+test('C71, I21: a refusal is one line, with the ids of the request', async () => {
   lines.length = 0
   const sent = 'a%0a%7B"level":"info","actor":"admin"%7D%1b[31m'
   const refused = await fetch(`${base}/v2/models/${sent}/infer`, { method: 'POST' })

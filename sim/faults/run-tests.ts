@@ -51,7 +51,7 @@ function seenOf({ file, named }: TestedFault, { testResults }: Report): Seen {
   const failed = own.find(({ status }) => status !== 'passed')
   const seconds = own.reduce((sum, { duration = 0 }) => sum + duration, 0) / 1_000
   const because = failed?.failureMessages[0]?.split('\n')[0] ?? failed?.status
-  const counted = `${passed.length} of ${own.length} ${own.length === 1 ? 'test' : 'tests'}: ${file}`
+  const counted = `${passed.length} of ${own.length} in ${file}`
   return {
     seen: because === undefined ? counted : `${counted}: ${because}`,
     passed: own.length > 0 && passed.length === own.length,

@@ -59,39 +59,17 @@ export async function startServer(config: Config): Promise<Server> {
   await checkPort(config)
   stack.use(await ownStateFolder(config.home))
   const log = openLog(config.home, 'control')
-  const { databaseUrl, store, blobs, queue, postmaster } = await openRecords(config, stack, log)
-
-  const runners = stack.use(await openRunners(config, { store, blobs, log }))
-  const metrics = openServeMetrics()
-  const tracing = stack.use(openTracing(config.tracing, metrics.registry))
-  watchRunners(metrics.registry, runners.pool)
-  const wake = new Wake()
-  stack.use(await listen(databaseUrl, () => wake.tell()))
-  const environment = servedEnvironment
+  const records = await openRecords(config, stack, log)
+  const { databaseUrl, store, blobs, queue, postmaster } = records
   const connections = config.connections ?? readConnections({})
   const { fleetFolder, dataRoots = [] } = config
-  const clock = systemClock
   const fleet = new CurrentFleet(store)
-  const intake = { store, blobs, clock, fleetFolder, dataRoots, connections }
-  const { registry } = metrics
-  const online = stack.use(await openOnline({ config, store, blobs, fleet, intake, registry, log }))
-  const kept = stack.use(
-    await openJournalRole({ config, databaseUrl, store, blobs, registry, log }),
-  )
-  const vectors = { onDemand: stack.use(await openOnDemand()), online: online.features }
-  const serving = stack.use(
-    await openServing({
-      config,
-      store,
-      blobs,
-      fleet,
-      vectors,
-      environment,
-      log,
-      plane: { metrics, imported: runners.fleet, sink: kept.journal },
-    }),
-  )
+  const intake = { store, blobs, clock: systemClock, fleetFolder, dataRoots, connections }
+  const answering = await openAnswering({ config, records, fleet, intake, log }, stack)
+  const { runners, metrics, tracing, online, kept, vectors, serving } = answering
   const { plane } = serving
+  const wake = new Wake()
+  stack.use(await listen(databaseUrl, () => wake.tell()))
   const beforeDone = async (): Promise<void> => {
     await serving.follower.follow()
     await online.fill()
@@ -101,19 +79,11 @@ export async function startServer(config: Config): Promise<Server> {
   const scores = new ScoreLoop({ store, blobs, queue, keyOf: input => stepKey(input, code) })
   const graphs = openGraphs({ plane, fleet })
   const deliveries = stack.use(openDeliveries(intake, online, log))
+  const about = { config, store, log }
   const triggers = stack.use(
-    openTriggers({
-      config,
-      connections,
-      store,
-      fleet,
-      graphs: graphs.served,
-      deliveries,
-      tracing,
-      log,
-    }),
+    openTriggers({ ...about, connections, fleet, graphs: graphs.served, deliveries, tracing }),
   )
-  watchTriggers(registry, () => triggers.triggers.status())
+  watchTriggers(metrics.registry, () => triggers.triggers.status())
   const looks = {
     loop: () => loop.activate(),
     scores: () => scores.activate(),
@@ -151,6 +121,44 @@ export async function startServer(config: Config): Promise<Server> {
     pids: postmaster ? [postmaster] : [],
     [Symbol.asyncDispose]: () => up.disposeAsync(),
   }
+}
+
+/** Whoever answers, and what answers are made of and kept in; each ends with the stack. */
+async function openAnswering(
+  parts: {
+    readonly config: Config
+    readonly records: Awaited<ReturnType<typeof openRecords>>
+    readonly fleet: CurrentFleet
+    readonly intake: IntakeAt
+    readonly log: Logger
+  },
+  stack: AsyncDisposableStack,
+) {
+  const { config, fleet, intake, log } = parts
+  const { databaseUrl, store, blobs } = parts.records
+  const runners = stack.use(await openRunners(config, { store, blobs, log }))
+  const metrics = openServeMetrics()
+  const { registry } = metrics
+  const tracing = stack.use(openTracing(config.tracing, registry))
+  watchRunners(registry, runners.pool)
+  const online = stack.use(await openOnline({ config, store, blobs, fleet, intake, registry, log }))
+  const kept = stack.use(
+    await openJournalRole({ config, databaseUrl, store, blobs, registry, log }),
+  )
+  const vectors = { onDemand: stack.use(await openOnDemand()), online: online.features }
+  const serving = stack.use(
+    await openServing({
+      config,
+      store,
+      blobs,
+      fleet,
+      vectors,
+      environment: servedEnvironment,
+      log,
+      plane: { metrics, imported: runners.fleet, sink: kept.journal },
+    }),
+  )
+  return { runners, metrics, tracing, online, kept, vectors, serving }
 }
 
 /** What is pushed is served when its sender is answered. */
