@@ -59,7 +59,8 @@ function open(): Socket {
 
 function head(...headers: string[]): string {
   const lines = ['content-type: application/json', `content-length: ${body.length}`, ...headers]
-  return `POST /v2/models/route-delay/infer HTTP/1.1\r\nhost: localhost\r\n${lines.join('\r\n')}\r\n\r\n`
+  const first = 'POST /v2/models/route-delay/infer HTTP/1.1\r\nhost: localhost'
+  return `${[first, ...lines].join('\r\n')}\r\n\r\n`
 }
 
 async function answered(socket: Socket): Promise<string> {

@@ -71,6 +71,7 @@ export function missedInputs(
   x: Float32Array,
   rows: number,
 ): readonly string[] | undefined {
+  if (reader.unknownIfMissing.length === 0) return undefined
   const missed = reader.unknownIfMissing.filter(input => {
     for (let row = 0, at = input; row < rows; row++, at += reader.count) {
       if (Number.isNaN(x[at]!)) return true
