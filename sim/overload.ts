@@ -1,52 +1,93 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
-import { systemClock } from '../src/base/clock.ts'
-import { openFamilySession } from '../src/onnx/index.ts'
-import { type DataPlane, openDataPlane, serveLimits } from '../src/serve/index.ts'
-import {
-  memoryBlobs,
-  sampleBody,
-  sampleFacts,
-  sampleFamily,
-} from '../src/serve/sample-family.fixture.ts'
+import { treeResidentBytes } from '../src/main/memory.ts'
+import { openSlowPlane, slowBody, slowName } from './slow-plane.ts'
 
 /*
- * F31: an open loop of callers on a real data plane, in its process, so that what is offered is not
- * bounded by sockets. The graph is real and takes a millisecond a row more, as a heavy one would:
- * else the callers, who share the thread, could not offer ten times of it. First its capacity, by
- * callers who wait for their answers; then 1, 2, 5 and 10 times that, each call with 100 ms to
- * live. What the callers and the refusals cost counts against it.
+ * F31: an open loop of callers on a real data plane. The graph is real and takes milliseconds a row
+ * more, as a heavy one would: else the callers could not offer ten times of it. First its capacity,
+ * by callers who wait for their answers; then 1, 2, 5 and 10 times that, each call with 100 ms to
+ * live, counted from when it was due. Without `--http` callers and plane share a thread, so that
+ * what is offered is not bounded by sockets, and what the callers and the refusals cost counts
+ * against it. With it they are two processes, and what waits in the sockets counts too.
  *
- *   node sim/overload.ts [seconds=10] [models=1000]
+ *   node sim/overload.ts [--http] [seconds=10] [models=1000]
  */
 
-const [seconds = 10, models = 1_000] = process.argv.slice(2).map(Number)
-const inputs = 16
+const words = process.argv.slice(2)
+const overHttp = words.includes('--http')
+const [seconds = 10, models = 1_000] = words.filter(word => word !== '--http').map(Number)
 const deadlineMs = 100
-const names = Array.from({ length: models }, (_, i) => `bench.m${String(i).padStart(5, '0')}`)
-const biases = new Map([['bench', -1], ...names.map((name, i) => [name, i] as const)])
-const body = sampleBody([0.5], inputs)
 
-const blobs = memoryBlobs()
-const rowMs = 1
-const plane: DataPlane = openDataPlane({
-  blobs,
-  clock: systemClock,
-  environment: 'prod',
-  limits: { ...serveLimits, waitingRowsMax: 256, rowsPerRequestMax: 16, rowsPerCallMax: 16 },
-  openSession: async graph => {
-    const session = await openFamilySession(graph)
-    const { inputs, width, categories } = session
-    const run: typeof session.run = (x, parameters, rows, parameterRows) => {
-      const until = performance.now() + rows * rowMs
-      while (performance.now() < until);
-      return session.run(x, parameters, rows, parameterRows)
-    }
-    return { inputs, width, categories, run, close: () => session.close() }
-  },
-})
-const about = { blueprint: 'bench', inputs, digests: false }
-await plane.replaceFamily(sampleFamily(blobs, biases, about), sampleFacts(inputs))
-plane.markSynced()
+/** What a call may come to: its number, or why it was refused. */
+type Ask = (member: number, deadlineMs?: number) => Promise<number>
+
+interface Target extends Disposable {
+  readonly ask: Ask
+  readonly pid: number
+}
+
+class Refused extends Error {
+  readonly code: string
+  constructor(code: string) {
+    super(code)
+    this.code = code
+  }
+}
+
+async function inProcess(): Promise<Target> {
+  const plane = await openSlowPlane(models, 1)
+  const ask: Ask = async (member, deadlineMs) => {
+    const asked = { model: slowName(member), body: slowBody, deadlineMs }
+    return (await plane.inferRows(asked)).values[0]!
+  }
+  return { ask, pid: process.pid, [Symbol.dispose]: () => plane.close() }
+}
+
+/** Of sockets at once: a tenth of a second of ten times the capacity, and room. */
+const socketsMax = 1_024
+
+async function otherProcess(): Promise<Target> {
+  const script = new URL('./overload-server.ts', import.meta.url).pathname
+  const child = spawn(process.execPath, [script, String(models), '4'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const port = Number(String((await once(child.stdout, 'data'))[0]))
+  const agent = new Agent({ keepAlive: true, maxSockets: socketsMax })
+  const text = JSON.stringify(slowBody)
+  const ask: Ask = (member, deadlineMs) =>
+    new Promise((resolve, reject) => {
+      const path = `/v2/models/${slowName(member)}/infer`
+      const headers = {
+        'content-type': 'application/json',
+        'content-length': text.length,
+        ...(deadlineMs !== undefined && { 'x-request-deadline-ms': deadlineMs }),
+      }
+      const sent = request({ agent, port, host: '127.0.0.1', method: 'POST', path, headers })
+      sent.once('error', () => reject(new Refused('no connection')))
+      sent.once('response', answer => {
+        let body = ''
+        answer.setEncoding('utf8')
+        answer.on('data', chunk => {
+          body += chunk
+        })
+        answer.once('end', () => {
+          const said = JSON.parse(body)
+          if (answer.statusCode === 200) resolve(said.outputs[0].data[0])
+          else reject(new Refused(said.code))
+        })
+        answer.once('error', () => reject(new Refused('no connection')))
+      })
+      sent.end(text)
+    })
+  const close = () => {
+    agent.destroy()
+    child.kill()
+  }
+  return { ask, pid: child.pid!, [Symbol.dispose]: close }
+}
 
 interface Found {
   readonly offered: number
@@ -56,23 +97,21 @@ interface Found {
   readonly wrong: number
 }
 
-async function offer(perSecond: number): Promise<Found> {
+async function offer(ask: Ask, perSecond: number): Promise<Found> {
   const refused: Record<string, number> = {}
   let [offered, good, afterDeadline, wrong, open] = [0, 0, 0, 0, 0]
-  const startedMs = performance.now()
-  const endMs = startedMs + seconds * 1_000
-  for (let nowMs = startedMs; nowMs < endMs; nowMs = performance.now()) {
-    const due = Math.floor(((nowMs - startedMs) / 1_000) * perSecond)
+  const begunMs = performance.now()
+  while (performance.now() - begunMs < seconds * 1_000) {
+    const due = ((performance.now() - begunMs) / 1_000) * perSecond
     for (; offered < due; offered++) {
       const member = offered % models
-      const sentMs = performance.now()
+      const dueMs = begunMs + (offered / perSecond) * 1_000
       open += 1
-      plane
-        .inferRows({ model: names[member]!, body, deadlineMs })
+      ask(member, deadlineMs)
         .then(
-          ({ values }) => {
-            if (values[0] !== member + 0.5) wrong += 1
-            if (performance.now() - sentMs <= deadlineMs) good += 1
+          value => {
+            if (value !== member + 0.5) wrong += 1
+            if (performance.now() - dueMs <= deadlineMs) good += 1
             else afterDeadline += 1
           },
           (error: { code: string }) => {
@@ -89,24 +128,24 @@ async function offer(perSecond: number): Promise<Found> {
   return { offered, good, afterDeadline, refused, wrong }
 }
 
-async function capacityOf(): Promise<number> {
+async function capacityOf(ask: Ask): Promise<number> {
   const until = performance.now() + seconds * 1_000
   let done = 0
   const callers = Array.from({ length: 64 }, async (_, caller) => {
-    for (let i = caller; performance.now() < until; i++, done++) {
-      await plane.inferRows({ model: names[i % models]!, body })
-    }
+    for (let i = caller; performance.now() < until; i++, done++) await ask(i % models)
   })
   await Promise.all(callers)
   return done / seconds
 }
 
-await offer(500)
-const capacity = await capacityOf()
+using target = overHttp ? await otherProcess() : await inProcess()
+const { ask, pid } = target
+await offer(ask, 100)
+const capacity = await capacityOf(ask)
 console.log(`capacity ${Math.round(capacity)} calls a second`)
 console.log('offered   a second  good a second  of capacity  finished late  refused  RSS MiB')
 for (const times of [1, 2, 5, 10]) {
-  const { offered, good, afterDeadline, refused, wrong } = await offer(capacity * times)
+  const { offered, good, afterDeadline, refused, wrong } = await offer(ask, capacity * times)
   if (wrong > 0) throw new Error(`${wrong} answers were another model's`)
   const row = [
     `${times}x`.padStart(7),
@@ -117,8 +156,7 @@ for (const times of [1, 2, 5, 10]) {
     Object.entries(refused)
       .map(([code, count]) => `${code} ${count}`)
       .join(', ') || 'none',
-    String(Math.round(process.memoryUsage.rss() / 2 ** 20)),
+    String(Math.round(treeResidentBytes(pid) / 2 ** 20)),
   ]
   console.log(row.join('  '))
 }
-plane.close()
