@@ -16,8 +16,8 @@ export interface ModelUpload extends ImportQuery {
 /** Models that people bring. */
 export interface ImportedDesk {
   /**
-   * Checks, tries and records a model. Throws E_NAME_TAKEN, E_DIGEST, E_BUSY, E_TOO_LARGE, what `checkModel` and
-   * `probe` throw.
+   * Checks, tries and records a model. Throws E_NAME_TAKEN, E_DIGEST, E_BUSY, E_TOO_LARGE,
+   * what `checkModel` and `probe` throw.
    */
   importModel(upload: ModelUpload): Promise<ImportAnswer>
   /** By name and version; `after.id` is `<name> <version>`. */

@@ -7,7 +7,8 @@ export type ModelTier = (typeof modelTiers)[number]
 
 /**
  * `serving`; `quarantined`: it ended its runner again and again; `unloaded`: by a person, until
- * loaded again; `removed`: told of nowhere, kept so that its number is not given again. One that did not pass its probation was refused, and is not recorded.
+ * loaded again; `removed`: told of nowhere, kept so that its number is not given again. One that
+ * did not pass its probation was refused, and is not recorded.
  */
 export const importedStates = ['serving', 'quarantined', 'unloaded', 'removed'] as const
 export type ImportedState = (typeof importedStates)[number]

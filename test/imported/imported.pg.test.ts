@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
@@ -13,6 +14,7 @@ import {
   valueInfo,
 } from '../../src/onnx/odd-models.fixture.ts'
 import { setImported } from '../../src/store/index.ts'
+import { until } from '../child.ts'
 import { freshDatabase, type TestDatabase } from '../postgres.ts'
 
 /* A whole server: models brought, tried, called, set aside, and there again after a restart. */
@@ -51,6 +53,7 @@ const codeOf = (of: Promise<unknown>): Promise<string> =>
   )
 interface Answered {
   readonly code: string
+  readonly parameters: { readonly receipt: string }
   readonly model_version: string
   readonly outputs: readonly { readonly data: unknown }[]
 }
@@ -201,6 +204,63 @@ test('the repository: index, load with a file, unload, load', async () => {
   expect((await post('/v2/repository/models/nothing/load', {})).status).toBe(404)
   const facts = await (await fetch(`${server.url}/v2`)).text()
   expect(facts).toContain('"model_repository"')
+})
+
+test('many bodies at once: the others are told to come again, and small loads go on', async () => {
+  const begin = (path: string, type: string) => {
+    const headers = { 'content-type': type, 'content-length': 2_000_000 }
+    const begun = request(`${server.url}${path}`, { method: 'POST', headers, agent: false })
+    begun.on('error', () => {})
+    begun.write('{')
+    return begun
+  }
+  const load = () => begin('/v2/repository/models/churn/load', 'application/json')
+  // Whichever comes second.
+  const two = [load(), load()]
+  const status = await Promise.race(
+    two.map(each => new Promise(done => each.on('response', ({ statusCode }) => done(statusCode)))),
+  )
+  expect(status).toBe(503)
+  expect((await post('/v2/repository/models/churn/load', {})).status).toBe(200)
+  for (const each of two) each.destroy()
+  // An upload that was left half-way leaves nothing behind.
+  const half = begin('/api/v1/models/import?as=half', 'application/octet-stream')
+  const scratch = join(folder, '.muster', 'blobs', 'scratch')
+  const uploads = async () =>
+    (await readdir(scratch, { recursive: true })).filter(name => name.includes('upload-')).length
+  await until(async () => (await uploads()) === 1)
+  half.destroy()
+  await until(async () => (await uploads()) === 0)
+})
+
+test('an output that is expected and not there is told as one', async () => {
+  const expected = { ...x(1, 1), outputs: [{ ...x(4).inputs[0], name: 'label' }] }
+  await expect(bring(linear([1, 2], 0), 'named', expected)).rejects.toMatchObject({
+    code: 'E_TENSOR_UNKNOWN',
+    hint: 'its outputs: y',
+  })
+})
+
+test('an answer is in the journal with its tensors', async () => {
+  const { receipt } = (await post('/v2/models/churn/infer', x(1, 1))).body.parameters
+  const found = async () => (await client().predictions({ model: 'churn', limit: 100 })).items
+  await until(async () => (await found()).some(row => row.receipt === receipt))
+  const row = (await found()).find(each => each.receipt === receipt)
+  expect(row).toMatchObject({ answeredBy: 'churn', version: 2, how: 'itself' })
+})
+
+test('what is removed is told of nowhere, and comes back with its number', async () => {
+  await bring(linear([7], 0), 'gone')
+  expect(await client().setImported('remove', ['gone', 'gone'])).toMatchObject({
+    items: [{ outcome: 'done', versions: 1 }, { outcome: 'refused' }],
+  })
+  expect((await post('/v2/models/gone/infer', x(1))).status).toBe(404)
+  expect((await client().setImported('load', ['gone'])).items[0]?.outcome).toBe('refused')
+  const { items } = await client().imported()
+  expect(items.filter(({ name }) => name === 'gone')).toEqual([])
+  expect(await bring(linear([8], 0), 'gone')).toMatchObject({ version: 2, newest: 2 })
+  expect(await bring(linear([7], 0), 'gone')).toMatchObject({ version: 1, newest: 2, again: true })
+  expect((await post('/v2/models/gone/infer', x(1))).body.outputs[0]!.data).toEqual([8])
 })
 
 test('they are there again after a restart', async () => {
