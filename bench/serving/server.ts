@@ -23,8 +23,8 @@ import { grpcJsServer } from './grpc-js-server.ts'
  * What `throughput.ts` measures, one process each. `ours`: the data plane over HTTP, 10,000 models
  * of 16 features. `ceiling`: a bare node:http server that parses the same body and answers constant
  * bytes of the same length. `grpc`: ours over gRPC; `grpc-js`: its peer. `journalled` and
- * `durable`: ours with a journal, every answer on disk within a second or before it goes out. Prints
- * the port when it listens.
+ * `durable`: ours with a journal, every answer on disk within a second or before it goes out.
+ * Prints the port when it listens.
  */
 
 const members = 10_000
