@@ -94,7 +94,5 @@ test('outcomes: beside what was predicted, by model, and sent from a file', asyn
   expect(sent.err).toContain('1 outcome taken, 1 refused.')
   writeFileSync(join(folder, 'half.jsonl'), '{"receipt"\n')
   expect((await ask('outcomes half.jsonl')).err).toContain('line 1 of half.jsonl is not JSON')
-  expect((await ask('outcomes nothing.jsonl')).err).toContain(
-    'nothing.jsonl does not exist',
-  )
+  expect((await ask('outcomes nothing.jsonl')).err).toContain('nothing.jsonl does not exist')
 })
