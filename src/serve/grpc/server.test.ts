@@ -169,8 +169,8 @@ test('drained, what was taken is answered, and what was not may be sent elsewher
     if (answer?.status !== 0) expect([undefined, refused]).toContain(answer?.cut)
   }
   expect(answers.filter(answer => answer?.status === 0).length).toBeGreaterThanOrEqual(100)
-  // First no last call is named, then the last one is.
+  // First no last call is named; then the last one is, to a client that has not left by then.
   expect(goaways[0]).toBe(2 ** 31 - 1)
-  expect(goaways.at(-1)).toBeLessThan(1_000)
+  for (const last of goaways.slice(1)) expect(last).toBeLessThan(1_000)
   client.destroy()
 })
