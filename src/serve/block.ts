@@ -3,15 +3,19 @@ import type { Digest } from '../base/digest.ts'
 import { type PackFile, readPack } from '../registry/index.ts'
 import type { Residency } from './residency.ts'
 
-/** Rows of a pack that are in memory, one after the other. */
-export interface Page {
+/** Rows of a pack, one after the other. */
+export interface Rows {
   /** Row-major. */
   readonly rows: Float32Array
   /** Of the pack, the row that stands first. */
   readonly firstRow: number
+}
+
+/** Rows that were read from the file of their pack, and may have to go for others. */
+export interface Page extends Rows {
   readonly sizeBytes: number
-  /** Asked for since the hand of `Sieve` has passed. */
-  visited: boolean
+  /** Called when its memory is wanted. */
+  letGo(): void
 }
 
 export interface BlockFacts {
@@ -40,9 +44,9 @@ export class Block implements BlockFacts {
   readonly nameHashes: Uint32Array
   readonly #file: PackFile | undefined
   readonly #residency: Residency | undefined
-  #whole: Page | undefined
+  #whole: Rows | undefined
   #pages: (Page | undefined)[]
-  readonly #reading = new Map<number, Promise<Page>>()
+  readonly #reading = new Map<number, Promise<Rows>>()
   /** Counts up when pages are given up, so that what is read for before is not kept after. */
   #closings = 0
 
@@ -53,26 +57,21 @@ export class Block implements BlockFacts {
     this.nameHashes = facts.nameHashes
     this.#file = file
     this.#residency = residency
-    this.#whole = whole && {
-      rows: whole,
-      firstRow: 0,
-      sizeBytes: whole.byteLength,
-      visited: false,
-    }
+    this.#whole = whole && { rows: whole, firstRow: 0 }
     this.#pages = whole || !file ? [] : new Array(file.pages).fill(undefined)
   }
 
   /** What holds the row, if it is in memory. */
-  find(row: number): Page | undefined {
+  find(row: number): Rows | undefined {
     if (this.#whole !== undefined) return this.#whole
     const page =
       this.#pages[Math.floor(row / must(this.#file, 'what is not whole has').rowsPerPage)]
-    if (page !== undefined) page.visited = true
+    if (page !== undefined) this.#residency?.touch(page)
     return page
   }
 
   /** Reads what holds the row, once however many ask. Throws as `PackFile.readPage`. */
-  read(row: number): Promise<Page> {
+  read(row: number): Promise<Rows> {
     const number = Math.floor(row / must(this.#file, 'only what has a file is read').rowsPerPage)
     const reading = this.#reading.get(number)
     if (reading !== undefined) return reading
@@ -85,14 +84,14 @@ export class Block implements BlockFacts {
   giveUp(): void {
     if (this.#file === undefined) return
     this.#closings += 1
-    if (this.#whole !== undefined) this.#residency?.release(this.#whole.sizeBytes)
+    if (this.#whole !== undefined) this.#residency?.release(this.#whole.rows.byteLength)
     this.#whole = undefined
     for (const page of this.#pages) if (page !== undefined) this.#residency?.drop(page)
     this.#pages = new Array(this.#file.pages).fill(undefined)
   }
 
   get residentBytes(): number {
-    if (this.#whole !== undefined) return this.#whole.sizeBytes
+    if (this.#whole !== undefined) return this.#whole.rows.byteLength
     return this.#pages.reduce((sum, page) => sum + (page?.sizeBytes ?? 0), 0)
   }
 
@@ -104,19 +103,17 @@ export class Block implements BlockFacts {
     return this.nameHashes.byteLength + (this.#file?.checksumBytes ?? 0)
   }
 
-  async #readPage(number: number): Promise<Page> {
+  async #readPage(number: number): Promise<Rows> {
     const file = must(this.#file, 'only what has a file is read')
     const closings = this.#closings
     const rows = await file.readPage(number)
     assert(rows.length % this.width === 0, 'a page has whole rows')
     const firstRow = number * file.rowsPerPage
-    const page = { rows, firstRow, sizeBytes: rows.byteLength, visited: false }
-    const isKept =
-      closings === this.#closings &&
-      this.#residency?.keep(page, () => {
-        this.#pages[number] = undefined
-      })
-    if (isKept) this.#pages[number] = page
+    const letGo = () => {
+      this.#pages[number] = undefined
+    }
+    const page = { rows, firstRow, sizeBytes: rows.byteLength, letGo }
+    if (closings === this.#closings && this.#residency?.keep(page)) this.#pages[number] = page
     return page
   }
 }

@@ -1,8 +1,9 @@
+import { must } from '../base/assert.ts'
 import type { Digest } from '../base/digest.ts'
+import { Sieve } from '../base/sieve.ts'
 import type { Blobs } from '../fleet/index.ts'
 import { openPackFile, PackFiles } from '../registry/index.ts'
-import { Block, nameHash, readBlock } from './block.ts'
-import { Sieve } from './sieve.ts'
+import { Block, nameHash, type Page, readBlock } from './block.ts'
 
 /*
  * What of the parameters of all families is in memory. A pack is whole while it fits the budget;
@@ -26,14 +27,14 @@ export class Residency {
   readonly #blobs: PackBlobs
   readonly #budgetBytes: number
   readonly #files = new PackFiles()
-  readonly #pages: Sieve<{ readonly sizeBytes: number; visited: boolean }>
+  readonly #pages = new Sieve<Page>()
   #wholeBytes = 0
   #pagesRead = 0
+  #pagesEvicted = 0
 
   constructor(blobs: PackBlobs, budgetBytes: number) {
     this.#blobs = blobs
     this.#budgetBytes = budgetBytes
-    this.#pages = new Sieve(budgetBytes)
   }
 
   /**
@@ -71,16 +72,24 @@ export class Residency {
   release(sizeBytes: number): void {
     if (sizeBytes === 0) return
     this.#wholeBytes -= sizeBytes
-    this.#pages.resize(this.#budgetBytes - this.#wholeBytes)
   }
 
-  /** Keeps a page that was read, if it may, and says when it has to go. */
-  keep(page: { readonly sizeBytes: number; visited: boolean }, onEvict: () => void): boolean {
+  /** Keeps a page that was read, and lets others go for it. False for one that can never fit. */
+  keep(page: Page): boolean {
     this.#pagesRead += 1
-    return this.#pages.add(page, onEvict)
+    const roomBytes = this.#pageRoomBytes
+    if (page.sizeBytes > roomBytes) return false
+    this.#evictTo(roomBytes - page.sizeBytes)
+    this.#pages.add(page, page.sizeBytes)
+    return true
   }
 
-  drop(page: { readonly sizeBytes: number; visited: boolean }): void {
+  /** To be called at each use of a page. */
+  touch(page: Page): void {
+    this.#pages.touch(page)
+  }
+
+  drop(page: Page): void {
     this.#pages.delete(page)
   }
 
@@ -88,21 +97,33 @@ export class Residency {
     return {
       budgetBytes: this.#budgetBytes,
       wholeBytes: this.#wholeBytes,
-      pageBytes: this.#pages.bytes,
+      pageBytes: this.#pages.weight,
       pagesRead: this.#pagesRead,
-      pagesEvicted: this.#pages.evictions,
+      pagesEvicted: this.#pagesEvicted,
     }
   }
 
   close(): void {
-    this.#pages.resize(0)
+    this.#evictTo(0)
     this.#files.close()
+  }
+
+  /** What whole packs leave of the budget. */
+  get #pageRoomBytes(): number {
+    return this.#budgetBytes - this.#wholeBytes
+  }
+
+  #evictTo(bytes: number): void {
+    while (this.#pages.weight > bytes) {
+      must(this.#pages.evict(), 'none is spared').letGo()
+      this.#pagesEvicted += 1
+    }
   }
 
   #reserve(sizeBytes: number): boolean {
     if (this.#wholeBytes + sizeBytes > this.#budgetBytes) return false
     this.#wholeBytes += sizeBytes
-    this.#pages.resize(this.#budgetBytes - this.#wholeBytes)
+    this.#evictTo(this.#pageRoomBytes)
     return true
   }
 }
