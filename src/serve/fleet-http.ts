@@ -3,7 +3,7 @@ import { MusterError } from '../base/errors.ts'
 import { beforeBody } from './before-body.ts'
 import type { DataPlane } from './data-plane.ts'
 import { inferMany, type ManyAnswer, type ManyColumn } from './infer-many.ts'
-import { callerOf, readDeadline, readPriority, type ServerFacts, tenantOf } from './rim.ts'
+import { askedBy, type ServerFacts } from './rim.ts'
 
 /*
  * Fleet inference over HTTP: `POST /v2/fleet/infer`, beside the protocol's own paths and with its
@@ -18,21 +18,14 @@ const bodyBytesMax = 8 * 1_048_576
 const columnsMax = 1_024
 
 export function fleetRoutes(app: FastifyInstance, plane: DataPlane, facts: ServerFacts): void {
-  const { tenantHeader = 'x-muster-tenant' } = facts
+  const { tenantHeader } = facts
   const onRequest = beforeBody(app, plane)
   app.post('/v2/fleet/infer', { bodyLimit: bodyBytesMax, onRequest }, async request => {
-    const { headers, body } = request
-    const { id, models, inputs } = readBody(body, plane.limits.idLengthMax)
+    const { id, models, inputs } = readBody(request.body, plane.limits.idLengthMax)
     const said = await inferMany(plane, {
       models,
       inputs,
-      deadlineMs: readDeadline(headers['x-request-deadline-ms']),
-      arrivedMs: request.arrivedMs,
-      signal: request,
-      priority: readPriority(headers['x-muster-priority']),
-      tenant: tenantOf(headers[tenantHeader]),
-      caller: callerOf(headers),
-      requestId: request.id,
+      ...askedBy(request, tenantHeader),
     })
     return answerOf(id, models, said)
   })

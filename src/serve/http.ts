@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MusterError } from '../base/errors.ts'
-import type { Priority } from './answer.ts'
 import { answerJson, metadataJson } from './answer-json.ts'
 import { beforeBody } from './before-body.ts'
 import { answerBytes } from './binary-tensors.ts'
@@ -9,14 +8,7 @@ import { fleetRoutes } from './fleet-http.ts'
 import type { TensorAnswer } from './imported.ts'
 import { type InferBody, readInferBodies } from './infer-body.ts'
 import type { ServeMetrics } from './metrics.ts'
-import {
-  callerOf,
-  extensions,
-  readDeadline,
-  readPriority,
-  type ServerFacts,
-  tenantOf,
-} from './rim.ts'
+import { askedBy, extensions, type ServerFacts } from './rim.ts'
 import { importedJson, tensorAnswerBytes } from './tensor-json.ts'
 
 /*
@@ -66,7 +58,7 @@ export function serveRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
   fleetRoutes(app, plane, facts)
   const bodyLimit = plane.limits.bodyBytesMax
   const onRequest = beforeBody(app, plane)
-  const { tenantHeader = 'x-muster-tenant' } = facts
+  const { tenantHeader } = facts
   app.register((scope, _options, done) => {
     readInferBodies(scope)
     for (const path of [model, versioned]) {
@@ -103,26 +95,19 @@ function infer(
   plane: DataPlane,
   request: FastifyRequest<Named>,
   reply: FastifyReply,
-  tenantHeader: string,
+  tenantHeader: string | undefined,
 ): void {
-  const { params, headers, arrivedMs } = request
-  const body = request.body as InferBody | undefined
-  let deadlineMs: number | undefined
-  let priority: Priority | undefined
+  const { model, version } = request.params
+  const { json: body, tensors } = (request.body as InferBody | undefined) ?? {}
+  let ask: ReturnType<typeof askedBy>
   try {
-    deadlineMs = readDeadline(headers['x-request-deadline-ms'])
-    priority = readPriority(headers['x-muster-priority'])
-    checkName(body?.json, params.model)
+    ask = askedBy(request, tenantHeader)
+    checkName(body, model)
   } catch (error) {
     reply.send(error)
     return
   }
-  const { model, version } = params
-  const tenant = tenantOf(headers[tenantHeader])
-  const caller = callerOf(headers)
-  const ask = { model, version, deadlineMs, arrivedMs, priority, tenant, caller, signal: request }
-  const { json: read, tensors } = body ?? {}
-  plane.infer({ ...ask, requestId: request.id, body: read, tensors }).then(
+  plane.infer({ model, version, body, tensors, ...ask }).then(
     answer => {
       if ('outputs' in answer) sendTensors(reply, answer)
       else if (answer.binaryOutput) sendBytes(reply, answerBytes(answer))

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { MusterError } from '../base/errors.ts'
 import type { Priority } from './answer.ts'
 import { priorities } from './waiting.ts'
@@ -47,7 +48,22 @@ export function readPriority(header: string | readonly string[] | undefined): Pr
  * `beforeBody`. What is no number is NaN to the plane, which refuses it as
  * E_DEADLINE.
  */
-export function readDeadline(header: string | readonly string[] | undefined): number | undefined {
+function readDeadline(header: string | readonly string[] | undefined): number | undefined {
   if (header === undefined) return undefined
   return typeof header === 'string' && /^-?\d{1,15}$/.test(header) ? Number(header) : Number.NaN
+}
+
+/** What a call over HTTP says beside its body. Throws as `readPriority`. */
+export function askedBy(request: FastifyRequest, tenantHeader = 'x-muster-tenant') {
+  const { headers, arrivedMs } = request
+  return {
+    deadlineMs: readDeadline(headers['x-request-deadline-ms']),
+    priority: readPriority(headers['x-muster-priority']),
+    tenant: tenantOf(headers[tenantHeader]),
+    caller: callerOf(headers),
+    requestId: request.id,
+    arrivedMs,
+    // The request itself: it aborts when its caller leaves (`beforeBody`).
+    signal: request,
+  }
 }

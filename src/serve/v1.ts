@@ -4,7 +4,7 @@ import { beforeBody } from './before-body.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ImportedModel, TensorAnswer } from './imported.ts'
 import type { ModelRepository } from './repository.ts'
-import { callerOf, readDeadline, readPriority, type ServerFacts, tenantOf } from './rim.ts'
+import { askedBy, type ServerFacts } from './rim.ts'
 import { jsonValues } from './tensor-values.ts'
 
 /*
@@ -25,7 +25,7 @@ export function v1Routes(
   repository: Pick<ModelRepository, 'index'>,
   facts: ServerFacts,
 ): void {
-  const { tenantHeader = 'x-muster-tenant' } = facts
+  const { tenantHeader } = facts
   app.get('/v1/models', async (_request, reply) => {
     const { entries, hasMore } = await repository.index({ readyOnly: true })
     if (hasMore) reply.header('link', '</api/v1/models>; rel="next"')
@@ -42,7 +42,7 @@ export function v1Routes(
     '/v1/models/:model',
     { bodyLimit, onRequest: beforeBody(app, plane) },
     async (request, reply) => {
-      const { params, headers } = request
+      const { params } = request
       if (!params.model.endsWith(predict)) {
         throw new MusterError('E_NOT_FOUND', 'there is nothing at this path', {
           hint: 'send instances to /v1/models/<name>:predict',
@@ -57,13 +57,7 @@ export function v1Routes(
       const answer = await plane.infer({
         model,
         body: { inputs },
-        deadlineMs: readDeadline(headers['x-request-deadline-ms']),
-        arrivedMs: request.arrivedMs,
-        signal: request,
-        priority: readPriority(headers['x-muster-priority']),
-        tenant: tenantOf(headers[tenantHeader]),
-        caller: callerOf(headers),
-        requestId: request.id,
+        ...askedBy(request, tenantHeader),
       })
       reply.header('x-muster-receipt', answer.receipt)
       reply.header('x-muster-answered-by', answer.answeredBy)
