@@ -19,7 +19,10 @@ export interface GraphsDesk {
     ask: GraphQuery & {
       readonly requestId: string
       readonly signal: AbortSignal
+      /** Deadline, priority, tenant and caller, by the names that the data plane has for them. */
       readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+      /** When the head of the request was there, where it has a deadline. */
+      readonly arrivedMs?: number | undefined
     },
   ): Promise<GraphAnswer>
 }

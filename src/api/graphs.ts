@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import {
   graphAnswer,
@@ -14,7 +15,14 @@ import type { GraphsDesk } from './graphs-desk.ts'
 import type { ApiScope } from './scope.ts'
 import { nameParams } from './sources.ts'
 
-export function graphRoutes(api: ApiScope, desk: GraphsDesk): void {
+/** What the data plane does before it reads the body of an inference. */
+export type BeforeInfer = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: (error?: Error) => void,
+) => void
+
+export function graphRoutes(api: ApiScope, desk: GraphsDesk, beforeInfer?: BeforeInfer): void {
   api.route({
     method: 'GET',
     url: '/graphs',
@@ -48,6 +56,7 @@ export function graphRoutes(api: ApiScope, desk: GraphsDesk): void {
     method: 'POST',
     url: '/graphs/:name/infer',
     bodyLimit: messageBytesMax,
+    ...(beforeInfer ? { onRequest: beforeInfer } : {}),
     schema: {
       summary: 'Send one message through a graph',
       tags: ['graphs'],
@@ -56,12 +65,12 @@ export function graphRoutes(api: ApiScope, desk: GraphsDesk): void {
       body: graphMessage,
       response: { 200: graphAnswer },
     },
-    handler: async ({ params, query, body, id, raw, headers }) => {
+    handler: async ({ params, query, body, id, raw, headers, arrivedMs }) => {
       const leaving = new AbortController()
       const leave = () => leaving.abort()
       raw.socket.once('close', leave)
       try {
-        const ask = { ...query, requestId: id, signal: leaving.signal, headers }
+        const ask = { ...query, requestId: id, signal: leaving.signal, headers, arrivedMs }
         return await desk.infer(params.name, body, ask)
       } finally {
         raw.socket.off('close', leave)

@@ -10,7 +10,7 @@ import type { ControlDesk } from './desk.ts'
 import { documents, hidden } from './documents.ts'
 import { EventStreams } from './event-stream.ts'
 import { tableRoutes } from './frame.ts'
-import { graphRoutes } from './graphs.ts'
+import { type BeforeInfer, graphRoutes } from './graphs.ts'
 import { importedRoutes } from './imported.ts'
 import { onlineRoutes } from './online.ts'
 import { predictionRoutes } from './predictions.ts'
@@ -27,6 +27,8 @@ export interface ApiOptions {
   readonly desk: ControlDesk
   /** Of Muster, for the OpenAPI document. */
   readonly version: string
+  /** Of graphs, which are inferences too. */
+  readonly beforeInfer?: BeforeInfer | undefined
 }
 
 /**
@@ -35,7 +37,7 @@ export interface ApiOptions {
  * a reader.
  */
 export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Promise<void> {
-  const { desk, version } = options
+  const { desk, version, beforeInfer } = options
   await app.register(
     async scope => {
       const streams = new EventStreams()
@@ -57,7 +59,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
           catalogueRoutes(api, desk.catalogue)
           importedRoutes(api, desk.imported)
           onlineRoutes(api, desk.online)
-          graphRoutes(api, desk.graphs)
+          graphRoutes(api, desk.graphs, beforeInfer)
           sourceReads(api, desk.sources)
           snapshotRoutes(api, desk.snapshots)
           sourceActs(api, desk.sources)

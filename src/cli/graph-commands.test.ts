@@ -42,6 +42,16 @@ test('parts, for people and for programs', async () => {
   })
 })
 
+test('a graph without a result tells what its parts said', async () => {
+  const told = await ask('graphs run wafer-strict --parts', { stdin: message })
+  expect(told.code).toBe(1)
+  expect(told.out).toMatch(/root\/each\twafer-cd\.t1\.s1\t0\.25\tanswered/)
+  expect(told.out).toMatch(/root\/each\twafer-cd\.t1\.s2\t\tlate\tit did not answer/)
+  expect(told.err).toContain('muster: graph wafer-strict gives no result')
+  const short = await ask('graphs run wafer-strict', { stdin: message })
+  expect([short.out, short.err]).toEqual(['', expect.stringContaining('1 not (--parts)')])
+})
+
 test('what cannot be sent is told before it is', async () => {
   const refused = async (line: string, more: object) => {
     const { code, err } = await ask(line, more)

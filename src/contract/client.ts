@@ -8,7 +8,7 @@ import {
   viewDiff,
 } from './catalogue.ts'
 import { type DoctorAnswer, doctorAnswer, type ValidateAsk, validateAnswer } from './checks.ts'
-import { type GraphMessage, type GraphQuery, graphAnswer, graphRow, graphView } from './graphs.ts'
+import { type GraphMessage, type GraphWords, graphAnswer, graphRow, graphView } from './graphs.ts'
 import { type ImportQuery, importAnswer, importedActAnswer, importedPage } from './imported.ts'
 import type { SortWord } from './lists.ts'
 import { modelRow, modelView, whyChain } from './models.ts'
@@ -202,9 +202,10 @@ export class ControlClient {
   graph(name: string) {
     return this.#get(`/graphs/${encodeURIComponent(name)}`, graphView)
   }
-  inferGraph(name: string, message: GraphMessage, ask: GraphQuery = {}) {
-    const path = `/graphs/${encodeURIComponent(name)}/infer${queryOf(ask)}`
-    return this.#post(path, message, graphAnswer)
+  inferGraph(name: string, message: GraphMessage, { deadlineMs, ...query }: GraphWords = {}) {
+    const headers = deadlineMs === undefined ? {} : { 'x-request-deadline-ms': deadlineMs }
+    const path = `/graphs/${encodeURIComponent(name)}/infer${queryOf(query)}`
+    return this.#post(path, message, graphAnswer, headers)
   }
   doctor(): Promise<DoctorAnswer> {
     return this.#get('/doctor', doctorAnswer)
@@ -349,8 +350,8 @@ export class ControlClient {
     return this.parse(await this.request('GET', `/api/v1${path}`), schema)
   }
 
-  async #post<T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.output<T>> {
-    return this.parse(await this.request('POST', `/api/v1${path}`, { body }), schema)
+  async #post<T extends z.ZodType>(path: string, body: unknown, schema: T, headers = {}) {
+    return this.parse(await this.request('POST', `/api/v1${path}`, { body, headers }), schema)
   }
 
   async parse<T extends z.ZodType>(response: Response, schema: T): Promise<z.output<T>> {

@@ -49,14 +49,10 @@ export type GraphMessage = z.infer<typeof graphMessage>
 
 export const graphQuery = z.strictObject({
   id: z.string().min(1).max(256).optional().describe('Of the message. Default: what it says.'),
-  deadlineMs: z
-    .string()
-    .regex(/^[1-9][0-9]{0,5}$/, { error: 'deadlineMs is whole milliseconds, 1 to 999999' })
-    .optional()
-    .describe('Whole milliseconds from now. Default, and at most: those of the graph.'),
-  priority: z.enum(['interactive', 'batch', 'shadow']).optional().describe('Default: interactive.'),
 })
 export type GraphQuery = z.infer<typeof graphQuery>
+/** What a client says beside the message. */
+export type GraphWords = GraphQuery & { readonly deadlineMs?: string }
 
 export const graphAnswer = z.object({
   graph: z.string(),

@@ -61,6 +61,7 @@ export {
   type GraphView,
   graphAnswer,
   graphMessage,
+  graphPart,
   graphQuery,
   graphRow,
   graphView,

@@ -2,14 +2,11 @@ import type { GraphsDesk } from '../api/index.ts'
 import { MusterError } from '../base/errors.ts'
 import type { GraphAnswer, GraphPartRow, GraphRow } from '../contract/index.ts'
 import { type GraphPart, mermaidOf, treeOf } from '../graphs/index.ts'
-import { callerOf, tenantOf } from '../serve/index.ts'
+import { saidBy } from '../serve/index.ts'
 import type { GraphSpec } from '../spec/index.ts'
 import type { ServedGraphs } from './served-graphs.ts'
 
-export function graphsDesk(
-  given: ServedGraphs | undefined,
-  tenantHeader = 'x-muster-tenant',
-): GraphsDesk {
+export function graphsDesk(given: ServedGraphs | undefined, tenantHeader?: string): GraphsDesk {
   const served = () => {
     if (given) return given
     throw new MusterError('E_NOT_FOUND', 'this server runs no graphs')
@@ -31,11 +28,10 @@ export function graphsDesk(
         mermaid: mermaidOf(spec),
       }
     },
-    async infer(name, message, { deadlineMs, headers, ...ask }) {
+    async infer(name, message, { headers, ...ask }) {
       try {
-        const given = deadlineMs === undefined ? undefined : Number(deadlineMs)
-        const who = { tenant: tenantOf(headers[tenantHeader]), caller: callerOf(headers) }
-        const result = await served().run(name, message, { ...ask, ...who, deadlineMs: given })
+        const said = saidBy(headers, tenantHeader)
+        const result = await served().run(name, message, { ...ask, ...said })
         const { graph, id, value, parts } = result
         return { graph, id: id ?? null, value, parts: parts.map(partRow) } satisfies GraphAnswer
       } catch (error) {

@@ -84,6 +84,24 @@ test('an answer with its parts as they go over the wire', async () => {
   expect(asked[0]!.asker).toMatchObject({ tenant: 'fab', caller: 'mes', requestId: 'r-1' })
 })
 
+test('deadline and priority come by the headers that models have', async () => {
+  const { served, desk, asked } = serve()
+  served.take(fleetOf(graphFleet))
+  const send = (headers: Readonly<Record<string, string>>, arrivedMs?: number) =>
+    desk.infer('wafer-health', message, { ...ask, headers, arrivedMs })
+  await send({ 'x-request-deadline-ms': '20', 'x-muster-priority': 'batch' })
+  expect(asked[0]).toMatchObject({ deadlineMs: 20, asker: { priority: 'batch' } })
+  // What it waited for its body counts.
+  await expect(send({ 'x-request-deadline-ms': '20' }, -20)).rejects.toMatchObject({
+    code: 'E_DEADLINE_PAST',
+  })
+  for (const deadline of ['0', '-1', 'soon', '600001', '1.5']) {
+    const refused = send({ 'x-request-deadline-ms': deadline })
+    await expect(refused).rejects.toMatchObject({ code: 'E_DEADLINE', status: 400 })
+  }
+  await expect(send({ 'x-muster-priority': 'urgent' })).rejects.toMatchObject({ code: 'E_USAGE' })
+})
+
 test('what fails tells its parts in the same form', async () => {
   const { served, desk } = serve()
   served.take(fleetOf(graphFleet.replace('require: 30', 'require: 32')))

@@ -68,10 +68,14 @@ export class ServedGraphs {
   async run(
     name: string,
     message: unknown,
-    { id, deadlineMs, signal, ...asker }: Pick<GraphAsk, 'id' | 'deadlineMs' | 'signal'> & Asker,
+    ask: Pick<GraphAsk, 'id' | 'deadlineMs' | 'arrivedMs' | 'signal'> & Asker,
   ): Promise<GraphResult> {
     const { models, clock, chance, alarm } = this.#parts
-    const at = { models, clock, chance, alarm }
-    return runGraph(this.find(name), message, { ...at, id, deadlineMs, signal, asker })
+    const { id, deadlineMs, arrivedMs, signal, ...asker } = ask
+    const when = { deadlineMs, arrivedMs, signal }
+    return runGraph(this.find(name), message, {
+      ...{ models, clock, chance, alarm, id, asker },
+      ...when,
+    })
   }
 }

@@ -1,4 +1,5 @@
 import { assert, must } from '../base/assert.ts'
+import { deadlineAtMs } from '../base/deadline.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
 import { asVariable, type Variables } from '../gate/index.ts'
 import { late } from './call.ts'
@@ -18,8 +19,8 @@ const depthMax = 16
 /**
  * One message through a graph. Throws what its root node failed with, with its parts: by code
  * E_FEATURE_VALUE for what the message lacks, E_DEADLINE_PAST, and what the models answered;
- * E_USAGE and E_TOO_LARGE for a message that is none. A part that fails where the graph can do
- * without it is told in `parts`, and does not throw.
+ * E_USAGE and E_TOO_LARGE for a message that is none; E_DEADLINE. A part that fails where the graph
+ * can do without it is told in `parts`, and does not throw.
  */
 export async function runGraph(
   plan: GraphPlan,
@@ -27,8 +28,9 @@ export async function runGraph(
   ask: GraphAsk,
 ): Promise<GraphResult> {
   const { models, clock, alarm, signal, chance, asker = {} } = ask
-  const deadlineMs = Math.min(ask.deadlineMs ?? Number.POSITIVE_INFINITY, plan.spec.deadlineMs)
-  const untilMs = clock.monotonicMs() + deadlineMs
+  const nowMs = clock.monotonicMs()
+  const callerMs = deadlineAtMs(ask.deadlineMs, ask.arrivedMs ?? nowMs)
+  const untilMs = Math.min(callerMs, nowMs + plan.spec.deadlineMs)
   checkMessage(message)
   const read = asVariable(message)
   const given = ask.id ?? idOf(plan, read)

@@ -12,8 +12,10 @@ export interface GraphAsk {
   readonly chance: () => number
   /** Of the message; else what the graph says names it. */
   readonly id?: string | undefined
-  /** Milliseconds from now; the graph's own when that is less. */
+  /** Whole milliseconds from `arrivedMs`; the graph's own when that is less. */
   readonly deadlineMs?: number | undefined
+  /** When the caller began to wait, on the clock's monotonic scale; default: now. */
+  readonly arrivedMs?: number | undefined
   readonly asker?: Asker | undefined
   readonly signal?: AbortSignal | undefined
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { apiRoutes, feastRoutes } from '../api/index.ts'
 import { type DeskParts, modelRepository, openDesk } from '../control/index.ts'
 import {
+  beforeBody,
   createStrictApp,
   metricsRoute,
   repositoryRoutes,
@@ -48,7 +49,8 @@ export async function openRims(at: {
   const repository = modelRepository(parts)
   repositoryRoutes(app, repository)
   v1Routes(app, serving.plane, repository, facts)
-  await apiRoutes(app, { desk, version: packageVersion })
+  const beforeInfer = beforeBody(app, serving.plane)
+  await apiRoutes(app, { desk, version: packageVersion, beforeInfer })
   await feastRoutes(app, desk.feast)
   const url = await bind(app, config)
   serving.spreadCallers(app)

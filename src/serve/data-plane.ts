@@ -1,7 +1,8 @@
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
+import { deadlineAtMs } from '../base/deadline.ts'
 import type { Digest } from '../base/digest.ts'
-import { asMusterError, MusterError } from '../base/errors.ts'
+import { asMusterError, type MusterError } from '../base/errors.ts'
 import type { ReceiptId } from '../base/ids.ts'
 import type { FamilyRoutes } from '../fleet/index.ts'
 import { openFamilySession } from '../onnx/index.ts'
@@ -380,14 +381,7 @@ export class DataPlane {
   }
 
   #deadlineOf({ deadlineMs, arrivedMs }: InferRequest, startedMs: number): number {
-    if (deadlineMs === undefined) return Number.POSITIVE_INFINITY
-    if (Number.isInteger(deadlineMs) && deadlineMs > 0 && deadlineMs <= this.limits.deadlineMaxMs) {
-      return (arrivedMs ?? startedMs) + deadlineMs
-    }
-    throw new MusterError('E_DEADLINE', 'the deadline is not a usable number of milliseconds', {
-      field: 'deadline',
-      hint: `give whole milliseconds from now, 1 to ${this.limits.deadlineMaxMs}`,
-    })
+    return deadlineAtMs(deadlineMs, arrivedMs ?? startedMs, this.limits.deadlineMaxMs)
   }
 
   #sinceSeconds(startedMs: number): number {

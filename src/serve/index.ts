@@ -1,5 +1,6 @@
 export { strainOf, type TenantLimits, tenantLimits } from './admission.ts'
 export type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
+export { beforeBody } from './before-body.ts'
 export { type DataPlane, type DataPlaneOptions, openDataPlane } from './data-plane.ts'
 export { type DrainOptions, drain, drainOptions, spreadCallers } from './drain.ts'
 export type { FamilyFacts } from './family.ts'
@@ -31,7 +32,7 @@ export {
   type RepositoryIndex,
 } from './repository.ts'
 export { repositoryRoutes } from './repository-http.ts'
-export { callerOf, type ServerFacts, tenantOf } from './rim.ts'
+export { type ServerFacts, saidBy } from './rim.ts'
 export { createStrictApp, type StrictAppOptions } from './strict-app.ts'
 export { readTensorBody } from './tensor-body.ts'
 export { v1Routes } from './v1.ts'

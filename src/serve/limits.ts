@@ -1,3 +1,5 @@
+import { deadlineMaxMs } from '../base/deadline.ts'
+
 /** Bounds of the data plane. Every queue has a cap and every request a size. */
 export interface ServeLimits {
   /**
@@ -29,10 +31,7 @@ export interface ServeLimits {
   readonly idLengthMax: number
   /** Bytes of one request's body: 4,096 rows of 16 features are 650 kB of JSON. */
   readonly bodyBytesMax: number
-  /**
-   * The longest deadline that a caller may ask for: ten minutes; a longer one is a mistake of
-   * units.
-   */
+  /** The longest deadline that a caller may ask for. */
   readonly deadlineMaxMs: number
 }
 
@@ -45,5 +44,5 @@ export const serveLimits: ServeLimits = {
   nameLengthMax: 512,
   idLengthMax: 256,
   bodyBytesMax: 1_048_576,
-  deadlineMaxMs: 600_000,
+  deadlineMaxMs,
 }

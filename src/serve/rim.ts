@@ -24,10 +24,10 @@ export function tenantOf(header: string | readonly string[] | undefined): string
 /** Characters of what a caller calls itself that are kept with its answers. */
 const callerLengthMax = 128
 
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
+
 /** Who asks, for the journal: what it says, else what its client says of itself. */
-export function callerOf(
-  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
-): string | undefined {
+export function callerOf(headers: Headers): string | undefined {
   const said = headers['x-muster-caller'] || headers['user-agent']
   return typeof said === 'string' && said !== '' ? said.slice(0, callerLengthMax) : undefined
 }
@@ -53,16 +53,22 @@ function readDeadline(header: string | readonly string[] | undefined): number | 
   return typeof header === 'string' && /^-?\d{1,15}$/.test(header) ? Number(header) : Number.NaN
 }
 
-/** What a call over HTTP says beside its body. Throws as `readPriority`. */
-export function askedBy(request: FastifyRequest, tenantHeader = 'x-muster-tenant') {
-  const { headers, arrivedMs } = request
+/** What headers say of a call. Throws as `readPriority`. */
+export function saidBy(headers: Headers, tenantHeader = 'x-muster-tenant') {
   return {
     deadlineMs: readDeadline(headers['x-request-deadline-ms']),
     priority: readPriority(headers['x-muster-priority']),
     tenant: tenantOf(headers[tenantHeader]),
     caller: callerOf(headers),
+  }
+}
+
+/** What a call over HTTP says beside its body. Throws as `readPriority`. */
+export function askedBy(request: FastifyRequest, tenantHeader?: string) {
+  return {
+    ...saidBy(request.headers, tenantHeader),
     requestId: request.id,
-    arrivedMs,
+    arrivedMs: request.arrivedMs,
     // The request itself: it aborts when its caller leaves (`beforeBody`).
     signal: request,
   }

@@ -60,17 +60,21 @@ afterAll(async () => {
   home[Symbol.dispose]()
 })
 
-async function post(path: string, body: unknown): Promise<Record<string, unknown>> {
+async function post(
+  path: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Record<string, unknown>> {
   const answer = await fetch(`${url}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   })
   return { status: answer.status, ...((await answer.json()) as object) }
 }
 
-const send = (message: object, query = '') =>
-  post(`/api/v1/graphs/wafer-health/infer${query}`, message) as unknown as Promise<
+const send = (message: object, headers: Readonly<Record<string, string>> = {}) =>
+  post('/api/v1/graphs/wafer-health/infer', message, headers) as unknown as Promise<
     Answer & { readonly status: number; readonly code?: string; readonly detail?: string }
   >
 
@@ -145,14 +149,15 @@ test('what one part lacks is told, and the others are merged', async () => {
 
 test('refusals say what, where and what to do', async () => {
   const [message] = wafers(size, 1)
-  const refused = async (body: unknown, query = '') => {
-    const { status, code, hint } = await post(`/api/v1/graphs/wafer-health/infer${query}`, body)
+  const refused = async (body: unknown, headers: Readonly<Record<string, string>> = {}) => {
+    const { status, code, hint } = await post('/api/v1/graphs/wafer-health/infer', body, headers)
     return { status, code, hint }
   }
   expect(await refused({ ...message, tool: 'T999' })).toMatchObject({ code: 'E_MODEL_UNKNOWN' })
   expect(await refused([1])).toMatchObject({ status: 400, code: 'E_USAGE' })
   expect(await refused({ ...message, celsius: 'warm' })).toMatchObject({ status: 422 })
-  expect(await refused(message, '?deadlineMs=0')).toMatchObject({ status: 400, code: 'E_QUERY' })
+  const none = { 'x-request-deadline-ms': '0' }
+  expect(await refused(message, none)).toMatchObject({ status: 400, code: 'E_DEADLINE' })
   let deep: unknown = 1
   for (let i = 0; i < 500; i++) deep = [deep]
   expect(await refused({ ...message, deep })).toMatchObject({ status: 413, code: 'E_TOO_LARGE' })

@@ -1,7 +1,13 @@
 import { createReadStream } from 'node:fs'
+import { z } from 'zod'
 import { MusterError } from '../../base/errors.ts'
 import { countOf, formatNumber } from '../../base/format.ts'
-import { type GraphAnswer, type GraphPartRow, messageBytesMax } from '../../contract/index.ts'
+import {
+  type GraphAnswer,
+  type GraphPartRow,
+  graphPart,
+  messageBytesMax,
+} from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -11,12 +17,25 @@ import { printable } from '../text.ts'
 export const act: Act = async call => {
   const message = await readMessage(call)
   const [id, deadlineMs] = [call.text('id'), call.text('deadlineMs')]
-  const answer = await connect(call).inferGraph(call.args[0] ?? '', message, {
-    ...(id === undefined ? {} : { id }),
-    ...(deadlineMs === undefined ? {} : { deadlineMs }),
-  })
-  show(call, answer)
+  const graph = call.args[0] ?? ''
+  try {
+    const answer = await connect(call).inferGraph(graph, message, {
+      ...(id === undefined ? {} : { id }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    })
+    show(call, answer)
+  } catch (error) {
+    // With --json the error has them as its own.
+    if (error instanceof MusterError && !call.screen.json) tellParts(call, graph, error)
+    throw error
+  }
   return exitCodes.done
+}
+
+/** A graph without a result still says what its parts did: which of forty it was. */
+function tellParts(call: Call, graph: string, { extra }: MusterError): void {
+  const told = z.array(graphPart).safeParse(extra.parts)
+  if (told.success) sayParts(call, graph, told.data)
 }
 
 async function readMessage(call: Call): Promise<Record<string, unknown>> {
@@ -62,6 +81,11 @@ function show(call: Call, { graph, id, value, parts }: GraphAnswer): void {
     return
   }
   screen.data(typeof value === 'number' ? formatNumber(value) : JSON.stringify(value))
+  sayParts(call, graph, parts)
+}
+
+function sayParts(call: Call, graph: string, parts: readonly GraphPartRow[]): void {
+  const { screen } = call
   if (call.flag('parts')) screen.table(columns, parts.map(partRow))
   const answered = parts.filter(part => part.state === 'answered').length
   const others = parts.length - answered
