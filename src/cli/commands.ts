@@ -260,8 +260,8 @@ const use: readonly CommandFacts[] = [
     arguments: [model],
     options: [
       {
-        flags: '--input <feature=value...>',
-        help: 'a feature or a column; what Muster has, or may be missing, can be left out',
+        flags: '--input <name=value...>',
+        help: 'a feature, column or tensor; what Muster has, or may be missing, can be left out',
       },
     ],
     examples: [
@@ -276,6 +276,14 @@ const use: readonly CommandFacts[] = [
       {
         call: 'echo \'{"hour": 17, "weekday": 5}\' | muster predict route-late.ATL.LGA --json',
         does: 'features as JSON on standard input; a list of objects gives as many answers',
+      },
+      {
+        call: "muster predict churn --input X='[[1,2,3,4,5,6]]'",
+        does: 'an imported model: a list a row, or 1,2,3,4,5,6 where its shape says the rest',
+      },
+      {
+        call: 'muster predict churn < inputs.json',
+        does: 'the body of an infer call, as for --smoke of import',
       },
     ],
     asksServer: true,

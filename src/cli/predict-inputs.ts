@@ -10,6 +10,7 @@ import { nearest } from '../base/nearest.ts'
 export const inputFacts = z.object({
   name: z.string(),
   datatype: z.string(),
+  shape: z.array(z.number()).optional(),
   parameters: z
     .object({
       may_be_missing: z.boolean().optional(),
@@ -52,7 +53,7 @@ export function readPairs(pairs: readonly string[]): Row {
 export function tensors(inputs: readonly InputFacts[], rows: readonly Row[]): object[] {
   const byName = new Map(inputs.map(input => [input.name, input]))
   for (const name of rows.flatMap(row => Object.keys(row.values))) {
-    if (!byName.has(name)) throw unknownInput(name, byName.keys())
+    if (!byName.has(name)) throw unknownInput('feature', name, byName.keys())
   }
   const given = (input: InputFacts) => rows.some(row => Object.hasOwn(row.values, input.name))
   const lacking = inputs.filter(input => !isEnough(input, rows))
@@ -72,12 +73,16 @@ export function tensors(inputs: readonly InputFacts[], rows: readonly Row[]): ob
     }))
 }
 
-function unknownInput(name: string, known: Iterable<string>): MusterError {
+export function unknownInput(
+  what: 'feature' | 'input',
+  name: string,
+  known: Iterable<string>,
+): MusterError {
   const names = [...known]
   const near = nearest(name, names, 1)[0]
-  return new MusterError('E_TENSOR_UNKNOWN', `the model has no feature \`${name}\``, {
+  return new MusterError('E_TENSOR_UNKNOWN', `the model has no ${what} \`${name}\``, {
     field: name,
-    hint: near ? `use \`${near}\`` : `features: ${names.join(', ')}`,
+    hint: near ? `use \`${near}\`` : `${what}s: ${names.join(', ')}`,
   })
 }
 
