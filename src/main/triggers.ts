@@ -27,6 +27,8 @@ export interface TriggersRoleParts {
   readonly graphs: ServedGraphs
   readonly deliveries: Deliveries
   readonly tracing: Tracing | undefined
+  /** As of `Triggers`. */
+  readonly isBusy: () => boolean
   readonly log: Logger
 }
 
@@ -56,6 +58,7 @@ export function openTriggers(parts: TriggersRoleParts): TriggersRole {
         graphs.run(graph, message, { ...ask, caller: `trigger of ${graph}` }),
       parts.tracing,
     ),
+    isBusy: parts.isBusy,
     appendRows: async (name, bytes, idempotencyKey) => {
       const source = (await fleet.spec())?.sources.get(name)
       if (!source) throw new MusterError('E_NOT_FOUND', `there is no source ${name} any more`)

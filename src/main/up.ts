@@ -80,9 +80,11 @@ export async function startServer(config: Config): Promise<Server> {
   const graphs = openGraphs({ plane, fleet })
   const deliveries = stack.use(openDeliveries(intake, online, log))
   const about = { config, store, log }
-  const triggers = stack.use(
-    openTriggers({ ...about, connections, fleet, graphs: graphs.served, deliveries, tracing }),
-  )
+  // One call of a shard may be the message's own.
+  const isBusy = () =>
+    plane.strain !== 'none' || runners.pool.status().some(({ waiting }) => waiting > 1)
+  const served = { graphs: graphs.served, isBusy, tracing }
+  const triggers = stack.use(openTriggers({ ...about, ...served, connections, fleet, deliveries }))
   watchTriggers(metrics.registry, () => triggers.triggers.status())
   const looks = {
     loop: () => loop.activate(),

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { errorCodes, MusterError } from '../base/errors.ts'
+import { type ErrorCode, errorCodes, MusterError } from '../base/errors.ts'
 import type { TriggerSpec } from '../spec/index.ts'
 import type { StreamMessage } from '../streams/index.ts'
+import { AtOnce } from './at-once.ts'
 import { decode, nameOf } from './decode.ts'
 import { verdictOn } from './verdict.ts'
 
@@ -113,16 +114,37 @@ test('whatever bytes come, they are decoded or refused by a code', () => {
 })
 
 test('what follows from a failure: again, away or dead', () => {
-  const of = (code: ConstructorParameters<typeof MusterError>[0], attempts: number) =>
-    verdictOn(new MusterError(code, ''), attempts, 3)
+  const of = (code: ErrorCode, attempts: number, alone = true) =>
+    verdictOn(new MusterError(code, ''), { attempts, attemptsMax: 3, alone })
   expect([of('E_INTERNAL', 1), of('E_INTERNAL', 2), of('E_INTERNAL', 3)]).toEqual([
     'again',
     'again',
     'dead',
   ])
   expect([of('E_DEADLINE_PAST', 1), of('E_MODEL_UNKNOWN', 1)]).toEqual(['again', 'again'])
+  // Late among others, or on a busy node: whose fault it was is not known.
+  expect([of('E_DEADLINE_PAST', 3), of('E_DEADLINE_PAST', 9, false)]).toEqual(['dead', 'away'])
+  expect(of('E_INTERNAL', 3, false)).toBe('dead')
   expect([of('E_BUSY', 9), of('E_NOT_SERVING', 9), of('E_BACKLOG', 9)]).toEqual(
     Array(3).fill('away'),
   )
   expect([of('E_FEATURE_VALUE', 1), of('E_TENSOR_SHAPE', 1)]).toEqual(['dead', 'dead'])
+})
+
+test('as many at once as are in time, and not one less for long', () => {
+  const atOnce = new AtOnce(100)
+  atOnce.told(100, 40)
+  expect(atOnce.now).toBe(50)
+  // A group that was not full says nothing of a fuller one, unless it was late.
+  atOnce.told(10, 0)
+  expect(atOnce.now).toBe(50)
+  atOnce.told(10, 1)
+  expect(atOnce.now).toBe(5)
+  for (let i = 0; i < 5; i++) atOnce.told(atOnce.now, 1)
+  expect(atOnce.now).toBe(1)
+  const grown = Array.from({ length: 25 }, () => {
+    atOnce.told(atOnce.now, 0)
+    return atOnce.now
+  })
+  expect([grown[0], grown[1], grown.at(-1)]).toEqual([2, 3, 100])
 })

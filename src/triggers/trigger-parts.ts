@@ -14,6 +14,8 @@ export interface TriggerParts {
   readonly clock: Clock
   readonly chance: SeededRandom
   readonly runGraph: RunGraph
+  /** Whether the node is at its limit, so that what is late may be late because of others. */
+  readonly isBusy: () => boolean
   /** Results were committed that have to go elsewhere. */
   readonly committed: () => void
   /** Resolves while there is room in the outbox for more. */

@@ -11,6 +11,7 @@ import {
 } from '../store/index.ts'
 import { backoff, pause, type StreamMessage } from '../streams/index.ts'
 import { askGraph } from './asking.ts'
+import { AtOnce } from './at-once.ts'
 import { decode, nameOf } from './decode.ts'
 import { crashLetter, type Held, letterOf, suspectGroups } from './held.ts'
 import { withDatabase } from './patience.ts'
@@ -18,7 +19,7 @@ import { replayLetter } from './replay.ts'
 import { type Computed, commitResults, type Destination, isOwnTable, ownTables } from './results.ts'
 import { Retries } from './retries.ts'
 import type { TriggerParts } from './trigger-parts.ts'
-import { verdictOn } from './verdict.ts'
+import { isLate, verdictOn } from './verdict.ts'
 
 /*
  * Messages of one trigger, from the broker to the acknowledgement: counted, decoded, answered by
@@ -44,6 +45,8 @@ interface Answered {
 interface Failed {
   readonly held: Held
   readonly error: MusterError
+  /** Nothing else was under way that could have held it up. */
+  readonly alone: boolean
 }
 
 export class Trigger {
@@ -53,6 +56,7 @@ export class Trigger {
   readonly #to: Destination
   readonly #stopping = new AbortController()
   readonly #retries: Retries
+  readonly #atOnce: AtOnce
   readonly #running: Promise<void>
   /** Whether results may have to go elsewhere. */
   readonly #sendsOn: boolean
@@ -65,6 +69,7 @@ export class Trigger {
     this.name = `${graph}/${spec.name}`
     this.#parts = { ...parts, log: (line, error) => parts.log(`${this.name}: ${line}`, error) }
     this.#retries = new Retries(parts.clock)
+    this.#atOnce = new AtOnce(spec.prefetch)
     this.#to = { graph, trigger: spec.name, from: spec.from, sinks }
     this.#sendsOn = spec.replyTo.length > 0 || sinks.some(({ to }) => !isOwnTable(to))
     this.#running = this.#run()
@@ -192,27 +197,38 @@ export class Trigger {
     await this.#committing
   }
 
-  /** Resolves when the graph has answered and failures are seen to; the commit goes on. */
+  /**
+   * As many at once as the node can answer. Resolves when the graph has answered and failures are
+   * seen to; the commit of the last goes on.
+   */
   async #answer(some: readonly Held[]): Promise<void> {
-    if (some.length === 0) return
+    for (let from = 0; from < some.length; ) {
+      if (this.#stopping.signal.aborted) return this.#giveBack(some.slice(from))
+      const group = some.slice(from, from + this.#atOnce.now)
+      from += group.length
+      await this.#answerTogether(group)
+    }
+  }
+
+  async #answerTogether(some: readonly Held[]): Promise<void> {
+    const alone = some.length === 1 && !this.#parts.isBusy()
     const outcomes = await Promise.all(some.map(one => askGraph(this.#parts, one)))
     const answered: Answered[] = []
     const failed: Failed[] = []
     outcomes.forEach((outcome, i) => {
       const held = some[i]!
-      if (outcome instanceof MusterError) failed.push({ held, error: outcome })
+      if (outcome instanceof MusterError) failed.push({ held, error: outcome, alone })
       else answered.push({ held, computed: outcome })
     })
     await this.#committing
     if (answered.length > 0) this.#committing = this.#settle(answered)
-    if (failed.length > 0) await this.#fail(failed)
-    if (!failed.some(({ error }) => error.status === 503)) this.#away = 0
+    this.#atOnce.told(some.length, failed.filter(({ error }) => isLate(error)).length)
+    if (!(await this.#fail(failed))) this.#away = 0
   }
 
   async #settle(answered: readonly Answered[]): Promise<void> {
     try {
-      const failed = await this.#commit(answered)
-      if (failed.length > 0) await this.#fail(failed)
+      await this.#fail(await this.#commit(answered))
     } catch (error) {
       this.#parts.log('messages were given back', error)
       await this.#giveBack(answered.map(({ held }) => held))
@@ -241,7 +257,7 @@ export class Trigger {
           hint: 'see the log of the server',
           cause: error,
         })
-        return [{ held: some[0]!.held, error: because }]
+        return [{ held: some[0]!.held, error: because, alone: true }]
       }
       const failures = []
       for (const one of some) failures.push(...(await this.#commit([one])))
@@ -254,19 +270,23 @@ export class Trigger {
     return []
   }
 
-  async #fail(some: readonly Failed[]): Promise<void> {
+  /** Gives whether something was away for one of them. */
+  async #fail(some: readonly Failed[]): Promise<boolean> {
+    if (some.length === 0) return false
     const { spec, chance } = this.#parts
     this.counts.failed += some.length
     const away: Held[] = []
     const dead: Failed[] = []
-    for (const { held, error } of some) {
-      const verdict = verdictOn(error, held.attempts, spec.attemptsMax)
+    for (const one of some) {
+      const { held, error, alone } = one
+      const { attempts } = held
+      const verdict = verdictOn(error, { attempts, attemptsMax: spec.attemptsMax, alone })
       if (verdict === 'dead') {
-        dead.push({ held, error })
+        dead.push(one)
         continue
       }
       if (verdict === 'away') away.push(held)
-      this.#retries.add(held, backoff(verdict === 'away' ? this.#away : held.attempts, chance))
+      this.#retries.add(held, backoff(verdict === 'away' ? this.#away : attempts, chance))
     }
     if (away.length > 0) {
       await this.#withDatabase(sql => uncountAttempts(sql, this.name, idsOf(away)))
@@ -279,6 +299,7 @@ export class Trigger {
         messages: held.messages,
       })),
     )
+    return away.length > 0
   }
 
   async #bury(

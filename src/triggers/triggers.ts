@@ -29,6 +29,8 @@ const forgetTimes = 20
 
 export interface TriggersParts extends DeliveriesParts {
   readonly runGraph: RunGraph
+  /** As of a trigger's parts; default: it never is. */
+  readonly isBusy?: () => boolean
 }
 
 export interface TriggerStatus {
@@ -151,7 +153,7 @@ export class Triggers implements AsyncDisposable {
   }
 
   #start(name: string, graph: GraphSpec): void {
-    const { store, streams, runGraph, log } = this.#parts
+    const { store, streams, runGraph, isBusy = () => false, log } = this.#parts
     const spec = graph.triggers.find(one => `${graph.name}/${one.name}` === name)!
     const connection = 'connection' in spec.from ? spec.from.connection : null
     const { kind } = spec.from
@@ -170,6 +172,7 @@ export class Triggers implements AsyncDisposable {
         clock: streams.clock,
         chance: streams.chance,
         runGraph,
+        isBusy,
         committed: () => this.#deliveries.tell(),
         room: signal => this.#deliveries.room(signal),
         log,

@@ -5,9 +5,10 @@ import { SeededRandom } from '../../src/base/random.ts'
 import { readConnections } from '../../src/sources/index.ts'
 import type { TriggerOrigin } from '../../src/spec/index.ts'
 import { listLetters, openStore } from '../../src/store/index.ts'
+import type { RunGraph } from '../../src/triggers/index.ts'
 import { Outputs, outputsMost } from '../../src/triggers/outputs.ts'
 import { freshDatabase } from '../postgres.ts'
-import { double, graphSpec, openWorld, triggerSpec } from './world.ts'
+import { double, graphSpec, names, openWorld, triggerSpec } from './world.ts'
 
 /* What is wrong with the database or a sink, and not with the message. */
 
@@ -54,6 +55,44 @@ test('a database that cannot store makes messages wait, and none a dead letter',
   await Promise.all(posts)
   expect(await world.results('kept')).toEqual(['/tests k-2', '/tests k-3', '/tests k-4'])
   expect(await lettersOf(world)).toEqual([])
+})
+
+test('late on a full node is tried again, and what never ends is a letter', async () => {
+  await using world = await openWorld(inject('postgresUrl'), {})
+  // A node that answers one at a time, and whose waiting calls are not run once they are too late.
+  let turn = Promise.resolve()
+  const runGraph: RunGraph = async (graph, message, ask) => {
+    const { n } = message as { n: number }
+    if (n === -1) return new Promise(() => {})
+    const untilMs = systemClock.monotonicMs() + ask.deadlineMs
+    turn = turn.then(async () => {
+      if (systemClock.monotonicMs() < untilMs) await sleep(10)
+    })
+    await turn
+    return double(graph, message, ask)
+  }
+  const spec = triggerSpec(http, { attemptsMax: 2, deadlineMs: 100 })
+  let busy = false
+  const node = await world.node({ graphs: [graphSpec('late', spec)], runGraph, isBusy: () => busy })
+  const input = node.eventsAt('in')
+  const ids = names('l', 40)
+  const posts = ids.map((id, n) => input.post(structured, event(id, { n })))
+  posts.push(input.post(structured, event('never', { n: -1 })))
+  await Promise.all(posts)
+  expect(await world.results('late')).toEqual(ids.map(id => `/tests ${id}`))
+  const letter = { messageId: '/tests never', code: 'E_DEADLINE_PAST', attempts: 2 }
+  expect(await lettersOf(world)).toMatchObject([letter])
+  const { failed, dead } = node.status()[0]!.counts
+  expect([failed > 10, dead]).toEqual([true, 1])
+  // Alone, but the node is busy with others: no attempt is spent until it is not.
+  busy = true
+  const before = node.status()[0]!.counts.failed
+  const post = input.post(structured, event('busy', { n: -1 }))
+  await world.until('more than its attempts', () => node.status()[0]!.counts.failed > before + 2)
+  expect(await lettersOf(world)).toHaveLength(1)
+  busy = false
+  await post
+  expect(await lettersOf(world)).toMatchObject([{ messageId: '/tests busy', attempts: 2 }, letter])
 })
 
 test('a full outbox stops the taking, and goes when the sink is back', async () => {

@@ -27,6 +27,7 @@ export interface NodeOptions {
   readonly runGraph: RunGraph
   readonly appendRows?: TriggersParts['appendRows']
   readonly outboxRowsMax?: number
+  readonly isBusy?: () => boolean
 }
 
 export async function openWorld(
@@ -45,7 +46,7 @@ export async function openWorld(
     url: database.url,
     store,
     logged,
-    async node({ name = 'node-1', graphs, runGraph, appendRows, outboxRowsMax }) {
+    async node({ name = 'node-1', graphs, runGraph, appendRows, outboxRowsMax, isBusy }) {
       const log = (line: string, error?: unknown) => {
         logged.push(error === undefined ? line : `${line}: ${error}`)
       }
@@ -61,6 +62,7 @@ export async function openWorld(
         runGraph,
         appendRows: appendRows ?? (async () => {}),
         ...(outboxRowsMax === undefined ? {} : { outboxRowsMax }),
+        ...(isBusy ? { isBusy } : {}),
         log,
       })
       nodes.add(triggers)
