@@ -1,5 +1,6 @@
 import { type Engine, quoted, type Relation } from '../engine/index.ts'
-import { entitySql, equal, placeLookup } from './entities.ts'
+import { entitySql, equal } from './entities.ts'
+import { NumberColumn, placesOf } from './number-column.ts'
 import { readByRow, rowNumberSql } from './spine.ts'
 import { groupAsks } from './sweep.ts'
 import { gathered } from './time-order.ts'
@@ -8,13 +9,24 @@ import type { EntityAsks } from './window-bounds.ts'
 
 /** The entities that asking rows name, numbered from 1 in the order of their keys. */
 export interface AskedEntities {
-  /** Of the numbered entities: `"muster by 0"`, ..., `"muster entity"`. */
-  readonly table: string
   readonly count: number
   /** Of one whole-numbered column: its values, which ascend, by number of the entity less one. */
   readonly numbers?: Float64Array | undefined
+  /** Makes the table of them, once: `"muster by 0"`, ..., `"muster entity"`. Gives its name. */
+  define(engine: Engine): Promise<string>
   /** The rows that ask, by their entity. */
   asks(): Promise<EntityAsks>
+}
+
+export interface WhoAsks {
+  /** The row number of each place; without it places are row numbers. */
+  readonly places?: Int32Array
+  /** SQL that says which rows ask; others have no entities. */
+  readonly where?: string
+  /** A key of theirs that was read before. */
+  readonly numbers?: NumberColumn | undefined
+  /** Tables of two that are in use together have names of their own. */
+  readonly tables?: string
 }
 
 /**
@@ -26,30 +38,20 @@ export class AskingRows {
   /** By place; NaN asks for nothing. */
   readonly asOfUs: Float64Array
   readonly #rows: number
-  readonly #places: Int32Array | undefined
-  readonly #tables: string
+  readonly #who: WhoAsks
   readonly #asked = new Map<string, AskedEntities>()
 
-  /**
-   * `places` has the row number of each place; without it places are row numbers. Tables of two
-   * that are in use together have names of their own.
-   */
-  constructor(
-    { relation, rows }: NumberedRows,
-    asOfUs: Float64Array,
-    places?: Int32Array,
-    tables = 'muster entities',
-  ) {
+  constructor({ relation, rows }: NumberedRows, asOfUs: Float64Array, who: WhoAsks = {}) {
     this.relation = relation
     this.asOfUs = asOfUs
     this.#rows = rows
-    this.#places = places
-    this.#tables = tables
+    this.#who = who
   }
 
   /** What is known by row number, by place. */
   inPlaces(byRowNumber: Int32Array): Int32Array {
-    return this.#places ? gathered(byRowNumber, this.#places) : byRowNumber
+    const { places } = this.#who
+    return places ? gathered(byRowNumber, places) : byRowNumber
   }
 
   /** By keys that are SQL over the rows; `areWhole`: by one, a whole number. */
@@ -61,31 +63,26 @@ export class AskingRows {
     const called = JSON.stringify([keys, areWhole])
     const known = this.#asked.get(called)
     if (known) return known
-    const table = `${this.#tables} ${this.#asked.size}`
-    const names = keys.map((_, b) => quoted(`muster by ${b}`))
-    await engine.define(
-      `create or replace temp table ${quoted(table)} as
-       select *, row_number() over (order by ${names.join(', ')})::integer as "muster entity"
-       from (select distinct ${keys.map((key, b) => `${key} as ${names[b]}`).join(', ')}
-             from ${quoted(this.relation.name)})
-       where ${names.map(name => `${name} is not null`).join(' and ')}`,
-    )
-    const [counted] = await engine.rows<{ rows: number }>(
-      `select count(*)::double as rows from ${quoted(table)}`,
-    )
-    const count = counted?.rows ?? 0
-    const numbers = areWhole ? await readNumbers(engine, table, count) : undefined
+    const table = `${this.#who.tables ?? 'muster entities'} ${this.#asked.size}`
+    const column = areWhole ? await this.#numbers(engine, keys[0]!) : undefined
+    let defined: Promise<void> | undefined
+    const define = async () => {
+      defined ??= this.#define(engine, table, keys)
+      await defined
+      return table
+    }
+    const count = column ? column.numbers.length : await countOf(engine, await define())
     let asks: Promise<EntityAsks> | undefined
-    const readAsks = async () =>
-      groupAsks(
-        this.asOfUs,
-        this.inPlaces(await this.#entities(engine, table, keys, numbers)),
-        count,
-      )
+    const readAsks = async () => {
+      const entities = column
+        ? placesOf(column.values, column.numbers)
+        : await this.#entities(engine, table, keys)
+      return groupAsks(this.asOfUs, this.inPlaces(entities), count)
+    }
     const asked = {
-      table,
       count,
-      numbers,
+      numbers: column?.numbers,
+      define,
       asks: () => {
         asks ??= readAsks()
         return asks
@@ -95,36 +92,45 @@ export class AskingRows {
     return asked
   }
 
+  /** Undefined when one of them is no number of JavaScript's. */
+  async #numbers(engine: Engine, key: string): Promise<NumberColumn | undefined> {
+    const { numbers: known, where = 'true' } = this.#who
+    if (known?.key === key) return known
+    const column = new NumberColumn(key, this.#rows)
+    const from = quoted(this.relation.name)
+    await readByRow(engine, { number: this.#number, from, where }, [column.target])
+    return column.numbers.every(Number.isSafeInteger) ? column : undefined
+  }
+
+  async #define(engine: Engine, table: string, keys: readonly string[]): Promise<void> {
+    const names = keys.map((_, b) => quoted(`muster by ${b}`))
+    await engine.define(
+      `create or replace temp table ${quoted(table)} as
+       select *, row_number() over (order by ${names.join(', ')})::integer as "muster entity"
+       from (select distinct ${keys.map((key, b) => `${key} as ${names[b]}`).join(', ')}
+             from ${quoted(this.relation.name)} where ${this.#who.where ?? 'true'})
+       where ${names.map(name => `${name} is not null`).join(' and ')}`,
+    )
+  }
+
   /** By row number; 0 where there is none. */
-  async #entities(
-    engine: Engine,
-    table: string,
-    keys: readonly string[],
-    numbers: Float64Array | undefined,
-  ): Promise<Int32Array> {
+  async #entities(engine: Engine, table: string, keys: readonly string[]): Promise<Int32Array> {
     const into = new Int32Array(this.#rows)
-    const name = quoted(this.relation.name)
-    const number = `${name}.${rowNumberSql}`
-    if (numbers) {
-      const target = { sql: `${keys[0]}::double`, into, map: placeLookup(numbers) }
-      await readByRow(engine, { number, from: name, where: 'true' }, [target])
-      return into
-    }
-    const from = `${name} left join ${quoted(table)} on ${equal(keys, table)}`
+    const from = `${quoted(this.relation.name)} left join ${quoted(table)} on ${equal(keys, table)}`
     const target = { sql: entitySql({ named: table }), into }
-    await readByRow(engine, { number, from, where: 'true' }, [target])
+    const query = { number: this.#number, from, where: this.#who.where ?? 'true' }
+    await readByRow(engine, query, [target])
     return into
+  }
+
+  get #number(): string {
+    return `${quoted(this.relation.name)}.${rowNumberSql}`
   }
 }
 
-/** Undefined when one of them is no number of JavaScript's. */
-async function readNumbers(
-  engine: Engine,
-  table: string,
-  count: number,
-): Promise<Float64Array | undefined> {
-  const into = new Float64Array(count)
-  const query = { number: '"muster entity" - 1', from: quoted(table), where: 'true' }
-  await readByRow(engine, query, [{ sql: '"muster by 0"::double', into }])
-  return into.every(Number.isSafeInteger) ? into : undefined
+async function countOf(engine: Engine, table: string): Promise<number> {
+  const [counted] = await engine.rows<{ rows: number }>(
+    `select count(*)::double as rows from ${quoted(table)}`,
+  )
+  return counted?.rows ?? 0
 }

@@ -1,5 +1,6 @@
 import { type Engine, embedded, quoted, type Relation, readExpression } from '../engine/index.ts'
 import type { AskedEntities, AskingRows } from './asking-rows.ts'
+import { wholeKey } from './number-column.ts'
 
 /*
  * Entities as numbers. Those that the asking rows name are numbered from 1, in DuckDB, so that no
@@ -16,7 +17,7 @@ export interface EntityColumns {
 }
 
 export interface Entities extends EntityColumns, AskedEntities {
-  /** What `table` is called where the group's rows are joined with it. */
+  /** What their table is called where the group's rows are joined with it. */
   readonly named: string
   /** Keys as SQL over the group's rows. */
   readonly eventKeys: readonly string[]
@@ -52,34 +53,6 @@ export async function defineEntities(
   return found
 }
 
-/** Gives the place of a number among `numbers`, which differ, from 1; 0 when it is none of them. */
-export function placeLookup(numbers: Float64Array): (key: number) => number {
-  let least = Number.POSITIVE_INFINITY
-  let most = Number.NEGATIVE_INFINITY
-  for (const number of numbers) {
-    if (number < least) least = number
-    if (number > most) most = number
-  }
-  const span = most - least + 1
-  if (span <= 4 * numbers.length) {
-    const table = new Int32Array(span)
-    for (let at = 0; at < numbers.length; at++) table[numbers[at]! - least] = at + 1
-    return key => table[key - least] ?? 0
-  }
-  const entities = new Map<number, number>()
-  for (let at = 0; at < numbers.length; at++) entities.set(numbers[at]!, at + 1)
-  let last = Number.NaN
-  let found = 0
-  return key => {
-    // Sorted rows have the same key again and again, so most are not looked up.
-    if (key !== last) {
-      found = entities.get(key) ?? 0
-      last = key
-    }
-    return found
-  }
-}
-
 /** Of types of whole numbers. */
 export const whole = /^(?:U?(?:TINY|SMALL)INT|U?INTEGER|BIGINT)$/
 const textLike = /^(?:VARCHAR|BOOLEAN|DATE|TIMESTAMP|UUID|HUGEINT|UBIGINT)$/
@@ -91,7 +64,7 @@ export function isToldByText(type: string): boolean {
 
 /** What both sides are compared as. */
 function keyForm(a: string, b: string): (sql: string) => string {
-  if (whole.test(a) && whole.test(b)) return sql => `cast(${sql} as bigint)`
+  if (whole.test(a) && whole.test(b)) return wholeKey
   if (a === b && textLike.test(a)) return sql => sql
   return sql => `cast(${sql} as varchar)`
 }
@@ -106,20 +79,23 @@ export interface EntityRange {
  * Joins the group's rows with their entities. By an inner join only rows that have one are read,
  * and DuckDB skips row groups outside the range of the keys.
  */
-export function joinEvents(
+export async function joinEvents(
+  engine: Engine,
   kinds: readonly Entities[],
   how: 'join' | 'left join',
   range?: EntityRange,
-): string {
-  return kinds
-    .map(({ table, named, eventKeys }) => {
-      const of = range
-        ? `(select * from ${quoted(table)} where "muster entity" > ${range.from}` +
-          ` and "muster entity" <= ${range.to})`
-        : quoted(table)
-      return `${how} ${of} as ${quoted(named)} on ${equal(eventKeys, named)}`
-    })
-    .join(' ')
+): Promise<string> {
+  const joins: string[] = []
+  for (const kind of kinds) {
+    const { named, eventKeys } = kind
+    const table = await kind.define(engine)
+    const of = range
+      ? `(select * from ${quoted(table)} where "muster entity" > ${range.from}` +
+        ` and "muster entity" <= ${range.to})`
+      : quoted(table)
+    joins.push(`${how} ${of} as ${quoted(named)} on ${equal(eventKeys, named)}`)
+  }
+  return joins.join(' ')
 }
 
 /** Whether keys are those of an entity of the table of that name. */

@@ -11,8 +11,9 @@ import {
 } from '../engine/index.ts'
 import { arrivalColumn, type FeatureGroupSpec, knownOnArrival } from '../spec/index.ts'
 import type { ColumnMemory } from './column-memory.ts'
-import { type Entities, type EntityRange, entitySql, joinEvents, placeLookup } from './entities.ts'
+import { type Entities, type EntityRange, entitySql, joinEvents } from './entities.ts'
 import type { GroupRows } from './group-rows.ts'
+import { placeLookup } from './number-column.ts'
 import { rowNumberSql } from './spine.ts'
 
 /** A value of the group's rows: an SQL that gives DOUBLE, and its name. */
@@ -73,7 +74,8 @@ export async function readEvents(
     ...values.map(value => value.sql),
   ]
   const joined = kinds.filter(kind => !lookups.has(kind))
-  const entityJoins = joinEvents(joined, kinds.length === 1 ? 'join' : 'left join', query.range)
+  const how = kinds.length === 1 ? 'join' : 'left join'
+  const entityJoins = await joinEvents(engine, joined, how, query.range)
   const joins = [entityJoins, ...query.joins].join(' ')
   const numbers = [undefined, ...kinds].map(
     kind => new GrowingColumn(Int32Array, rows.rows, memory, kind && lookups.get(kind)),

@@ -16,7 +16,7 @@ import {
   readManifest,
   readPart,
 } from './parts.ts'
-import { openSpine } from './spine.ts'
+import { defineLeaves, openSpine } from './spine.ts'
 import { openSources, openViewRows } from './view-rows.ts'
 
 /*
@@ -104,7 +104,8 @@ async function withFirst(job: FrameJob, ask: ViewRows, blobs: Blobs): Promise<Fe
   const { engine, sources } = await openSources(own, blobs)
   await using _open = engine
   const { relation } = await openViewRows(engine, view, sources)
-  const { leafRows, leafKeys } = await openSpine(engine, relation, view, key)
+  const spine = await openSpine(engine, relation, view, key)
+  const { leafRows, leafKeys } = await defineLeaves(engine, spine)
   let [rows, last] = [0, -1]
   while (last + 1 < leafRows.length && rows < (limit ?? Number.POSITIVE_INFINITY)) {
     last += 1

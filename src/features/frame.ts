@@ -10,10 +10,11 @@ import { divideIntoParts, putJson, writeColumns } from './parts.ts'
 import {
   eventTarget,
   frameOrder,
+  type Leaves,
+  openLeaves,
   openSpine,
   readByRow,
   rowNumberSql,
-  type Spine,
   type Target,
 } from './spine.ts'
 import { gathered } from './time-order.ts'
@@ -45,26 +46,28 @@ export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Dige
   const report = reporter(rows, 2 + names.size, at)
 
   const event = eventTarget(spine, rows)
-  const leaves = new Int32Array(rows)
+  const leaf = await openLeaves(engine, spine, rows)
   const atEvent = view.asOf === view.eventTime
-  let asOf = event
+  let asOf: typeof event | undefined
   const own = await rowFeatures(engine, relation, view.features, spine, rows)
-  const targets: Target[] = [event, spine.leafInto(leaves), ...own.targets]
+  const targets: Target[] = [event, leaf.target, ...own.targets]
   if (names.size > 0 && !atEvent) {
     const { type } = await readExpression(engine, relation, view.asOf)
     asOf = { sql: microsOrNull(view.asOf, type), into: new Float64Array(rows) }
     targets.push(asOf)
   }
   const number = `${quoted(relation.name)}.${rowNumberSql}`
-  const from = [spine.from, ...own.joins].join(' ')
+  const from = [spine.from, leaf.join, ...own.joins].join(' ')
   await readByRow(engine, { number, from, where: spine.where }, targets, report.rows)
   report.stage(1)
 
   // From here on rows stand in the order of the frame, and are written where they stay.
-  const order = await frameOrder(event.into, leaves, spine.leafRows.length)
-  const eventMs = gathered(event.into, order)
-  for (let row = 0; row < eventMs.length; row++) eventMs[row] = eventMs[row]! / 1_000
-  const asking = new AskingRows(viewRows, gathered(asOf.into, order), order)
+  const { leafOf, ...leaves } = leaf.leaves()
+  const { order, eventUs } = await frameOrder(event.into, leafOf, leaves.leafRows.length)
+  const eventMs = eventUs.map(us => us / 1_000)
+  const asOfUs = asOf ? gathered(asOf.into, order) : eventUs
+  const who = { places: order, where: spine.where, numbers: leaf.numbers }
+  const asking = new AskingRows(viewRows, asOfUs, who)
   const joined = await groupFeatures(engine, { ...input, sources }, asking, Float32Array, report)
   const columns = view.features.map(({ name }) => {
     const row = own.columns.get(name)
@@ -76,7 +79,8 @@ export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Dige
     if (texts) categories[name] = compactTexts(values as Float32Array, texts)
   }
   const { rowsWithoutEntity } = joined
-  const frame = { input, spine, eventMs, columns, categories, rowsWithoutEntity }
+  const { viewRows: all } = spine
+  const frame = { input, viewRows: all, leaves, eventMs, columns, categories, rowsWithoutEntity }
   return writeFrame(frame, at.blobs, report)
 }
 
@@ -110,7 +114,9 @@ function reporter(rows: number, stages: number, at: StepPlace): Report {
 
 interface FilledFrame {
   readonly input: FrameInput
-  readonly spine: Spine
+  /** Rows that the view has, with or without a key. */
+  readonly viewRows: number
+  readonly leaves: Leaves
   /** In the order of the frame, as all columns are. */
   readonly eventMs: Float64Array
   readonly columns: readonly FeatureColumn[]
@@ -119,10 +125,10 @@ interface FilledFrame {
 }
 
 async function writeFrame(frame: FilledFrame, blobs: Blobs, report: Report): Promise<Digest> {
-  const { spine, columns, eventMs, input, categories, rowsWithoutEntity } = frame
+  const { leaves, columns, eventMs, input, categories, rowsWithoutEntity } = frame
   const parts: FrameManifest['parts'][number][] = []
   let pending: Promise<void> = Promise.resolve()
-  for (const part of divideIntoParts(spine.leafRows)) {
+  for (const part of divideIntoParts(leaves.leafRows)) {
     const bytes = writeColumns(
       [{ name: 'event_ms', values: eventMs }, ...columns].map(({ name, values }) => ({
         name,
@@ -144,9 +150,8 @@ async function writeFrame(frame: FilledFrame, blobs: Blobs, report: Report): Pro
     key: input.key,
     features: columns.map(column => column.name),
     rows: eventMs.length,
-    rowsWithoutKey: spine.viewRows - eventMs.length,
-    leafKeys: spine.leafKeys,
-    leafRows: spine.leafRows,
+    rowsWithoutKey: frame.viewRows - eventMs.length,
+    ...leaves,
     parts,
     ...(Object.keys(categories).length > 0 && { categories }),
     ...(Object.keys(rowsWithoutEntity).length > 0 && { rowsWithoutEntity }),

@@ -210,7 +210,7 @@ async function makeKept(
   key: Digest,
 ): Promise<KeptEvents | undefined> {
   const { engine, group, source, rows, values, joins, memory } = filling
-  const all = new AskingRows(rows, new Float64Array(0), undefined, 'muster all entities')
+  const all = new AskingRows(rows, new Float64Array(0), { tables: 'muster all entities' })
   const [kind] = await defineEntities(engine, rows, all, [{ by }])
   if (!kind!.numbers && kind!.count > keyTextsMax) return undefined
   const query = { group, rows, kinds: [kind!], values, joins, readsAll: true }

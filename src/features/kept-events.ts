@@ -143,12 +143,12 @@ export const keyTextsMax = 1_000_000
 /** Texts of the entities of a kind, a list for each column. */
 export async function keyTexts(
   engine: Engine,
-  { table, by }: Entities,
+  { define, by }: Entities,
 ): Promise<readonly (readonly string[])[]> {
   const names = by.map((_, b) => quoted(`muster by ${b}`))
   const rows = await engine.rows<Record<string, string>>(
     `select ${names.map((name, b) => `cast(${name} as varchar) as k${b}`).join(', ')}
-     from ${quoted(table)} order by "muster entity"`,
+     from ${quoted(await define(engine))} order by "muster entity"`,
   )
   return by.map((_, b) => rows.map(row => row[`k${b}`]!))
 }

@@ -14,7 +14,7 @@ import type { LabelManifest, StepInput } from '../fleet/index.ts'
 import type { StepPlace } from './frame.ts'
 import { fillAhead } from './labels-ahead.ts'
 import { putJson, readManifest, writeColumns } from './parts.ts'
-import { eventTarget, frameOrder, openSpine, readByRow, rowNumberSql } from './spine.ts'
+import { eventTarget, frameOrder, openLeaves, openSpine, readByRow, rowNumberSql } from './spine.ts'
 import { type NumberedRows, openSources, openViewRows } from './view-rows.ts'
 
 export type LabelInput = Extract<StepInput, { kind: 'label' }>
@@ -37,15 +37,14 @@ export async function buildLabels(input: LabelInput, place: StepPlace): Promise<
   const own = ahead ? undefined : await readLabel(engine, viewRows, input.label)
   const spine = await openSpine(engine, relation, view, input.key)
   const event = eventTarget(spine, rows)
-  const leaves = new Int32Array(rows)
-  const leaf = spine.leafInto(leaves)
+  const leaf = await openLeaves(engine, spine, rows)
   const label = { sql: own?.sql ?? '', into: new Float64Array(rows) }
   const number = `${quoted(relation.name)}.${rowNumberSql}`
   let done = 0
   await readByRow(
     engine,
-    { number, from: spine.from, where: spine.where },
-    own ? [event, leaf, label] : [event, leaf],
+    { number, from: `${spine.from} ${leaf.join}`, where: spine.where },
+    own ? [event, leaf.target, label] : [event, leaf.target],
     count => {
       const before = done
       done += count
@@ -56,7 +55,8 @@ export async function buildLabels(input: LabelInput, place: StepPlace): Promise<
   )
   const about = { sources, eventUs: event.into, into: label.into }
   const { binary } = own ?? (await fillAhead(engine, must(ahead, 'one of two'), viewRows, about))
-  const order = await frameOrder(event.into, leaves, spine.leafRows.length)
+  const { leafOf, leafRows } = leaf.leaves()
+  const { order } = await frameOrder(event.into, leafOf, leafRows.length)
   assert(order.length === frame.rows, 'the labels have the rows of their frame')
   const parts: Digest[] = []
   for (const { rowFrom, rows: count } of frame.parts) {

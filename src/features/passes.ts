@@ -26,9 +26,10 @@ export async function divideEntities(
   if (rows.rows <= aimed) return [{ kinds, range: undefined }]
   const passes: Pass[] = []
   for (const kind of kinds) {
+    const join = await joinEvents(engine, [kind], 'join')
     const counted = await engine.rows<{ entity: number; rows: number }>(
       `select ${entitySql(kind)} as entity, count(*)::double as rows
-       from ${rows.from} ${joinEvents([kind], 'join')} group by all order by entity`,
+       from ${rows.from} ${join} group by all order by entity`,
     )
     for (const range of ranges(counted, kind.count, aimed)) passes.push({ kinds: [kind], range })
   }

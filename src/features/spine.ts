@@ -12,7 +12,8 @@ import {
 } from '../engine/index.ts'
 import { rowNumber } from '../sources/index.ts'
 import type { FeatureViewSpec } from '../spec/index.ts'
-import { isToldByText, placeLookup, whole } from './entities.ts'
+import { isToldByText, whole } from './entities.ts'
+import { NumberColumn, placesOf, wholeKey } from './number-column.ts'
 import { groupInTime } from './time-order.ts'
 
 /*
@@ -24,21 +25,24 @@ import { groupInTime } from './time-order.ts'
 export interface Spine {
   /** Rows that the view has, with or without a key. */
   readonly viewRows: number
-  readonly leafKeys: readonly (readonly string[])[]
-  readonly leafRows: readonly number[]
   /** SQL from which rows of the frame are read. */
   readonly from: string
   readonly where: string
   /** Event time in microseconds, or null. */
   readonly eventUs: string
-  /** What gives the leaf of each row, from 1, into an array by row number. */
-  leafInto(into: Int32Array): Target
+  /** SQL of the values of the key; rows are of one leaf where they are equal. */
+  readonly key: readonly string[]
+  /** Whether the key is one whole number, and all are JavaScript's. */
+  readonly isNumber: boolean
 }
 
-/**
- * Finds the leaves of the view, and makes them the table `muster leaves` unless they are numbers.
- * Rows without a key or a time are out.
- */
+/** In the order of their texts, column by column. */
+export interface Leaves {
+  readonly leafKeys: readonly (readonly string[])[]
+  readonly leafRows: readonly number[]
+}
+
+/** Says which rows are in the frame: those with a key and a time. */
 export async function openSpine(
   engine: Engine,
   relation: Relation,
@@ -49,7 +53,7 @@ export async function openSpine(
   if (view.where !== undefined) await readExpression(engine, relation, view.where)
   // Keys are texts; where values are equal exactly when those are, rows are compared by them.
   const values: string[] = []
-  let isWhole = true
+  let isWhole = key.length === 1
   for (const column of key) {
     const { type } = await readExpression(engine, relation, quoted(column))
     const value = `${quoted(relation.name)}.${quoted(column)}`
@@ -58,79 +62,92 @@ export async function openSpine(
   }
   const chosen =
     view.where === undefined ? 'true' : `coalesce(cast(${embedded(view.where)} as boolean), false)`
-  const keyNames = key.map((_, k) => quoted(`muster key ${k}`))
-  const valueNames = key.map((_, k) => quoted(`muster value ${k}`))
   const present = values.map(value => `${value} is not null`)
   const where = [chosen, isMoment(view.eventTime, eventType), ...present].join(' and ')
-  const table = quoted(relation.name)
+  const from = quoted(relation.name)
   const [counted] = await engine.rows<{ rows: number }>(
-    `select count(*)::double as rows from ${table} where ${chosen}`,
+    `select count(*)::double as rows from ${from} where ${chosen}`,
   )
-  const viewRows = counted?.rows ?? 0
-  const eventUs = microsOrNull(view.eventTime, eventType)
-  if (isWhole && values.length === 1) {
-    const found = await numberLeaves(engine, { value: values[0]!, from: table, where })
-    if (found) return { viewRows, from: table, where, eventUs, ...found }
+  return {
+    viewRows: counted?.rows ?? 0,
+    from,
+    where,
+    eventUs: microsOrNull(view.eventTime, eventType),
+    key: values,
+    isNumber: isWhole && (await areSafe(engine, from, values[0]!)),
   }
+}
+
+/** Whether JavaScript has all the whole numbers of a column. Statistics of files tell mostly. */
+async function areSafe(engine: Engine, from: string, value: string): Promise<boolean> {
+  const most = Number.MAX_SAFE_INTEGER
+  for (const beyond of [`> ${most}`, `< -${most}`]) {
+    const found = await engine.rows(`select 1 from ${from} where ${value} ${beyond} limit 1`)
+    if (found.length > 0) return false
+  }
+  return true
+}
+
+/** Finds the leaves and how many rows each has, and makes them the table `muster leaves`. */
+export async function defineLeaves(
+  engine: Engine,
+  { key, from, where }: Spine,
+): Promise<Leaves & { readonly join: string }> {
+  const keyNames = key.map((_, k) => quoted(`muster key ${k}`))
+  const valueNames = key.map((_, k) => quoted(`muster value ${k}`))
   await engine.define(
     `create temp table "muster leaves" as
      select *, (row_number() over (order by ${keyNames.join(', ')}))::integer as "muster leaf"
      from (select *, ${valueNames.map((value, k) => `cast(${value} as varchar) as ${keyNames[k]}`)}
-           from (select ${values.map((value, k) => `${value} as ${valueNames[k]}`)},
+           from (select ${key.map((value, k) => `${value} as ${valueNames[k]}`)},
                         count(*)::double as "muster rows"
-                 from ${table} where ${where} group by all))`,
+                 from ${from} where ${where} group by all))`,
   )
   const leaves = await engine.rows(
     `select "muster rows", ${keyNames} from "muster leaves" order by "muster leaf"`,
   )
-  const equal = values.map((value, k) => `${value} = ${valueNames[k]}`)
+  const equal = key.map((value, k) => `${value} = ${valueNames[k]}`)
   return {
-    viewRows,
     leafKeys: key.map((_, k) => leaves.map(leaf => String(leaf[`muster key ${k}`]))),
     leafRows: leaves.map(leaf => Number(leaf['muster rows'])),
-    from: `${table} join "muster leaves" on ${equal.join(' and ')}`,
-    where,
-    eventUs,
-    leafInto: into => ({ sql: '"muster leaf"', into }),
+    join: `join "muster leaves" on ${equal.join(' and ')}`,
   }
 }
 
-/**
- * Leaves that one column of whole numbers tells apart: they are looked up here, for a join of all
- * rows with as many leaves is most of what a frame would read. Undefined when one of the numbers is
- * none of JavaScript's.
- */
-async function numberLeaves(
-  engine: Engine,
-  { value, from, where }: { readonly value: string; readonly from: string; readonly where: string },
-): Promise<Pick<Spine, 'leafKeys' | 'leafRows' | 'leafInto'> | undefined> {
-  const numbers: number[] = []
-  const leafRows: number[] = []
-  await engine.stream(
-    `select ${value}::double, count(*)::integer from ${from} where ${where}
-     group by ${value} order by cast(${value} as varchar)`,
-    ([keys, counts], rows) => {
-      for (let at = 0; at < rows; at++) {
-        numbers.push(keys![at]!)
-        leafRows.push(counts![at]!)
-      }
-    },
-  )
-  if (!numbers.every(Number.isSafeInteger)) return undefined
-  const map = placeLookup(Float64Array.from(numbers))
-  return {
-    leafKeys: [numbers.map(String)],
-    leafRows,
-    leafInto: into => ({ sql: `${value}::double`, into, map }),
+/** What tells the leaf of each row: a column to be read, with a join behind FROM. */
+export interface LeafColumn {
+  readonly target: Target
+  readonly join: string
+  /** Of a number: the column, which rows outside the frame have not. */
+  readonly numbers: NumberColumn | undefined
+  /** Once it is read. `leafOf` is by row number, from 1; 0 for rows that are not in the frame. */
+  leaves(): Leaves & { readonly leafOf: Int32Array }
+}
+
+export async function openLeaves(engine: Engine, spine: Spine, rows: number): Promise<LeafColumn> {
+  if (spine.isNumber) {
+    // To look them up here costs less than to join all rows with as many leaves, and one scan.
+    const numbers = new NumberColumn(wholeKey(spine.key[0]!), rows)
+    return { target: numbers.target, join: '', numbers, leaves: () => numberLeaves(numbers) }
   }
+  const { join, ...leaves } = await defineLeaves(engine, spine)
+  const leafOf = new Int32Array(rows)
+  const target = { sql: '"muster leaf"', into: leafOf }
+  return { target, join, numbers: undefined, leaves: () => ({ ...leaves, leafOf }) }
+}
+
+function numberLeaves({ numbers, values }: NumberColumn) {
+  const texts = Array.from(numbers, String).sort()
+  const leafOf = placesOf(values, Float64Array.from(texts, Number))
+  const leafRows = new Array<number>(texts.length).fill(0)
+  for (const leaf of leafOf) if (leaf > 0) leafRows[leaf - 1]!++
+  return { leafKeys: [texts], leafRows, leafOf }
 }
 
 /** One column to read: its SQL, and the array in which row number r has place r. */
 export interface Target {
   readonly sql: string
   readonly into: Float32Array | Float64Array | Int32Array
-  /** What is written of a DOUBLE, which may be null: an integer. */
-  readonly map?: (value: number) => number
 }
 
 /**
@@ -148,9 +165,7 @@ export async function readByRow(
     `select ${list}\nfrom ${query.from}\nwhere ${query.where}`,
     ([numbers, ...columns], rows) => {
       for (let at = 0; at < targets.length; at++) {
-        const { into, map } = targets[at]!
-        if (map) scatterMapped(columns[at]!, numbers as Int32Array, into, map, rows)
-        else scatter(columns[at]!, numbers as Int32Array, into, rows)
+        scatter(columns[at]!, numbers as Int32Array, targets[at]!.into, rows)
       }
       seen(rows)
     },
@@ -174,16 +189,6 @@ function scatter(
   }
 }
 
-function scatterMapped(
-  column: ChunkColumn,
-  numbers: Int32Array,
-  into: Target['into'],
-  map: (value: number) => number,
-  rows: number,
-): void {
-  for (let i = 0; i < rows; i++) into[numbers[i]!] = map(column[i]!)
-}
-
 export const rowNumberSql = quoted(rowNumber)
 
 /** Event time in microseconds by row number; NaN for rows that are not in the frame. */
@@ -197,10 +202,10 @@ export function eventTarget(
 /** The rows of the frame in its order: by leaf, then event time, then row number. */
 export async function frameOrder(
   eventUs: Float64Array,
-  leaves: Int32Array,
+  leafOf: Int32Array,
   leafCount: number,
-): Promise<Int32Array> {
-  const { rows, starts } = groupInTime(leaves, leafCount, eventUs)
+): Promise<{ readonly order: Int32Array; readonly eventUs: Float64Array }> {
+  const { rows, times, starts } = groupInTime(leafOf, leafCount, eventUs)
   await setImmediate()
-  return rows.subarray(starts[1])
+  return { order: rows.subarray(starts[1]), eventUs: times.subarray(starts[1]) }
 }
