@@ -36,10 +36,13 @@ export async function openSlowPlane(models: number, rowMs: number): Promise<Data
     openSession: async graph => {
       const session = await openFamilySession(graph)
       const { inputs, width, categories } = session
-      const run: typeof session.run = (x, parameters, rows, parameterRows) => {
+      const run: typeof session.run = async (x, parameters, rows, parameterRows) => {
+        const y = await session.run(x, parameters, rows, parameterRows)
+        // After it, and so where ONNX Runtime computes: in a turn of its own of the event loop.
+        // Before it, the answers of the last call would wait for this one.
         const until = performance.now() + rows * rowMs
         while (performance.now() < until);
-        return session.run(x, parameters, rows, parameterRows)
+        return y
       }
       return { inputs, width, categories, run, close: () => session.close() }
     },

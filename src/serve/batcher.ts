@@ -45,6 +45,9 @@ export interface Job {
   readonly signal?: { readonly aborted: boolean } | undefined
 }
 
+/** A line that calls did not empty for so long is no burst that passes (Maurer, below). */
+const standingMs = 100
+
 /** Of the newest call in the average: five calls later, two thirds of it are new. */
 const callWeight = 0.2
 
@@ -75,6 +78,8 @@ export class Batcher {
   readonly #waiting = new WaitingLine<Waiting>()
   /** What a call takes, of late; 0 until one with a deadline has run. */
   #callMs = 0
+  /** Since when calls leave jobs behind, without a break; Infinity while they leave none. */
+  #standsSinceMs = Number.POSITIVE_INFINITY
   #draining = false
   #closing = false
   // One call runs at a time, so these are free again when the next is put together.
@@ -136,33 +141,49 @@ export class Batcher {
 
   /**
    * The next jobs that fit one call; those past their deadline, or that nobody waits for any more,
-   * are answered here.
+   * are answered here. First come, first served, until the line stands: then the newest go first,
+   * for the oldest would all be answered just too late (adaptive LIFO, and a queue that was not
+   * empty for a while as its sign: Maurer, Fail at Scale, ACM Queue 2015). Who set no deadline
+   * waits for as long as it takes, and is not passed by.
    */
   #take(): Waiting[] {
     const taken: Waiting[] = []
-    let rows = 0
-    let nowMs = -1
-    // One for all of them: under load there are thousands, and a stack costs more than a call.
-    let tooLate: MusterError | undefined
+    const { rowsPerCallMax } = this.#limits
     // While more wait than a call takes, with the time of a call: an answer that comes late is of
     // no use to anybody, and to run for it makes the next one late too.
-    const spareMs = this.#total.rows > this.#limits.rowsPerCallMax ? this.#callMs : 0
-    const newestFirst = this.#total.rows > this.#limits.waitingRowsMax / 2
-    this.#waiting.each(newestFirst, waiting => {
+    const isCrowd = this.#total.rows > rowsPerCallMax
+    let nowMs = isCrowd ? this.#clock.monotonicMs() : -1
+    const spareMs = isCrowd ? this.#callMs : 0
+    // One for all of them: under load there are thousands, and a stack costs more than a call.
+    let tooLate: MusterError | undefined
+    const isLate = ({ job: { deadlineMs } }: Waiting) => {
+      if (deadlineMs === Number.POSITIVE_INFINITY) return false
+      if (nowMs < 0) nowMs = this.#clock.monotonicMs()
+      return nowMs + spareMs >= deadlineMs
+    }
+    const turnAwayLate = (waiting: Waiting) => {
+      if (!isLate(waiting)) return false
+      tooLate ??= withoutStack(late)
+      return this.#turnAway(waiting, tooLate)
+    }
+    const mayPass = (waiting: Waiting) =>
+      waiting.job.deadlineMs !== Number.POSITIVE_INFINITY && !isLate(waiting)
+    const stands = nowMs - this.#standsSinceMs >= standingMs
+    // At the end of the line they would be told only when it is empty again.
+    if (stands) this.#waiting.dropOldest(turnAwayLate)
+    let rows = 0
+    const take = (waiting: Waiting) => {
       const { job } = waiting
-      if (rows + job.rows > this.#limits.rowsPerCallMax && taken.length > 0) return false
-      if (job.deadlineMs !== Number.POSITIVE_INFINITY) {
-        if (nowMs < 0) nowMs = this.#clock.monotonicMs() + spareMs
-        if (nowMs >= job.deadlineMs) {
-          tooLate ??= withoutStack(late)
-          return this.#turnAway(waiting, tooLate)
-        }
-      }
+      if (rows + job.rows > rowsPerCallMax && taken.length > 0) return false
+      if (turnAwayLate(waiting)) return true
       if (job.signal?.aborted) return this.#turnAway(waiting, cancelled())
       rows += job.rows
       taken.push(waiting)
       return true
-    })
+    }
+    this.#waiting.each(take, stands ? mayPass : undefined)
+    if (this.#waiting.length === 0) this.#standsSinceMs = Number.POSITIVE_INFINITY
+    else this.#standsSinceMs = Math.min(this.#standsSinceMs, nowMs)
     // Whoever is turned away teaches nothing: an average that is too high must not stay.
     if (taken.length === 0) this.#callMs /= 2
     return taken

@@ -2,9 +2,8 @@ import type { Priority } from '../base/priority.ts'
 
 /*
  * Jobs that wait for their turn, bounded by whoever lets them in. Interactive before batch before
- * shadow; within a class first come, first served, until the queue is past half full: from then on
- * the newest goes first. Those who have waited long will likely not be waited for any longer, and
- * serving them first would make everybody late (Maurer, Fail at Scale, ACM Queue 2015).
+ * shadow; within a class first come, first served, or the newest first, past those that may be
+ * passed by.
  */
 
 export { priorities, shareOf } from '../base/priority.ts'
@@ -24,31 +23,45 @@ export class WaitingLine<Job> {
     else this.#shadow.push(job)
   }
 
-  /** Hands over jobs one after the other until `take` gives false, which leaves that one. */
-  each(newestFirst: boolean, take: (job: Job) => boolean): void {
-    const [interactive, whole] = taken(this.#interactive, newestFirst, take)
+  /** Lets go of the oldest of each class for as long as `isOver` says so of them. */
+  dropOldest(isOver: (job: Job) => boolean): void {
+    for (const jobs of [this.#interactive, this.#batch, this.#shadow]) {
+      let count = 0
+      while (count < jobs.length && isOver(jobs[count]!)) count += 1
+      if (count > 0) jobs.splice(0, count)
+    }
+  }
+
+  /**
+   * Hands over jobs one after the other until `take` gives false, which leaves that one. The oldest
+   * first; with `mayPass`, the newest first once the oldest of a class is one that may be passed.
+   */
+  each(take: (job: Job) => boolean, mayPass?: (job: Job) => boolean): void {
+    const [interactive, whole] = taken(this.#interactive, take, mayPass)
     this.#interactive = interactive
     if (!whole || (this.#batch.length === 0 && this.#shadow.length === 0)) return
-    const [batch, wholeBatch] = taken(this.#batch, newestFirst, take)
+    const [batch, wholeBatch] = taken(this.#batch, take, mayPass)
     this.#batch = batch
-    if (wholeBatch) [this.#shadow] = taken(this.#shadow, newestFirst, take)
+    if (wholeBatch) [this.#shadow] = taken(this.#shadow, take, mayPass)
   }
 }
 
 /** What is left, and whether all were taken. */
 function taken<Job>(
   jobs: Job[],
-  newestFirst: boolean,
   take: (job: Job) => boolean,
+  mayPass: ((job: Job) => boolean) | undefined,
 ): [left: Job[], whole: boolean] {
-  let count = 0
-  if (newestFirst) {
-    while (count < jobs.length && take(jobs[jobs.length - 1 - count]!)) count += 1
-    jobs.length -= count
-    return [jobs, jobs.length === 0]
+  let first = 0
+  let isFull = false
+  for (; first < jobs.length && !mayPass?.(jobs[first]!); first++) {
+    isFull = !take(jobs[first]!)
+    if (isFull) break
   }
-  while (count < jobs.length && take(jobs[count]!)) count += 1
-  if (count === jobs.length) return [[], true]
-  if (count > 0) jobs.splice(0, count)
-  return [jobs, false]
+  if (first === jobs.length) return [[], true]
+  let end = jobs.length
+  while (!isFull && end > first && take(jobs[end - 1]!)) end -= 1
+  jobs.length = end
+  if (first > 0) jobs.splice(0, first)
+  return [jobs, jobs.length === 0]
 }
