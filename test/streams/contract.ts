@@ -124,8 +124,8 @@ class Bench implements AsyncDisposable {
         left = left.filter((_, i) => outcomes[i] !== undefined)
       } catch (error) {
         if (!(error instanceof MusterError && error.code === 'E_CONNECTION')) throw error
-        await new Promise(resolve => setTimeout(resolve, 100))
       }
+      if (left.length > 0) await new Promise(resolve => setTimeout(resolve, 100))
     }
   }
 

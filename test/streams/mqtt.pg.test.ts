@@ -1,4 +1,8 @@
 import { connectAsync } from 'mqtt'
+import { expect, test } from 'vitest'
+import { mqttOutput } from '../../src/streams/mqtt/output.ts'
+import { startBroker, whyWithoutBroker } from '../brokers.ts'
+import { skipBecause } from '../strict.ts'
 import { keepsContract } from './contract.ts'
 
 /* MQTT 5 with Mosquitto: a shared subscription in a session that outlives the connection. */
@@ -17,4 +21,18 @@ keepsContract({
     await client.publishAsync(`${name}/in`, '{"n":1,"at":"2026-01-01"}', { qos: 1, properties })
     await client.endAsync()
   },
+})
+
+test('what comes before the subscription is back is not taken, so not lost', async context => {
+  const missing = whyWithoutBroker('mqtt')
+  if (missing) skipBecause(context, missing)
+  await using broker = await startBroker('mqtt')
+  await using output = mqttOutput({ kind: 'mqtt', url: broker.url, login: undefined }, 'early/in')
+  const send = () =>
+    output.send([{ id: 'e-1', key: undefined, headers: {}, body: Buffer.from('{}') }])
+  expect(await send()).toEqual([new Error('nobody is subscribed to it')])
+  const node = await connectAsync(broker.url, { protocolVersion: 5 })
+  await node.subscribeAsync('$share/muster/early/+', { qos: 1 })
+  expect(await send()).toEqual([undefined])
+  await node.endAsync()
 })
