@@ -39,7 +39,11 @@ export function canonicalJson(value: unknown): string {
     if (!Number.isFinite(value)) throw new TypeError(`no canonical form for ${value}`)
     return JSON.stringify(value)
   }
-  if (Array.isArray(value)) return `[${value.map(v => canonicalJson(v ?? null)).join(',')}]`
+  if (Array.isArray(value)) {
+    // Of a frame's keys there are as many as it has models.
+    if (value.every(isPlain)) return JSON.stringify(value)
+    return `[${value.map(v => canonicalJson(v ?? null)).join(',')}]`
+  }
   if (typeof value === 'object') {
     const entries = Object.entries(value as Record<string, unknown>)
       .filter(([, member]) => member !== undefined)
@@ -48,4 +52,9 @@ export function canonicalJson(value: unknown): string {
     return `{${entries.join(',')}}`
   }
   throw new TypeError(`no canonical form for a ${typeof value}`)
+}
+
+/** Whether JSON has one form for it, which is canonical. */
+function isPlain(value: unknown): boolean {
+  return typeof value === 'string' || Number.isFinite(value)
 }

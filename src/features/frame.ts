@@ -64,7 +64,8 @@ export async function buildFrame(input: FrameInput, at: StepPlace): Promise<Dige
   // From here on rows stand in the order of the frame, and are written where they stay.
   const { leafOf, ...leaves } = leaf.leaves()
   const { order, eventUs } = await frameOrder(event.into, leafOf, leaves.leafRows.length)
-  const eventMs = eventUs.map(us => us / 1_000)
+  const eventMs = new Float64Array(order.length)
+  for (let row = 0; row < eventMs.length; row++) eventMs[row] = eventUs[row]! / 1_000
   const asOfUs = asOf ? gathered(asOf.into, order) : eventUs
   const who = { places: order, where: spine.where, numbers: leaf.numbers }
   const asking = new AskingRows(viewRows, asOfUs, who)

@@ -27,7 +27,7 @@ export function fillLatest(
   wanted: readonly WantedLatest[],
   moved: boolean,
 ): void {
-  const { rows } = events
+  const { rows, eventUs } = events
   const newest = newestKnown(events, asks, moved && events.supersededUs !== undefined)
   const byTtl = Map.groupBy(wanted, ({ feature }) => feature.ttlMs)
   for (const [ttlMs, ofThis] of byTtl) {
@@ -35,7 +35,7 @@ export function fillLatest(
     const places = byTtl.size === 1 ? newest : new Int32Array(newest.length)
     for (let ask = 0; ask < newest.length; ask++) {
       const at = newest[ask]!
-      const counts = at >= 0 && events.eventUs[at]! >= asks.asOfUs[ask]! - ttlUs
+      const counts = at >= 0 && eventUs[at]! >= asks.asOfUs[ask]! - ttlUs
       places[ask] = counts ? (rows ? rows[at]! : at) : -1
     }
     for (const { value, into } of ofThis) {
@@ -51,6 +51,7 @@ export function fillLatest(
 /** By asking row, in the order of the asks, the place of the event; -1 where there is none. */
 function newestKnown(events: OrderedEvents, asks: EntityAsks, scan: boolean): Int32Array {
   const { starts, ends, knownUs, eventUs } = events
+  const atOnce = eventUs === knownUs
   const found = new Int32Array(asks.rows.length).fill(-1)
   for (let entity = 1; entity + 1 < asks.starts.length; entity++) {
     const first = starts[entity]!
@@ -61,7 +62,7 @@ function newestKnown(events: OrderedEvents, asks: EntityAsks, scan: boolean): In
     for (let ask = asks.starts[entity]!; ask < askEnd; ask++) {
       const asOf = asks.asOfUs[ask]!
       for (; high < end && knownUs[high]! <= asOf; high++) {
-        if (best < 0 || eventUs[high]! >= eventUs[best]!) best = high
+        if (atOnce || best < 0 || eventUs[high]! >= eventUs[best]!) best = high
       }
       found[ask] = scan ? scanned(events, first, high, asOf) : best
     }
@@ -70,10 +71,11 @@ function newestKnown(events: OrderedEvents, asks: EntityAsks, scan: boolean): In
 }
 
 function scanned(events: OrderedEvents, first: number, end: number, asOf: number): number {
+  const { eventUs } = events
   let best = -1
   for (let at = first; at < end; at++) {
     if (!countsStill(events, at, asOf)) continue
-    if (best < 0 || events.eventUs[at]! >= events.eventUs[best]!) best = at
+    if (best < 0 || eventUs[at]! >= eventUs[best]!) best = at
   }
   return best
 }

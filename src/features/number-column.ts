@@ -45,7 +45,7 @@ export function distinct(values: Float64Array): Float64Array {
   const isThere = new Uint8Array(span)
   for (let at = 0; at < values.length; at++) isThere[values[at]! - least] = 1
   let count = 0
-  for (const there of isThere) count += there
+  for (let at = 0; at < span; at++) count += isThere[at]!
   const found = new Float64Array(count)
   for (let at = 0, next = 0; at < span; at++) if (isThere[at] === 1) found[next++] = least + at
   return found

@@ -139,9 +139,9 @@ export async function openLeaves(engine: Engine, spine: Spine, rows: number): Pr
 function numberLeaves({ numbers, values }: NumberColumn) {
   const texts = Array.from(numbers, String).sort()
   const leafOf = placesOf(values, Float64Array.from(texts, Number))
-  const leafRows = new Array<number>(texts.length).fill(0)
-  for (const leaf of leafOf) if (leaf > 0) leafRows[leaf - 1]!++
-  return { leafKeys: [texts], leafRows, leafOf }
+  const counts = new Int32Array(texts.length + 1)
+  for (let row = 0; row < leafOf.length; row++) counts[leafOf[row]!]!++
+  return { leafKeys: [texts], leafRows: Array.from(counts.subarray(1)), leafOf }
 }
 
 /** One column to read: its SQL, and the array in which row number r has place r. */

@@ -79,7 +79,9 @@ class StretchSort {
   }
 
   sort(from: number, end: number): void {
-    if (end - from < 2 || this.#runTo(from, end) === end) return
+    // To sort a few rows is to make one run of them.
+    const first = end - from <= runRowsMin ? this.#runEnd(from, end) : this.#runTo(from, end)
+    if (first >= end) return
     if (end - from < digitRowsMin || !this.#isDisordered(from, end)) this.#sortRuns(from, end)
     else this.#sortDigits(from, end)
   }
