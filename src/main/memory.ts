@@ -1,69 +1,66 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 const pageBytes = 4_096
+const lookEveryMs = 200
+/** Processes come and go less often than memory does. */
+const looksBetweenCensuses = 5
 
-interface Process {
-  readonly pid: number
-  readonly parent: number
-  readonly residentBytes: number
-}
-
-/** Every process that /proc lists; empty where there is no /proc. */
-function processes(): Process[] {
-  let pids: string[]
+/** Its children, of all its threads; none where /proc does not tell them. */
+function childrenOf(pid: number): number[] {
   try {
-    pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
-  } catch {
-    return []
-  }
-  const found: Process[] = []
-  for (const pid of pids) {
-    try {
-      // After the name in brackets, which may hold spaces: state, parent, ...; resident pages are
-      // field 24.
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /s, '')
+    return readdirSync(`/proc/${pid}/task`).flatMap(thread =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
         .split(' ')
-      found.push({
-        pid: Number(pid),
-        parent: Number(fields[1]),
-        residentBytes: Number(fields[21]) * pageBytes,
-      })
+        .filter(Boolean)
+        .map(Number),
+    )
+  } catch {
+    return [] // It ended meanwhile, or there is no /proc.
+  }
+}
+
+/** Processes and all below them. They are followed from the root: /proc lists others too. */
+function treeOf(roots: readonly number[]): readonly number[] {
+  const tree = new Set(roots)
+  for (const pid of tree) for (const child of childrenOf(pid)) tree.add(child)
+  return [...tree]
+}
+
+/** Shared pages are counted in each: an upper bound. */
+function residentBytes(pids: readonly number[]): number {
+  return pids.reduce((bytes, pid) => {
+    try {
+      const pages = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]
+      return bytes + Number(pages) * pageBytes
     } catch {
-      // It ended meanwhile.
+      return bytes // It ended meanwhile, or there is no /proc.
     }
-  }
-  return found
+  }, 0)
 }
 
-/** Resident bytes of a process and all below it, shared pages counted in each: an upper bound. */
-export function treeResidentBytes(root: number, others: readonly number[] = []): number {
-  const all = processes()
-  const wanted = new Set([root, ...others])
-  for (let grown = true; grown; ) {
-    grown = false
-    for (const { pid, parent } of all) {
-      if (wanted.has(parent) && !wanted.has(pid)) {
-        wanted.add(pid)
-        grown = true
-      }
-    }
-  }
-  const sum = all.reduce((bytes, p) => (wanted.has(p.pid) ? bytes + p.residentBytes : bytes), 0)
-  return sum || process.memoryUsage.rss()
+/** Resident bytes of a process and all below it; 0 where there is no /proc. */
+export function treeResidentBytes(root: number): number {
+  return residentBytes(treeOf([root]))
 }
 
-/** Watches the peak of a tree of processes until it is stopped. */
+/**
+ * Watches the peak of resident bytes of this process, others, and all below them, until it is
+ * stopped. Of this process alone where there is no /proc.
+ */
 export class PeakMemory implements Disposable {
   #peakBytes = 0
   readonly #timer: NodeJS.Timeout
 
   constructor(others: () => readonly number[]) {
+    let pids: readonly number[] = []
+    let looks = 0
     const look = (): void => {
-      this.#peakBytes = Math.max(this.#peakBytes, treeResidentBytes(process.pid, others()))
+      if (looks++ % looksBetweenCensuses === 0) pids = treeOf([process.pid, ...others()])
+      const bytes = residentBytes(pids) || process.memoryUsage.rss()
+      this.#peakBytes = Math.max(this.#peakBytes, bytes)
     }
     look()
-    this.#timer = setInterval(look, 200)
+    this.#timer = setInterval(look, lookEveryMs)
     this.#timer.unref()
   }
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { getCompileCacheDir } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { WorkerStart } from './work.ts'
@@ -9,6 +10,12 @@ const restartPauseMs = 1_000
  * How long a worker may finish what it does when told to stop. Its step is begun again elsewhere.
  */
 const stopWaitMs = 3_000
+
+/** Workers load what their parent has loaded: compiled once, it takes half the time. */
+function compileCache(): Readonly<Record<string, string>> {
+  const folder = getCompileCacheDir()
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder }
+}
 
 /** Keeps a number of worker processes up. Any of them may be killed at any time. */
 export class Workers implements AsyncDisposable {
@@ -28,6 +35,7 @@ export class Workers implements AsyncDisposable {
     const child = fork(fileURLToPath(new URL(`./work.${extension}`, import.meta.url)), [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
+      env: { ...process.env, ...compileCache() },
     })
     this.#children.set(name, child)
     child.send({ ...this.#start, name } satisfies WorkerStart)

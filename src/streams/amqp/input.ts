@@ -1,4 +1,4 @@
-import { type ConsumeMessage, connect } from 'amqplib'
+import type { ConsumeMessage } from 'amqplib'
 import type { AmqpConnection } from '../../sources/index.ts'
 import type { OpenSession } from '../broker-input.ts'
 import { derivedId } from '../derived-id.ts'
@@ -11,6 +11,7 @@ const connectMs = 10_000
 /** A RabbitMQ queue (AMQP 0-9-1): nodes that consume it compete. The queue must exist. */
 export function amqpInput(connection: AmqpConnection, queue: string): OpenSession {
   return async ({ prefetch, take }) => {
+    const { connect } = await import('amqplib')
     const broker = await connect(withHeartbeat(connection.url), { timeout: connectMs })
     const { promise: lost, resolve: lose } = Promise.withResolvers<Error>()
     broker.on('error', lose)

@@ -1,4 +1,4 @@
-import { type ConfirmChannel, connect } from 'amqplib'
+import type { ConfirmChannel } from 'amqplib'
 import type { AmqpConnection } from '../../sources/index.ts'
 import { type KeptSession, keptOutput } from '../kept-output.ts'
 import type { OutgoingMessage, StreamOutput } from '../message.ts'
@@ -12,6 +12,7 @@ export function amqpOutput(
   to: { readonly exchange: string; readonly routingKey: string },
 ): StreamOutput {
   return keptOutput(async (): Promise<KeptSession> => {
+    const { connect } = await import('amqplib')
     const broker = await connect(withHeartbeat(connection.url), { timeout: connectMs })
     const { promise: lost, resolve: lose } = Promise.withResolvers<Error>()
     broker.on('error', lose)

@@ -1,4 +1,4 @@
-import { Consumer, type Message } from '@platformatic/kafka'
+import type { Message } from '@platformatic/kafka'
 import type { KafkaConnection } from '../../sources/index.ts'
 import type { OpenSession } from '../broker-input.ts'
 import { boundedBody, type StreamMessage } from '../message.ts'
@@ -24,6 +24,7 @@ export function kafkaInput(
   { topic, group, client }: KafkaOrigin,
 ): OpenSession {
   return async ({ prefetch, take, room }) => {
+    const { Consumer } = await import('@platformatic/kafka')
     const consumer = new Consumer({
       ...kafkaOptions(connection),
       groupId: group,

@@ -1,4 +1,4 @@
-import { type GenericError, ProduceAcks, Producer } from '@platformatic/kafka'
+import type { GenericError } from '@platformatic/kafka'
 import { MusterError } from '../../base/errors.ts'
 import type { KafkaConnection } from '../../sources/index.ts'
 import { keptOutput } from '../kept-output.ts'
@@ -8,6 +8,7 @@ import { kafkaOptions } from './options.ts'
 /** Acknowledged by all replicas in sync; the id stands in the header `message-id`. */
 export function kafkaOutput(connection: KafkaConnection, topic: string): StreamOutput {
   return keptOutput(async () => {
+    const { ProduceAcks, Producer } = await import('@platformatic/kafka')
     const producer = new Producer(kafkaOptions(connection))
     const toKafka = ({ id, key, headers, body }: OutgoingMessage) => ({
       topic,

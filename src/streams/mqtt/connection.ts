@@ -1,4 +1,4 @@
-import { connect, type IClientOptions, type MqttClient } from 'mqtt'
+import type { IClientOptions, MqttClient } from 'mqtt'
 import type { MqttConnection } from '../../sources/index.ts'
 
 const connectMs = 10_000
@@ -6,7 +6,11 @@ const connectMs = 10_000
 const keepAliveSeconds = 15
 
 /** MQTT 5, with the first connection still to be made. Later ones are ours to make, with jitter. */
-export function mqttClient({ url, login }: MqttConnection, options: IClientOptions): MqttClient {
+export async function mqttClient(
+  { url, login }: MqttConnection,
+  options: IClientOptions,
+): Promise<MqttClient> {
+  const { connect } = await import('mqtt')
   const client = connect(url, {
     protocolVersion: 5,
     manualConnect: true,

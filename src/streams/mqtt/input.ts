@@ -28,7 +28,7 @@ export function mqttInput(
 ): OpenSession {
   return async ({ prefetch, take }) => {
     const delivered = new WeakMap<StreamMessage, number>()
-    const client = mqttClient(connection, {
+    const client = await mqttClient(connection, {
       clientId,
       clean: false,
       properties: { sessionExpiryInterval: sessionSeconds, receiveMaximum: prefetch },

@@ -13,7 +13,7 @@ const noSubscriber = 0x10
  */
 export function mqttOutput(connection: MqttConnection, topic: string): StreamOutput {
   return keptOutput(async () => {
-    const client = mqttClient(connection, { clean: true })
+    const client = await mqttClient(connection, { clean: true })
     const unheard = new Set<number>()
     client.on('packetreceive', packet => {
       if (packet.cmd !== 'puback' || packet.reasonCode !== noSubscriber) return

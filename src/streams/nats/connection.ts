@@ -1,4 +1,4 @@
-import { type NatsConnection as Connected, connect } from '@nats-io/transport-node'
+import type { NatsConnection as Connected } from '@nats-io/transport-node'
 import type { NatsConnection } from '../../sources/index.ts'
 
 const connectMs = 10_000
@@ -6,7 +6,8 @@ const connectMs = 10_000
 const pingMs = 10_000
 
 /** Reconnecting is ours, with jitter, as for every broker. */
-export function connectNats({ servers, tls, login }: NatsConnection): Promise<Connected> {
+export async function connectNats({ servers, tls, login }: NatsConnection): Promise<Connected> {
+  const { connect } = await import('@nats-io/transport-node')
   return connect({
     servers: [...servers],
     reconnect: false,

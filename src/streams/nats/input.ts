@@ -1,12 +1,4 @@
-import {
-  AckPolicy,
-  type Consumer,
-  type ConsumerAPI,
-  DeliverPolicy,
-  type JsMsg,
-  jetstream,
-  jetstreamManager,
-} from '@nats-io/jetstream'
+import type { Consumer, ConsumerAPI, JsMsg } from '@nats-io/jetstream'
 import type { NatsConnection } from '../../sources/index.ts'
 import type { OpenSession } from '../broker-input.ts'
 import { boundedBody, type StreamMessage } from '../message.ts'
@@ -31,6 +23,7 @@ export interface NatsOrigin {
 /** A JetStream pull consumer: nodes that share its name share its messages. */
 export function natsInput(connection: NatsConnection, origin: NatsOrigin): OpenSession {
   return async ({ prefetch, take, room }) => {
+    const { jetstream, jetstreamManager } = await import('@nats-io/jetstream')
     const connected = await connectNats(connection)
     try {
       await ensureConsumer((await jetstreamManager(connected)).consumers, origin, prefetch)
@@ -84,6 +77,7 @@ async function ensureConsumer(
 ): Promise<void> {
   const there = await consumers.info(stream, durable).catch(() => undefined)
   if (there !== undefined) return
+  const { AckPolicy, DeliverPolicy } = await import('@nats-io/jetstream')
   await consumers.add(stream, {
     durable_name: durable,
     ack_policy: AckPolicy.Explicit,

@@ -1,5 +1,3 @@
-import { jetstream } from '@nats-io/jetstream'
-import { headers as natsHeaders } from '@nats-io/nats-core'
 import type { NatsConnection } from '../../sources/index.ts'
 import { keptOutput } from '../kept-output.ts'
 import type { OutgoingMessage, StreamOutput } from '../message.ts'
@@ -8,6 +6,8 @@ import { connectNats, lossOf } from './connection.ts'
 /** Publishes to a stream, which drops a message whose `Nats-Msg-Id` it took lately. */
 export function natsOutput(connection: NatsConnection, subject: string): StreamOutput {
   return keptOutput(async () => {
+    const { jetstream } = await import('@nats-io/jetstream')
+    const { headers: natsHeaders } = await import('@nats-io/nats-core')
     const connected = await connectNats(connection)
     const stream = jetstream(connected)
     const publish = async ({ id, headers, body }: OutgoingMessage): Promise<Error | undefined> => {
