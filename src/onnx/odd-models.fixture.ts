@@ -67,34 +67,38 @@ export function heavy(floats: number, seed: number): Uint8Array {
 
 /** Runs for ever: a Loop without a trip count whose condition stays true. */
 export function endlessLoop(): Uint8Array {
-  const truth = { name: 'c', dataType: BOOL, dims: [], int32Data: [1] }
   return modelOf({
-    node: [
-      {
-        opType: 'Loop',
-        input: ['', 'c', 'x'],
-        output: ['y'],
-        attribute: [
-          {
-            name: 'body',
-            type: 5,
-            g: {
-              name: 'b',
-              node: [
-                { opType: 'Identity', input: ['d'], output: ['e'] },
-                { opType: 'Identity', input: ['v'], output: ['w'] },
-              ],
-              input: [valueInfo('i', [], INT64), valueInfo('d', [], BOOL), valueInfo('v', [1])],
-              output: [valueInfo('e', [], BOOL), valueInfo('w', [1])],
-            },
-          },
-        ],
-      },
-    ],
+    node: [loopOf('')],
     initializer: [truth],
     input: [valueInfo('x', [1])],
     output: [valueInfo('y', [1])],
   })
+}
+
+/** As many turns as its input `turns` says: harmless, until somebody asks for many. */
+export function asLongAsAsked(): Uint8Array {
+  return modelOf({
+    node: [loopOf('turns')],
+    initializer: [truth],
+    input: [valueInfo('x', [1]), valueInfo('turns', [1], INT64)],
+    output: [valueInfo('y', [1])],
+  })
+}
+
+const truth = { name: 'c', dataType: BOOL, dims: [], int32Data: [1] }
+
+function loopOf(turns: string): Plain {
+  const body = {
+    name: 'b',
+    node: [
+      { opType: 'Identity', input: ['d'], output: ['e'] },
+      { opType: 'Identity', input: ['v'], output: ['w'] },
+    ],
+    input: [valueInfo('i', [], INT64), valueInfo('d', [], BOOL), valueInfo('v', [1])],
+    output: [valueInfo('e', [], BOOL), valueInfo('w', [1])],
+  }
+  const attribute = [{ name: 'body', type: 5, g: body }]
+  return { opType: 'Loop', input: [turns, 'c', 'x'], output: ['y'], attribute }
 }
 
 /** Asks for `elements` float32 when it runs, out of a file of less than a hundred bytes. */

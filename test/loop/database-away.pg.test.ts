@@ -4,9 +4,18 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
+import { ControlClient, type GraphPartRow } from '../../src/contract/index.ts'
 import { type Server, startServer } from '../../src/main/up.ts'
+import { asLongAsAsked, linear } from '../../src/onnx/odd-models.fixture.ts'
 import { openBlobs } from '../../src/registry/index.ts'
-import { type EmbeddedPostgres, migrate, openStore, startEmbedded } from '../../src/store/index.ts'
+import {
+  type EmbeddedPostgres,
+  migrate,
+  openStore,
+  recordQuarantine,
+  setImported,
+  startEmbedded,
+} from '../../src/store/index.ts'
 import { Door } from '../door.ts'
 import { temporaryHome } from '../e2e/program.ts'
 import { fleetYaml } from './declaration.ts'
@@ -24,7 +33,24 @@ let postgres: EmbeddedPostgres
 let door: Door
 let server: Server
 let body: string
+let message: Record<string, unknown>
 let fleetFolder: string
+
+/** All shops of a product, beside two models that were brought in. */
+const graphYaml = `---
+kind: Graph
+name: order
+deadline: 5s
+nodes:
+  root:
+    routerType: Ensemble
+    require: 1
+    steps:
+      - { name: shops, models: { blueprint: units, key: { product: message.product } } }
+      - { name: sum, imported: sum, inputs: { x: "[message.a, message.b]" } }
+      - { name: loop, deadline: 300ms, imported: loop, inputs: { x: "1.0", turns: message.turns } }
+    merge: { cel: "size(values)" }
+`
 
 async function startPostgres(): Promise<number> {
   const folder = join(home.path, 'postgres')
@@ -52,7 +78,7 @@ beforeAll(async () => {
     drop,
   })
   await world.addSales('2024.csv', salesRows())
-  await world.follow(fleetYaml())
+  await world.follow(fleetYaml() + graphYaml)
   await store.close()
   const at = { home: folder, fleetFolder: folder, host: '127.0.0.1', port: 0 }
   server = await startServer({ ...at, databaseUrl, workers: 1 })
@@ -63,6 +89,11 @@ beforeAll(async () => {
   const described = await (await fetch(`${server.url}/v2/models/${model}`)).json()
   const { inputs } = described as { inputs: { name: string; parameters: object }[] }
   const sent = inputs.filter(({ parameters }) => !('column' in parameters))
+  message = Object.fromEntries(sent.map(({ name }) => [name, 1]))
+  Object.assign(message, { product: 'bread', a: 2, b: 3, turns: 1 })
+  const client = new ControlClient({ server: server.url })
+  await client.importModel(linear([1, 10]), { as: 'sum' })
+  await client.importModel(asLongAsAsked(), { as: 'loop' })
   body = JSON.stringify({
     inputs: sent.map(({ name }) => ({ name, datatype: 'FP32', shape: [1, 1], data: [1] })),
   })
@@ -116,6 +147,57 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   throw new Error('it did not come about')
 }
 
+interface GraphSaid {
+  readonly status: number
+  readonly value: number
+  readonly parts: readonly GraphPartRow[]
+}
+
+async function order(more: object = {}): Promise<GraphSaid> {
+  const answer = await fetch(`${server.url}/api/v1/graphs/order/infer`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...message, ...more }),
+  })
+  return { status: answer.status, ...((await answer.json()) as object) } as GraphSaid
+}
+
+/** A part may be late on a busy machine, or while its runner loads it. */
+async function orderUntil(holds: (said: GraphSaid) => boolean): Promise<GraphSaid> {
+  let said = await order()
+  await until(async () => {
+    if (!holds(said)) said = await order()
+    return holds(said)
+  })
+  return said
+}
+
+test('a graph over HTTP: imported models in it, a late part, parts that are set aside', async () => {
+  const whole = await orderUntil(({ value }) => value === 6)
+  expect(whole.status).toBe(200)
+  expect(whole.parts.map(({ step, value }) => [step, typeof value])).toEqual(
+    ['shops', 'shops', 'shops', 'shops', 'sum', 'loop'].map(step => [step, 'number']),
+  )
+  expect(whole.parts[4]).toMatchObject({ model: 'sum', value: 32, version: 1 })
+  const late = await order({ turns: 3_000_000 })
+  expect(late).toMatchObject({ status: 200, value: 5 })
+  expect(late.parts[5]).toMatchObject({ state: 'late', code: 'E_DEADLINE_PAST', receipt: null })
+  // One of the family is stood in for; of one that was brought in there is nobody to do that.
+  const part = whole.parts.find(({ answeredBy, model }) => answeredBy === model)!
+  const aside = { model: part.model!, version: part.version!, because: 'it crashed three times' }
+  await recordQuarantine(server.store, 'prod', { ...aside, since: new Date() })
+  const { items } = await new ControlClient({ server: server.url }).imported()
+  const digest = items.find(({ name }) => name === 'sum')!.digest as never
+  await setImported(server.store, { name: 'sum', digest }, 'quarantined', 'it ended its runner')
+  const said = await orderUntil(
+    ({ value, parts }) => value === 5 && parts.some(({ how }) => how === 'ancestor'),
+  )
+  expect(said).toMatchObject({ status: 200 })
+  expect(said.parts[4]).toMatchObject({ code: 'E_MODEL_QUARANTINED' })
+  const stood = said.parts.find(({ model }) => model === part.model)
+  expect(stood).toMatchObject({ because: expect.stringContaining('crashed three times') })
+})
+
 const plan = () =>
   fetch(`${server.url}/api/v1/plans`, {
     method: 'POST',
@@ -132,6 +214,8 @@ test('F9: PostgreSQL stopped: no inference fails, writes are told to come back',
   expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([503, true])
   expect(await refused.json()).toMatchObject({ code: 'E_DATABASE' })
   await until(async () => (await health()).body.parameters !== undefined)
+  const { parts } = await orderUntil(({ value }) => value === 5)
+  expect(parts[5]!.state).toBe('answered')
   const told = await health()
   expect(told).toMatchObject({ status: 200, body: { ready: true } })
   expect(told.body.parameters?.degraded).toMatchObject([{ away: 'database' }])
