@@ -17,7 +17,9 @@ interface Request {
 
 function infer({ request }: ServerUnaryCall<Request, object>, done: sendUnaryData<object>): void {
   let value = Number(request.model_name.slice('bench.m'.length))
-  for (const { contents } of request.inputs) value += contents.fp32_contents[0]!
+  for (const { contents } of request.inputs) {
+    for (const each of contents.fp32_contents) value += each
+  }
   done(null, {
     model_name: request.model_name,
     model_version: '1',

@@ -39,10 +39,10 @@ function onCore1(program: string, args: readonly string[]): string {
   })
 }
 
-function wrk({ port, models, form }: Side, seconds: number, connections: number): number {
+function wrk({ port, models }: Side, seconds: number, connections: number): number {
   const lua = fileURLToPath(new URL('./peer-row.lua', import.meta.url))
   const load = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', lua, `http://127.0.0.1:${port}`]
-  const output = onCore1('wrk', [...load, '--', String(models), form])
+  const output = onCore1('wrk', [...load, '--', String(models)])
   if (/Non-2xx/.test(output)) throw new Error(`not all were answered:\n${output}`)
   return Number(/(\d+) requests in/.exec(output)![1])
 }
@@ -50,7 +50,7 @@ function wrk({ port, models, form }: Side, seconds: number, connections: number)
 /** Every call is the same: h2load sends one body. An answer of an error is too short to pass. */
 function h2load(side: Side, seconds: number, connections: number): number {
   const body = join(tmpdir(), `muster-${side.name.replace('/', '-')}-${process.pid}.frame`)
-  writeFileSync(body, frame(grpcMessage(side.form, 7)))
+  writeFileSync(body, frame(grpcMessage(7)))
   const streams = Math.max(1, Math.floor(connections / 4))
   const output = onCore1('h2load', [
     '-t1',
@@ -73,7 +73,7 @@ function h2load(side: Side, seconds: number, connections: number): number {
 export async function askGrpc(side: Side, model: number, values?: number[]): Promise<number> {
   const session = connectGrpc(side.port)
   try {
-    const message = grpcMessage(side.form, model, values)
+    const message = grpcMessage(model, values)
     const reply = await callUnary(session, 'ModelInfer', message)
     if (reply.status !== 0) throw new Error(`${side.name}: ${reply.status} ${reply.message}`)
     const { outputs, rawOutputContents: raw } = decode<{
@@ -99,7 +99,7 @@ export async function askGrpc(side: Side, model: number, values?: number[]): Pro
 export async function openLoop(side: Side, perSecond: number, seconds: number): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 })
   const latencies: number[] = []
-  const bodies = restBody(side.form)
+  const bodies = restBody()
   const count = Math.floor(perSecond * seconds)
   const started = performance.now() + 20
   const pending: Promise<void>[] = []

@@ -8,15 +8,11 @@ import { encode } from '../../src/serve/grpc/protos.ts'
 
 /* The servers that `peers.ts` compares: each a process of its own, on core 0. */
 
-export type Form = 'columns' | 'matrix'
-
 export interface Side {
   readonly name: string
   readonly pid: number
   readonly port: number
   readonly protocol: 'rest' | 'grpc'
-  /** How its request is written that it answers fastest. */
-  readonly form: Form
   readonly models: number
 }
 
@@ -46,7 +42,7 @@ export class Sides implements AsyncDisposable {
       child.stdout!.once('data', data => resolve(Number(data)))
     })
     const models = kind === 'ours' || kind === 'grpc' ? 10_000 : peerModels
-    const side = { name: kind, pid: child.pid!, port, protocol, form: 'columns', models } as const
+    const side = { name: kind, pid: child.pid!, port, protocol, models } as const
     await untilItAnswers(side)
     return side
   }
@@ -61,7 +57,6 @@ export class Sides implements AsyncDisposable {
     const about = {
       name: `mlserver/${workers}`,
       pid: pid!,
-      form: 'matrix',
       models: peerModels,
     } as const
     const sides = {
@@ -86,7 +81,7 @@ export class Sides implements AsyncDisposable {
       folder,
       String(port),
     ])
-    const side = { name: 'fastapi', pid: pid!, port, protocol: 'rest', form: 'columns' } as const
+    const side = { name: 'fastapi', pid: pid!, port, protocol: 'rest' } as const
     await untilItAnswers({ ...side, models: peerModels })
     return { ...side, models: peerModels }
   }
@@ -151,13 +146,10 @@ async function untilItAnswers(side: Side): Promise<void> {
   }
 }
 
-export function restBody(form: Form, values: readonly number[] = inputs): string {
-  const datatype = 'FP32'
-  const tensors =
-    form === 'matrix'
-      ? [{ name: 'x', shape: [1, values.length], datatype, data: values }]
-      : values.map((value, i) => ({ name: `f${i}`, shape: [1, 1], datatype, data: [value] }))
-  return JSON.stringify({ inputs: tensors })
+/** One tensor of all features, the same for every side. */
+export function restBody(values: readonly number[] = inputs): string {
+  const tensor = { name: 'features', shape: [1, values.length], datatype: 'FP32', data: values }
+  return JSON.stringify({ inputs: [tensor] })
 }
 
 export function nameOf(model: number): string {
@@ -168,24 +160,18 @@ export async function askRest(side: Side, model: number, values = inputs): Promi
   const answer = await fetch(`http://127.0.0.1:${side.port}/v2/models/${nameOf(model)}/infer`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: restBody(side.form, values),
+    body: restBody(values),
   })
   if (answer.status !== 200) throw new Error(`${side.name}: ${answer.status}`)
   const { outputs } = (await answer.json()) as { outputs: readonly { data: readonly number[] }[] }
   return outputs[0]!.data[0]!
 }
 
-export function grpcMessage(form: Form, model: number, values = inputs): Uint8Array {
-  const tensors =
-    form === 'matrix'
-      ? [{ name: 'x', shape: [1n, BigInt(values.length)], contents: { fp32Contents: values } }]
-      : values.map((value, i) => ({
-          name: `f${i}`,
-          shape: [1n, 1n],
-          contents: { fp32Contents: [value] },
-        }))
+export function grpcMessage(model: number, values = inputs): Uint8Array {
+  const shape = [1n, BigInt(values.length)]
+  const contents = { fp32Contents: values }
   return encode('inference.ModelInferRequest', {
     modelName: nameOf(model),
-    inputs: tensors.map(each => ({ ...each, datatype: 'FP32' })),
+    inputs: [{ name: 'features', datatype: 'FP32', shape, contents }],
   })
 }

@@ -1,6 +1,7 @@
 import type { Answer, ModelMetadata } from './answer.ts'
 import type { RowColumn } from './feature-source.ts'
 import type { Filled } from './fill.ts'
+import { matrixName, takesMatrix } from './input-reader.ts'
 
 /**
  * An answer in the words of the Open Inference Protocol v2. Written by hand: names were looked up,
@@ -82,6 +83,7 @@ export function metadataJson(metadata: ModelMetadata): object {
       version_digest: metadata.versionDigest,
       ...(because === undefined ? {} : { because }),
       purpose: metadata.purpose,
+      ...(takesMatrix(signature, source) ? { all_inputs_as: matrixName } : {}),
     },
   }
 }

@@ -143,6 +143,7 @@ describe('the protocol', () => {
         answered_by_version: '1',
         version_digest: expect.stringMatching(/^sha256:/),
         purpose: 'to be tried',
+        all_inputs_as: 'features',
       },
     })
     expect((await call('/v2/models/route-delay.ATL.XNA')).body).toMatchObject({ versions: [] })

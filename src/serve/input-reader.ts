@@ -3,6 +3,22 @@ import type { Signature } from '../fleet/index.ts'
 import { type Categories, codeOf, type Dictionary, dictionaryOf } from '../onnx/index.ts'
 import type { FeatureSource, RowColumn } from './feature-source.ts'
 
+/**
+ * The tensor [rows, inputs], row-major, that may stand for all inputs of a model, in the order of
+ * its metadata: what clients of other servers have, and a third of the bytes. It has a name of its
+ * own, for the columns of any other tensor may stand in another order, and nothing would tell.
+ */
+export const matrixName = 'features'
+
+/** Whether a model's inputs are all numbers, and none has the name of that tensor. */
+export function takesMatrix({ inputs }: Signature, source: FeatureSource | undefined): boolean {
+  const named = [...inputs, ...(source?.columns ?? [])]
+  return (
+    inputs.every(({ datatype }) => datatype === 'FP32') &&
+    named.every(({ name }) => name !== matrixName)
+  )
+}
+
 /** A signature made ready for look-ups, once per generation of a family. */
 export interface InputReader {
   readonly signature: Signature
@@ -26,6 +42,7 @@ export interface InputReader {
   readonly dictionaries: readonly (Dictionary | undefined)[]
   /** And the texts of those codes. */
   readonly texts: readonly (readonly string[] | undefined)[]
+  readonly takesMatrix: boolean
   /** Inputs of which a missing value is as good as an unknown one. */
   readonly unknownIfMissing: readonly number[]
 }
@@ -61,6 +78,7 @@ export function inputReader(
     sharedColumns: byName(source?.columns.filter(({ name }) => columns.has(name))),
     dictionaries,
     texts,
+    takesMatrix: takesMatrix(signature, source),
     unknownIfMissing: inputs.flatMap((input, i) => (input.unknownIfMissing ? [i] : [])),
   }
 }

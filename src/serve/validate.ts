@@ -1,18 +1,18 @@
 import { MusterError } from '../base/errors.ts'
 import {
   checkAllRead,
-  countValues,
   isBinary,
   readBinaryColumn,
   type TensorBytes,
   tensorBytes,
-  wrongSize,
 } from './binary-tensors.ts'
 import type { RowValue } from './feature-source.ts'
 import { bodyMembers } from './infer-members.ts'
-import { float32Limit, type InputReader, unusableValue } from './input-reader.ts'
+import { float32Limit, type InputReader, matrixName, unusableValue } from './input-reader.ts'
 import type { ServeLimits } from './limits.ts'
+import { readMatrix } from './matrix-input.ts'
 import { checkRowDatatype, readBinaryRowColumn, readRowColumn, readShared } from './row-columns.ts'
+import { checkDatatype, rowsOf } from './tensor-rows.ts'
 import { checkText, readTextColumn } from './text-column.ts'
 
 /*
@@ -86,9 +86,34 @@ export function readInferBody(
     })
   }
   const binary = tensors === undefined ? undefined : tensorBytes(tensors)
-  const { rows, x, outOfRange, gaps } = readInputs(inputs, binary, reader, limits)
+  const { rows, x, outOfRange, gaps } = isMatrix(inputs, reader)
+    ? readAll(inputs[0]!, binary, reader, limits)
+    : readInputs(inputs, binary, reader, limits)
   if (binary !== undefined) checkAllRead(binary)
   return { id: id as string | undefined, rows, x, outOfRange, binaryOutput, gaps }
+}
+
+type Read = Pick<ReadRequest, 'rows' | 'x' | 'outOfRange' | 'gaps'>
+
+function isMatrix(
+  inputs: readonly unknown[],
+  { takesMatrix }: InputReader,
+): inputs is readonly [Record<string, unknown>] {
+  if (!takesMatrix || inputs.length !== 1) return false
+  const [input] = inputs
+  return isObject(input) && input.name === matrixName
+}
+
+function readAll(
+  input: Record<string, unknown>,
+  tensors: TensorBytes | undefined,
+  reader: InputReader,
+  limits: ServeLimits,
+): Read {
+  const { rows, x, outside } = readMatrix(input, tensors, reader, limits)
+  const columns = outside && [...outside].sort((a, b) => a - b).slice(0, namesOutOfRangeMax)
+  const outOfRange = columns?.map(column => reader.signature.inputs[column]!.name)
+  return { rows, x, outOfRange, gaps: undefined }
 }
 
 function readInputs(
@@ -96,7 +121,7 @@ function readInputs(
   tensors: TensorBytes | undefined,
   reader: InputReader,
   limits: ServeLimits,
-): Pick<ReadRequest, 'rows' | 'x' | 'outOfRange' | 'gaps'> {
+): Read {
   const { count, seen } = reader
   reader.stamp = reader.stamp === 0xffff_ffff ? 1 : reader.stamp + 1
   const stamp = reader.stamp
@@ -194,10 +219,13 @@ function columnOf(
   const shown = name.slice(0, 128)
   throw new MusterError('E_TENSOR_UNKNOWN', `\`${shown}\` is not an input of this model`, {
     field: shown,
-    hint: matrix
-      ? `send one input of shape [n, 1] for each column; ${listInputs(reader)}`
-      : listInputs(reader),
+    hint: matrix ? `${formOfAll(reader)}; ${listInputs(reader)}` : listInputs(reader),
   })
+}
+
+function formOfAll(reader: InputReader): string {
+  if (!reader.takesMatrix) return 'send one input of shape [n, 1] for each column'
+  return `name it \`${matrixName}\` if its columns are in the order of the inputs`
 }
 
 function missing(reader: InputReader, stamp: number): MusterError {
@@ -209,78 +237,6 @@ function missing(reader: InputReader, stamp: number): MusterError {
     'E_TENSOR_MISSING',
     names.length === 1 ? `input ${listed} is missing` : `inputs ${listed} are missing`,
     { field: names[0]!, hint: listInputs(reader) },
-  )
-}
-
-/**
- * FP32, and FP64 because a JSON number is one and clients with float64 arrays name it so; both are
- * rounded to float32 as the training data was. Anything else is refused, whole numbers too: a
- * client that declares INT64 for a measure has mapped its columns otherwise than the view does.
- */
-function checkDatatype(name: string, datatype: unknown): void {
-  if (datatype === 'FP32' || datatype === 'FP64') return
-  const shown = typeof datatype === 'string' ? `\`${datatype.slice(0, 32)}\`` : 'absent'
-  throw new MusterError('E_TENSOR_DATATYPE', `the datatype of input \`${name}\` is ${shown}`, {
-    field: name,
-    hint: 'send FP32; whole numbers are written as they are, e.g. 3',
-  })
-}
-
-/** The rows that `shape` states, once the data is seen to have as many values. */
-function rowsOf(
-  name: string,
-  input: Record<string, unknown>,
-  tensors: TensorBytes | readonly RowValue[] | undefined,
-  limits: ServeLimits,
-): number {
-  const { shape, data } = input
-  const rows = Array.isArray(shape) ? shape[0] : undefined
-  const formed =
-    Array.isArray(shape) &&
-    (shape.length === 1 || (shape.length === 2 && shape[1] === 1)) &&
-    Number.isSafeInteger(rows) &&
-    rows > 0
-  if (!formed) {
-    throw new MusterError(
-      'E_TENSOR_SHAPE',
-      `the shape of input \`${name}\` is ${shownShape(shape)}; it is [n, 1] or [n], n at least 1`,
-      { field: name },
-    )
-  }
-  if (isBinary(input)) {
-    const values = isRead(tensors) ? tensors.length : countValues(name, input, tensors)
-    if (values !== rows) {
-      throw wrongSize(name, `has ${values} binary values, its shape says ${rows}`)
-    }
-  } else checkLength(name, data, rows, limits)
-  if (rows > limits.rowsPerRequestMax) {
-    throw new MusterError(
-      'E_TOO_LARGE',
-      `the request has ${rows} rows; a request may have ${limits.rowsPerRequestMax}`,
-      { field: name, hint: `send ${limits.rowsPerRequestMax} rows at a time` },
-    )
-  }
-  return rows
-}
-
-function isRead(
-  values: TensorBytes | readonly RowValue[] | undefined,
-): values is readonly RowValue[] {
-  return Array.isArray(values)
-}
-
-function checkLength(name: string, data: unknown, rows: number, limits: ServeLimits): void {
-  if (!Array.isArray(data)) {
-    throw new MusterError('E_TENSOR_DATA', `input \`${name}\` has no \`data\` list`, {
-      field: name,
-      hint: 'send the values in `data`',
-    })
-  }
-  if (data.length === rows) return
-  throw new MusterError(
-    rows > limits.rowsPerRequestMax ? 'E_TENSOR_SHAPE' : 'E_TENSOR_DATA',
-    `input \`${name}\` has ${data.length} values, its shape says ${rows}`,
-    { field: name },
   )
 }
 
@@ -367,12 +323,6 @@ function readFlag(parameters: unknown, name: string): boolean | undefined {
 
 function listInputs(reader: InputReader): string {
   return `the inputs are ${reader.signature.inputs.map(input => input.name).join(', ')}`
-}
-
-function shownShape(shape: unknown): string {
-  if (!Array.isArray(shape)) return 'absent'
-  const shown = JSON.stringify(shape.slice(0, 4)).slice(0, 64)
-  return shape.length > 4 ? `${shown.slice(0, -1)},...]` : shown
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

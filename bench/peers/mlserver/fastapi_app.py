@@ -1,4 +1,4 @@
-"""What a team would write in a day: FastAPI, uvicorn and scikit-learn, for the v2 body of columns.
+"""What a team would write in a day: FastAPI, uvicorn and scikit-learn, for the v2 body of one tensor.
 
     fastapi_app.py FOLDER PORT
 """
@@ -19,7 +19,8 @@ app = FastAPI()
 @app.post("/v2/models/{name}/infer")
 async def infer(name: str, request: Request):
     body = await request.json()
-    row = numpy.array([[each["data"][0] for each in body["inputs"]]], dtype=numpy.float32)
+    (features,) = body["inputs"]
+    row = numpy.array(features["data"], dtype=numpy.float32).reshape(features["shape"])
     value = float(models[name].predict(row)[0])
     return {
         "model_name": name,

@@ -72,6 +72,13 @@ test('a call is answered in the form in which it came', async () => {
   })
   const bytes = responseOf((await callUnary(session, 'ModelInfer', raw)).body)
   expect(Buffer.from(bytes.rawOutputContents[0]!).readFloatLE()).toBe(1_006)
+  const all = encode('inference.ModelInferRequest', {
+    modelName: 'route-delay',
+    inputs: [{ name: 'features', datatype: 'FP32', shape: [1n, 2n] }],
+    rawInputContents: [Buffer.concat([value, value])],
+  })
+  const same = responseOf((await callUnary(session, 'ModelInfer', all)).body)
+  expect(same.rawOutputContents).toEqual(bytes.rawOutputContents)
 })
 
 test('many calls at a time, each with its own answer', async () => {
