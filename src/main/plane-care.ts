@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
-import { type DataPlane, strainOf } from '../serve/index.ts'
+import { type DataPlane, spreadsCallers, strainOf } from '../serve/index.ts'
 
 /** What the process looks like is looked at four times a second: sooner than callers give up. */
 const lookEveryMs = 250
@@ -26,7 +26,9 @@ export function careFor(plane: DataPlane): Disposable {
     const lagMs = delay.count > 0 ? delay.mean / 1e6 : 0
     delay.reset()
     const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
-    plane.strain = strainOf({ heapShare: used / limit, lagMs })
+    const pressure = { heapShare: used / limit, lagMs }
+    plane.strain = strainOf(pressure)
+    plane.spreads = spreadsCallers(pressure)
   }, lookEveryMs)
   const tend = setInterval(() => plane.tend(), tendEveryMs)
   look.unref()

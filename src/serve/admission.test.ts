@@ -44,10 +44,10 @@ test('no number of tenants grows without end', () => {
 test('F8: strain is graded by heap and by lag', () => {
   const strain = (heapShare: number, lagMs: number) => strainOf({ heapShare, lagMs })
   expect(strain(0.5, 5)).toBe('none')
-  expect([strain(0.85, 0), strain(0, 100)]).toEqual(['no-keep-alive', 'no-keep-alive'])
+  expect([strain(0.85, 0), strain(0, 100)]).toEqual(['strained', 'strained'])
   expect([strain(0.9, 0), strain(0.86, 250)]).toEqual(['interactive-only', 'interactive-only'])
   expect([strain(0.95, 0), strain(0, 1_000)]).toEqual(['refuse', 'refuse'])
-  const admitted = (['none', 'no-keep-alive', 'interactive-only', 'refuse'] as const).map(strain =>
+  const admitted = (['none', 'strained', 'interactive-only', 'refuse'] as const).map(strain =>
     (['interactive', 'batch', 'shadow'] as const).map(priority =>
       codeOf(() => admitUnder(strain, priority)),
     ),

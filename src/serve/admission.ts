@@ -17,13 +17,13 @@ export interface Pressure {
 }
 
 /** What is done about it, each with what stands before it. */
-export type Strain = 'none' | 'no-keep-alive' | 'interactive-only' | 'refuse'
+export type Strain = 'none' | 'strained' | 'interactive-only' | 'refuse'
 
 /**
- * Graded as an Envoy overload manager: first connections are not kept, so that callers spread to
- * others; then batch and shadow go; then everybody, until the process is well again. It refuses at
- * 95% of the heap because V8 ends the process at 100, and at 1 s of lag because callers who waited
- * so long unseen have mostly gone.
+ * Graded as an Envoy overload manager: first what is late is not laid to its own account any more
+ * (triggers); then batch and shadow go; then everybody, until the process is well again. It refuses
+ * at 95% of the heap because V8 ends the process at 100, and at 1 s of lag because callers who
+ * waited so long unseen have mostly gone.
  */
 const grades: readonly {
   readonly strain: Strain
@@ -32,7 +32,7 @@ const grades: readonly {
 }[] = [
   { strain: 'refuse', heapShare: 0.95, lagMs: 1_000 },
   { strain: 'interactive-only', heapShare: 0.9, lagMs: 250 },
-  { strain: 'no-keep-alive', heapShare: 0.85, lagMs: 100 },
+  { strain: 'strained', heapShare: 0.85, lagMs: 100 },
 ]
 
 export function strainOf({ heapShare, lagMs }: Pressure): Strain {
@@ -40,9 +40,20 @@ export function strainOf({ heapShare, lagMs }: Pressure): Strain {
   return grade?.strain ?? 'none'
 }
 
+/**
+ * Whether connections are not kept, so that callers spread to other servers: while memory is short,
+ * and not while the loop is late. Node accepts one connection a turn of its loop (libuv,
+ * one `accept` a poll), so those who come back would wait longer than for anything else.
+ */
+export function spreadsCallers({ heapShare }: Pressure): boolean {
+  return heapShare >= spreadHeapShare
+}
+
+const spreadHeapShare = 0.85
+
 /** Throws E_BUSY for what the process cannot take in this state. */
 export function admitUnder(strain: Strain, priority: Priority): void {
-  if (strain === 'none' || strain === 'no-keep-alive') return
+  if (strain === 'none' || strain === 'strained') return
   if (strain === 'interactive-only' && priority === 'interactive') return
   throw overLimit(strain, priority)
 }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
@@ -47,6 +48,12 @@ export interface Job {
 
 /** A line that calls did not empty for so long is no burst that passes (Maurer, below). */
 const standingMs = 100
+
+/**
+ * A call of a graph that takes long gives the loop a turn for each so many milliseconds: Node
+ * accepts one connection a turn (libuv, one `accept` a poll), and who waits for that is not seen.
+ */
+const turnMs = 2
 
 /** Of the newest call in the average: five calls later, two thirds of it are new. */
 const callWeight = 0.2
@@ -126,9 +133,22 @@ export class Batcher {
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#call(this.#take())
+    while (this.#waiting.length > 0) {
+      await this.#call(this.#take())
+      if (this.#waiting.length > 0) await this.#turns()
+    }
     this.#draining = false
     if (this.#closing) this.#end()
+  }
+
+  /** Where turns are so full that they take an eighth of its time, the next call goes on. */
+  async #turns(): Promise<void> {
+    if (this.#callMs < turnMs) return
+    const untilMs = this.#clock.monotonicMs() + this.#callMs / 8
+    for (let owedMs = this.#callMs; owedMs >= turnMs; owedMs -= turnMs) {
+      await turn()
+      if (this.#clock.monotonicMs() >= untilMs) return
+    }
   }
 
   /**

@@ -74,6 +74,8 @@ export class DataPlane {
   readonly limits: ServeLimits
   /** What `main` sees of the process; the rim and admission act on it. */
   strain: Strain = 'none'
+  /** Connections are not kept: see `spreadsCallers`. */
+  spreads = false
   readonly dependencies = new Dependencies()
   readonly #clock: Clock
   readonly #metrics: ServeMetrics | undefined

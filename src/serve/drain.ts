@@ -23,12 +23,12 @@ export const drainOptions: DrainOptions = { noticeMs: 0, idleMs: 250, mostMs: 30
 const lookEveryMs = 20
 
 /**
- * Keeps no connection while the plane drains, or is under strain: callers then spread to others.
+ * Keeps no connection while the plane drains, or is short of memory: callers then spread to others.
  * On the server itself, so that every rim and every path is covered at no cost to them.
  */
 export function spreadCallers(server: Server, plane: DataPlane): void {
   server.prependListener('request', (_request, response) => {
-    if (plane.strain !== 'none' || plane.isDraining) response.shouldKeepAlive = false
+    if (plane.spreads || plane.isDraining) response.shouldKeepAlive = false
   })
 }
 

@@ -1,4 +1,4 @@
-export { strainOf, type TenantLimits, tenantLimits } from './admission.ts'
+export { spreadsCallers, strainOf, type TenantLimits, tenantLimits } from './admission.ts'
 export type { Answer, FamilyStatus, InferRequest, ModelMetadata } from './answer.ts'
 export { beforeBody } from './before-body.ts'
 export { type DataPlane, type DataPlaneOptions, openDataPlane } from './data-plane.ts'
