@@ -1,14 +1,14 @@
 import type { ImportedDesk, ModelUpload } from '../api/index.ts'
-import { digestOf } from '../base/digest.ts'
 import { asMusterError, MusterError } from '../base/errors.ts'
+import { countOf } from '../base/format.ts'
 import type { ImportAnswer, ImportedActAnswer, ImportedRow, PageAsk } from '../contract/index.ts'
 import type { TensorSignature } from '../fleet/index.ts'
-import { checkModel, checkModelSize, modelLimits } from '../onnx/index.ts'
+import { checkModelFile, modelLimits } from '../onnx/index.ts'
+import { type ReceivedFile, receiveFile } from '../registry/index.ts'
 import { type ProbationParts, probe, type Smoke } from '../runners/index.ts'
 import { type ImportedModels, readTensorBody } from '../serve/index.ts'
 import { hasImported, listImported, recordImport, setImported } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
-import { type ReceivedFile, receiveFile } from './received-file.ts'
 
 /** Where models that people bring are tried and run; `main/` makes it. */
 export interface ImportedParts {
@@ -21,7 +21,7 @@ export interface ImportedParts {
 /** Calls of one set of smoke inputs. */
 const smokeMax = 16
 const smokeBytesMax = 16 * 1_048_576
-/** The largest model, and its smoke inputs. */
+/** A larger body is not read to its end to say by how much. */
 const uploadBytesMax = modelLimits.bytesMax + smokeBytesMax
 
 export function importedDesk(parts: DeskParts): ImportedDesk {
@@ -40,54 +40,87 @@ function importedOf({ imported }: DeskParts): ImportedParts {
 export async function importModel(parts: DeskParts, upload: ModelUpload): Promise<ImportAnswer> {
   importedOf(parts)
   await checkName(parts, upload.as)
-  await using file = await receiveFile(upload.body, parts.blobs.scratch, uploadBytesMax)
-  return await oneOfTrials(() => tryModel(parts, upload, file))
-}
-
-/** Models in memory at a time, whoever brings them; a sender that goes away ends no trial. */
-const trialsMax = 2
-let trials = 0
-
-async function oneOfTrials<T>(trial: () => Promise<T>): Promise<T> {
-  if (trials >= trialsMax) {
-    throw new MusterError('E_BUSY', `${trials} models are being tried already`, {
-      hint: 'send it again in a few seconds',
-      extra: { retryAfterSeconds: 5 },
+  const body = upload.body[Symbol.asyncIterator]()
+  const { head, rest } = await takeHead(body, upload.smokeBytes)
+  const smoke = readSmokeJson(head, upload.smokeBytes)
+  await using file = await receiveFile(rest, parts.blobs.scratch, uploadBytesMax)
+  if (upload.digest !== undefined && upload.digest !== file.digest) {
+    throw new MusterError('E_DIGEST', 'the file that arrived is not of the digest that was said', {
+      field: 'digest',
+      hint: 'send it again',
+      extra: { arrived: file.digest },
     })
   }
-  trials += 1
+  return await inTrial(file.sizeBytes, () => tryModel(parts, upload, { file, smoke }))
+}
+
+/** The first bytes of a body, at most `smokeBytesMax`, and what comes behind them. */
+async function takeHead(
+  body: AsyncIterator<Uint8Array>,
+  bytes: number,
+): Promise<{ readonly head: Buffer; readonly rest: AsyncIterable<Uint8Array> }> {
+  const wanted = Math.min(bytes, smokeBytesMax + 1)
+  const chunks: Uint8Array[] = []
+  let held = 0
+  while (held < wanted) {
+    const next = await body.next()
+    if (next.done) break
+    chunks.push(next.value)
+    held += next.value.length
+  }
+  const read = Buffer.concat(chunks)
+  async function* rest() {
+    yield read.subarray(wanted)
+    yield* { [Symbol.asyncIterator]: () => body }
+  }
+  return { head: read.subarray(0, wanted), rest: rest() }
+}
+
+/** Trials at a time, whoever brings the models; a sender that goes away ends none. */
+const trialsMax = 2
+/** Of their models, which are in memory until their runner has them. One is always tried. */
+const trialBytesMax = modelLimits.bytesMax
+const trials = { count: 0, sizeBytes: 0 }
+
+async function inTrial<T>(sizeBytes: number, trial: () => Promise<T>): Promise<T> {
+  const { count } = trials
+  const isFull = count >= trialsMax || trials.sizeBytes + sizeBytes > trialBytesMax
+  if (count > 0 && isFull) {
+    throw new MusterError(
+      'E_BUSY',
+      `${countOf(count, 'model')} ${count === 1 ? 'is' : 'are'} being tried already`,
+      {
+        hint: 'send it again in a few seconds',
+        extra: { retryAfterSeconds: 5 },
+      },
+    )
+  }
+  trials.count += 1
+  trials.sizeBytes += sizeBytes
   try {
     return await trial()
   } finally {
-    trials -= 1
+    trials.count -= 1
+    trials.sizeBytes -= sizeBytes
   }
 }
 
 async function tryModel(
   parts: DeskParts,
   upload: ModelUpload,
-  file: ReceivedFile,
+  { file, smoke }: { readonly file: ReceivedFile; readonly smoke: unknown },
 ): Promise<ImportAnswer> {
   const { store, blobs } = parts
-  const { smokeBytes, as: name, tier = 'on-demand', purpose = '' } = upload
+  const { as: name, tier = 'on-demand', purpose = '' } = upload
   const { probation, follow } = importedOf(parts)
-  const smoke = await readSmokeJson(file, smokeBytes)
-  checkModelSize(file.sizeBytes - smokeBytes)
-  const bytes = await file.read(smokeBytes, file.sizeBytes)
-  const digest = digestOf(bytes)
-  if (upload.digest !== undefined && upload.digest !== digest) {
-    throw new MusterError('E_DIGEST', 'the file that arrived is not of the digest that was said', {
-      field: 'digest',
-      hint: 'send it again',
-      extra: { arrived: digest },
-    })
-  }
-  const checked = checkModel(bytes)
+  const { digest, sizeBytes } = file
+  const checked = await checkModelFile(file.path, sizeBytes)
   const { signature, leftOut } = checked
+  const bytes = await file.read(0, sizeBytes)
   // Tried also when it is known: it may have been quarantined, and serves again after this.
-  const report = await probe(bytes, checked, readSmoke(smoke, signature), probation)
-  await blobs.put(bytes)
-  const sizeBytes = bytes.length
+  const model = { bytes, digest, signature }
+  const report = await probe(model, readSmoke(smoke, signature), probation)
+  await blobs.putFile(file.path)
   const recorded = await recordImport(store, { name, digest, sizeBytes, signature, purpose, tier })
   await follow()
   return {
@@ -126,11 +159,11 @@ async function checkName({ fleet, store }: DeskParts, name: string): Promise<voi
 }
 
 /** Throws E_USAGE. */
-async function readSmokeJson(file: ReceivedFile, smokeBytes: number): Promise<unknown> {
+function readSmokeJson(head: Buffer, smokeBytes: number): unknown {
   if (smokeBytes === 0) return undefined
-  if (smokeBytes <= Math.min(file.sizeBytes, smokeBytesMax)) {
+  if (smokeBytes === head.length && smokeBytes <= smokeBytesMax) {
     try {
-      return JSON.parse((await file.read(0, smokeBytes)).toString('utf8'))
+      return JSON.parse(head.toString('utf8'))
     } catch {
       // Told below, with the header that says where it would end.
     }

@@ -1,6 +1,6 @@
-import { Readable } from 'node:stream'
 import { MusterError } from '../base/errors.ts'
 import { importedName, readFilter } from '../contract/index.ts'
+import { receiveFile } from '../registry/index.ts'
 import { indexMax, type ModelRepository, type RepositoryEntry } from '../serve/index.ts'
 import { hasImported, listImported } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
@@ -24,22 +24,16 @@ export function modelRepository(parts: DeskParts): ModelRepository {
       const shown = readyOnly ? entries.filter(({ state }) => state === 'READY') : entries
       return { entries: shown.slice(0, indexMax), hasMore: shown.length > indexMax }
     },
-    async load(name, { files }) {
-      const [file, second] = files.values()
-      if (second !== undefined) {
-        throw new MusterError('E_USAGE', 'a model is one file', {
-          field: 'parameters',
-          hint: 'send "file:1/model.onnx" alone, with all of its values inside',
-        })
-      }
-      if (file !== undefined) {
+    receive: (body, bytesMax) => receiveFile(body, parts.blobs.scratch, bytesMax),
+    async load(name, model) {
+      if (model !== undefined) {
         if (!importedName.safeParse(name).success) {
           throw new MusterError('E_NAME', 'an imported model cannot have this name', {
             field: 'model',
             hint: 'letters, digits, - and _, at most 63',
           })
         }
-        await importModel({ as: name, body: Readable.from([file]), smokeBytes: 0 })
+        await importModel({ as: name, body: model, smokeBytes: 0 })
         return
       }
       if (await hasImported(parts.store, name)) await set([name], 'serving')

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type ErrorCode, MusterError } from '../base/errors.ts'
+import { checkModelFile } from './check-file.ts'
 import { checkModel, modelLimits } from './check-model.ts'
 import {
   constantOfShape,
@@ -176,4 +180,19 @@ test('whatever the bytes are, it is taken or refused by a code', () => {
   }
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), taken), { numRuns: 2_000 })
   fc.assert(fc.property(damaged, taken), { numRuns: 5_000 })
+})
+
+test('a file is checked in a thread: the same is said of it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'muster-check-'))
+  const path = join(folder, 'model.onnx')
+  const ofFile = (bytes: Uint8Array) => {
+    writeFileSync(path, bytes)
+    return checkModelFile(path, bytes.length)
+  }
+  expect(await ofFile(linear([1, 2]))).toEqual(checkModel(linear([1, 2])))
+  const outside = modelOf({ node: [{ opType: 'Foreign', domain: 'com.example' }] })
+  const { code, message, hint } = refusal(outside)
+  await expect(ofFile(outside)).rejects.toMatchObject({ code, message, hint })
+  await expect(checkModelFile(path, 2 ** 40)).rejects.toMatchObject({ code: 'E_MODEL_SIZE' })
+  rmSync(folder, { recursive: true })
 })

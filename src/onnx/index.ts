@@ -7,6 +7,7 @@ export {
   readCategories,
   recode,
 } from './categories.ts'
+export { checkModelFile } from './check-file.ts'
 export {
   type CheckedModel,
   checkModel,

@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts'
-import { digestOf } from '../base/digest.ts'
+import type { Digest } from '../base/digest.ts'
 import { type ErrorCode, MusterError } from '../base/errors.ts'
-import type { Tensor, TensorShape } from '../fleet/index.ts'
-import { type CheckedModel, smokeInputs } from '../onnx/index.ts'
+import type { Tensor, TensorShape, TensorSignature } from '../fleet/index.ts'
+import { smokeInputs } from '../onnx/index.ts'
 import { RunnerPool } from './pool.ts'
 import type { RunnerCommand } from './runner-process.ts'
 
@@ -46,14 +46,20 @@ const codes: { readonly [Code in ErrorCode]?: ErrorCode } = {
   E_MODEL_RUN: 'E_MODEL_SMOKE',
 }
 
+export interface ModelOnProbation {
+  readonly bytes: Uint8Array
+  /** Of the bytes. */
+  readonly digest: Digest
+  readonly signature: TensorSignature
+}
+
 /**
- * Runs `bytes` on the smoke inputs given, else on made-up ones. Throws E_MODEL_PROBATION (it does
+ * Runs a model on the smoke inputs given, else on made-up ones. Throws E_MODEL_PROBATION (it does
  * not load, or ended its process), E_MODEL_PROBATION_MEMORY, E_MODEL_PROBATION_TIMEOUT and
  * E_MODEL_SMOKE (it fails on them, answers NaN, another shape, or not what was expected).
  */
 export async function probe(
-  bytes: Uint8Array,
-  { signature }: CheckedModel,
+  { bytes, digest, signature }: ModelOnProbation,
   given: readonly Smoke[] | undefined,
   { clock, command, budgetBytes }: ProbationParts,
 ): Promise<ProbationReport> {
@@ -75,7 +81,7 @@ export async function probe(
     bytesOf: async () => bytes,
   })
   const model = {
-    digest: digestOf(bytes),
+    digest,
     label: 'the model',
     sizeBytes: bytes.length,
     outputs: signature.outputs.map(({ name }) => name),

@@ -26,7 +26,6 @@ export { openServeMetrics, type ServeMetrics } from './metrics.ts'
 export type { PredictionSink } from './prediction-sink.ts'
 export {
   indexMax,
-  type LoadFiles,
   type ModelRepository,
   type RepositoryEntry,
   type RepositoryIndex,

@@ -1,6 +1,8 @@
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MusterError } from '../base/errors.ts'
-import type { LoadFiles, ModelRepository } from './repository.ts'
+import { type LoadJson, longText, readLoadJson } from './load-json.ts'
+import { checkLargeLoads, type ModelRepository, oneFile, smallLoadBytes } from './repository.ts'
 
 /* The repository extension over HTTP: `POST /v2/repository/...`. */
 
@@ -11,24 +13,33 @@ interface Named {
 const filePrefix = 'file:'
 /** A model in base64, and what is around it. */
 const loadBytesMax = 344 * 1_048_576
-/** Bodies that may bring a model are read one at a time: JSON of that size is whole in memory. */
-const largeLoadsMax = 1
-const smallBytes = 1_048_576
 
 /** The standard client names no content type here either; see `readInferBodies`. */
 export function repositoryRoutes(app: FastifyInstance, repository: ModelRepository): void {
   app.register((scope, _options, done) => {
     const readJson = scope.getDefaultJsonParser('error', 'error')
     scope.addContentTypeParser('*', { parseAs: 'string' }, (request, text, done) => {
-      if (request.headers['content-type'] !== undefined) {
-        done(new MusterError('E_MEDIA_TYPE', 'the body is not JSON'))
-      } else if (text === '') done(null, undefined)
+      if (request.headers['content-type'] !== undefined) done(notJson())
+      else if (text === '') done(null, undefined)
       else readJson(request, String(text), done)
     })
     addRoutes(scope, repository)
     done()
   })
+  app.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', ({ headers }, body, done) => {
+      const { 'content-type': type = json } = headers
+      if (type.split(';')[0]!.trim().toLowerCase() === json) done(null, body)
+      else done(notJson())
+    })
+    loadRoute(scope, repository)
+    done()
+  })
 }
+
+const json = 'application/json'
+const notJson = () => new MusterError('E_MEDIA_TYPE', 'the body is not JSON')
 
 function addRoutes(app: FastifyInstance, repository: ModelRepository): void {
   app.post('/v2/repository/index', async (request, reply) => {
@@ -38,14 +49,6 @@ function addRoutes(app: FastifyInstance, repository: ModelRepository): void {
     if (hasMore) reply.header('link', '</api/v1/models>; rel="next"')
     return entries
   })
-  app.post<Named>(
-    '/v2/repository/models/:model/load',
-    { bodyLimit: loadBytesMax, onRequest: fewLargeBodies() },
-    async ({ params, body }) => {
-      await repository.load(params.model, readFiles(objectOf(body).parameters))
-      return {}
-    },
-  )
   app.post<Named>('/v2/repository/models/:model/unload', async ({ params, body }) => {
     // `unload_dependents` is of ensembles, which are graphs here, and go on as they can.
     objectOf(objectOf(body).parameters)
@@ -54,19 +57,28 @@ function addRoutes(app: FastifyInstance, repository: ModelRepository): void {
   })
 }
 
+/** Its body is written down as it comes, since it may hold a model. */
+function loadRoute(app: FastifyInstance, repository: ModelRepository): void {
+  app.post<Named>(
+    '/v2/repository/models/:model/load',
+    { bodyLimit: loadBytesMax, onRequest: fewLargeBodies() },
+    async ({ params, body }) => {
+      const bytes = (body as AsyncIterable<Uint8Array> | undefined) ?? Readable.from([])
+      await using file = await repository.receive(bytes, loadBytesMax)
+      await repository.load(params.model, modelOf(await readLoadJson(file)))
+      return {}
+    },
+  )
+}
+
 /** Before the body is read. One that does not say its length may be large. */
 function fewLargeBodies() {
   let large = 0
   return async ({ headers }: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const length = headers['content-length']
-    const isLarge = length === undefined ? 'transfer-encoding' in headers : +length > smallBytes
+    const isLarge = length === undefined ? 'transfer-encoding' in headers : +length > smallLoadBytes
     if (!isLarge) return
-    if (large >= largeLoadsMax) {
-      throw new MusterError('E_BUSY', 'another model is being brought here already', {
-        hint: 'send it again in a few seconds, or as bytes: POST /api/v1/models/import',
-        extra: { retryAfterSeconds: 5 },
-      })
-    }
+    checkLargeLoads(large)
     large += 1
     reply.raw.once('close', () => {
       large -= 1
@@ -75,16 +87,17 @@ function fewLargeBodies() {
 }
 
 /** `config` is read for nothing: what a model takes and gives is in its file. */
-export function readFiles(parameters: unknown): LoadFiles {
-  const files = new Map<string, Uint8Array>()
-  for (const [key, value] of Object.entries(objectOf(parameters))) {
+function modelOf({ json, long }: LoadJson): AsyncIterable<Uint8Array> | undefined {
+  let model: AsyncIterable<Uint8Array> | undefined
+  for (const [key, value] of Object.entries(objectOf(objectOf(json).parameters))) {
     if (key === 'config') continue
     if (!key.startsWith(filePrefix) || typeof value !== 'string') {
       throw notRead(key.slice(0, 128), 'give "file:1/model.onnx" with the file in base64')
     }
-    files.set(key.slice(filePrefix.length), Buffer.from(value, 'base64'))
+    if (model !== undefined) throw new MusterError('E_USAGE', 'a model is one file', oneFile)
+    model = value === longText && long ? long : Readable.from([Buffer.from(value, 'base64')])
   }
-  return { files }
+  return model
 }
 
 function objectOf(value: unknown): Record<string, unknown> {

@@ -1,3 +1,6 @@
+import { MusterError } from '../base/errors.ts'
+import type { ReceivedFile } from '../registry/index.ts'
+
 /*
  * The model repository extension of the Open Inference Protocol v2, free of transports: what can be
  * loaded, and the acts. A family's models are there as they serve, and are loaded by what is
@@ -20,15 +23,32 @@ export interface RepositoryIndex {
 /** Models that one index tells. 10,000: a megabyte. */
 export const indexMax = 10_000
 
-export interface LoadFiles {
-  /** By the path that the caller gave: `1/model.onnx`. */
-  readonly files: ReadonlyMap<string, Uint8Array>
-}
-
 export interface ModelRepository {
   index(ask: { readonly readyOnly: boolean }): Promise<RepositoryIndex>
-  /** With files: imports. Throws E_MODEL_UNKNOWN, E_USAGE and what an import throws. */
-  load(name: string, files: LoadFiles): Promise<void>
+  /** Writes down a body that may bring a model, as it comes. Throws E_TOO_LARGE. */
+  receive(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<ReceivedFile>
+  /** With the bytes of a model: imports. Throws E_MODEL_UNKNOWN and what an import throws. */
+  load(name: string, model: AsyncIterable<Uint8Array> | undefined): Promise<void>
   /** Throws E_MODEL_UNKNOWN, E_USAGE for a model of a family. */
   unload(name: string): Promise<void>
 }
+
+/** A body that may bring a model and is larger takes one of few places. */
+export const smallLoadBytes = 1_048_576
+/** Large bodies at a time at each rim: each is twice on the disk, as it came and as a model. */
+export const largeLoadsMax = 4
+
+/** Throws E_BUSY. */
+export function checkLargeLoads(large: number): void {
+  if (large < largeLoadsMax) return
+  throw new MusterError('E_BUSY', `${large} models are being brought here already`, {
+    hint: 'send it again in a few seconds, or as bytes: POST /api/v1/models/import',
+    extra: { retryAfterSeconds: 5 },
+  })
+}
+
+/** What two of them are told. */
+export const oneFile = {
+  field: 'parameters',
+  hint: 'send "file:1/model.onnx" alone, with all of its values inside',
+} as const

@@ -8,6 +8,7 @@ import { type Server, startServer } from '../../src/main/up.ts'
 import {
   constantOfShape,
   endlessLoop,
+  heavy,
   linear,
   logarithm,
   modelOf,
@@ -202,6 +203,11 @@ test('the repository: index, load with a file, unload, load', async () => {
   expect((await load()).status).toBe(200)
   expect((await post('/v2/models/brought/infer', x(2))).body.outputs[0]!.data).toEqual([10])
   expect((await post('/v2/repository/models/nothing/load', {})).status).toBe(404)
+  // One that is not parsed with the rest of the JSON.
+  const large = Buffer.from(heavy(100_000, 3)).toString('base64')
+  expect((await load({ 'file:1/model.onnx': large })).status).toBe(200)
+  expect((await post('/v2/models/brought/infer', x(2))).body.outputs[0]!.data).toEqual([5])
+  expect((await load({ 'file:1/a': large, 'file:1/b': file })).status).toBe(400)
   const facts = await (await fetch(`${server.url}/v2`)).text()
   expect(facts).toContain('"model_repository"')
 })
@@ -215,19 +221,20 @@ test('many bodies at once: the others are told to come again, and small loads go
     return begun
   }
   const load = () => begin('/v2/repository/models/churn/load', 'application/json')
-  // Whichever comes second.
-  const two = [load(), load()]
+  // Whichever comes last.
+  const loads = Array.from({ length: 5 }, load)
   const status = await Promise.race(
-    two.map(each => new Promise(done => each.on('response', ({ statusCode }) => done(statusCode)))),
+    loads.map(each => new Promise(done => each.on('response', got => done(got.statusCode)))),
   )
   expect(status).toBe(503)
   expect((await post('/v2/repository/models/churn/load', {})).status).toBe(200)
-  for (const each of two) each.destroy()
-  // An upload that was left half-way leaves nothing behind.
-  const half = begin('/api/v1/models/import?as=half', 'application/octet-stream')
+  for (const each of loads) each.destroy()
   const scratch = join(folder, '.muster', 'blobs', 'scratch')
   const uploads = async () =>
     (await readdir(scratch, { recursive: true })).filter(name => name.includes('upload-')).length
+  await until(async () => (await uploads()) === 0)
+  // An upload that was left half-way leaves nothing behind.
+  const half = begin('/api/v1/models/import?as=half', 'application/octet-stream')
   await until(async () => (await uploads()) === 1)
   half.destroy()
   await until(async () => (await uploads()) === 0)

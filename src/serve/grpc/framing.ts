@@ -69,8 +69,7 @@ export function decompress(
   bytesMax: number,
 ): Promise<Buffer> {
   if (encoding === undefined || encoding === 'identity') {
-    const why = 'a message is marked as compressed, and grpc-encoding does not say how'
-    return Promise.reject(new MusterError('E_USAGE', why))
+    return Promise.reject(unsaidEncoding())
   }
   return new Promise((resolve, reject) => {
     gunzip(message, { maxOutputLength: bytesMax }, (error, plain) => {
@@ -95,7 +94,12 @@ export function frame(message: Uint8Array): Buffer {
   return framed
 }
 
-function tooLarge(bytesMax: number, what: string): MusterError {
+export function unsaidEncoding(): MusterError {
+  const why = 'a message is marked as compressed, and grpc-encoding does not say how'
+  return new MusterError('E_USAGE', why)
+}
+
+export function tooLarge(bytesMax: number, what: string): MusterError {
   return new MusterError('E_TOO_LARGE', `the message ${what}; the limit is ${bytesMax}`, {
     hint: 'send fewer rows at a time',
   })

@@ -1,25 +1,24 @@
 import { MusterError } from '../../base/errors.ts'
-import type { ModelRepository } from '../repository.ts'
+import { checkLargeLoads, type ModelRepository, smallLoadBytes } from '../repository.ts'
 import { frame } from './framing.ts'
+import { readLoadMessage } from './load-message.ts'
 import { decode, encode } from './protos.ts'
 import type { Methods, UnaryMethod } from './server.ts'
+import type { UploadMethod } from './upload.ts'
 
 /* The repository extension: as Triton has it in the service, and MLServer in one of its own. */
 
-/** A model file, as over HTTP, where base64 makes it a third larger. */
+/** A model file, and what is around it. */
 const loadBytesMax = 258 * 1_048_576
-const filePrefix = 'file:'
 
 interface Named {
   readonly repositoryName: string
   readonly modelName: string
-  readonly parameters: Readonly<
-    Record<string, { parameterChoice: { case: string | undefined; value: unknown } }>
-  >
 }
 
 export function repositoryMethods(repository: ModelRepository): Methods {
-  const methods = new Map<string, UnaryMethod>()
+  const methods = new Map<string, UnaryMethod | UploadMethod>()
+  const begin = fewLarge()
   for (const [service, names] of [
     ['inference.GRPCInferenceService', 'inference'],
     ['inference.model_repository.ModelRepositoryService', 'inference.model_repository'],
@@ -34,12 +33,13 @@ export function repositoryMethods(repository: ModelRepository): Methods {
       },
     })
     methods.set(`/${service}/RepositoryModelLoad`, {
-      kind: 'unary',
+      kind: 'upload',
       messageBytesMax: loadBytesMax,
+      begin,
       async answer(message) {
-        const request = read<Named>('RepositoryModelLoadRequest', message)
-        const modelName = nameOf(request)
-        await repository.load(modelName, { files: filesOf(request) })
+        await using file = await repository.receive(message, loadBytesMax)
+        const { modelName, model } = await readLoadMessage(file)
+        await repository.load(modelName, model)
         const answer = { modelName, isLoaded: true }
         return frame(encode(`${names}.RepositoryModelLoadResponse`, answer))
       },
@@ -62,21 +62,18 @@ function nameOf({ modelName, repositoryName }: Named): string {
   return modelName === '' ? repositoryName : modelName
 }
 
-/** `config` is read for nothing: what a model takes and gives is in its file. */
-function filesOf({ parameters }: Named): ReadonlyMap<string, Uint8Array> {
-  const files = new Map<string, Uint8Array>()
-  for (const [key, { parameterChoice }] of Object.entries(parameters)) {
-    if (key === 'config') continue
-    const { value } = parameterChoice
-    if (!key.startsWith(filePrefix) || !(value instanceof Uint8Array)) {
-      throw new MusterError('E_USAGE', `\`${key.slice(0, 128)}\` is not of the expected form`, {
-        field: key.slice(0, 128),
-        hint: 'give "file:1/model.onnx" with the file as bytes_param',
-      })
+function fewLarge(): (bytes: number) => Disposable {
+  let large = 0
+  return bytes => {
+    const own = bytes > smallLoadBytes ? 1 : 0
+    if (own > 0) checkLargeLoads(large)
+    large += own
+    return {
+      [Symbol.dispose]() {
+        large -= own
+      },
     }
-    files.set(key.slice(filePrefix.length), value)
   }
-  return files
 }
 
 /** Throws E_USAGE. */

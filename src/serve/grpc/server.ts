@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { asMusterError, MusterError } from '../../base/errors.ts'
 import { decompress, frame, isReadable, MessageReader } from './framing.ts'
 import { readTimeout, trailersOf } from './status.ts'
+import { type UploadMethod, uploaded } from './upload.ts'
 
 /*
  * gRPC on node:http2: paths to methods, messages in frames, a status in the trailers. Its own and
@@ -31,7 +32,6 @@ export interface Call {
 /** One message in, one out; framed already where it was written for that. */
 export interface UnaryMethod {
   readonly kind: 'unary'
-  readonly messageBytesMax?: number
   answer(message: Buffer, call: Call): Promise<Buffer>
 }
 
@@ -52,7 +52,7 @@ export interface StreamIn {
   closed(): void
 }
 
-export type Methods = ReadonlyMap<string, UnaryMethod | StreamMethod>
+export type Methods = ReadonlyMap<string, UnaryMethod | UploadMethod | StreamMethod>
 
 export interface GrpcServerOptions {
   /** By path: `/inference.GRPCInferenceService/ModelInfer`. */
@@ -223,6 +223,7 @@ class Calls {
       waiting: stream,
     }
     if (method.kind === 'unary') this.#unary(stream, method, call, encoding)
+    else if (method.kind === 'upload') this.#upload(stream, method, call, encoding)
     else this.#stream(stream, method, call, encoding)
   }
 
@@ -232,7 +233,7 @@ class Calls {
     call: Call,
     encoding: string | undefined,
   ): void {
-    const reader = new MessageReader(method.messageBytesMax ?? messageBytesMax)
+    const reader = new MessageReader(messageBytesMax)
     this.#arriving.set(stream, performance.now())
     let isTaken = false
     const fail = (error: unknown) => this.#refuse(stream, error, call.requestId)
@@ -244,15 +245,27 @@ class Calls {
       isTaken = true
       this.#arriving.delete(stream)
       if (!isCompressed) answer(message)
-      else {
-        const most = method.messageBytesMax ?? messageBytesMax
-        decompress(message, encoding, most).then(answer, fail)
-      }
+      else decompress(message, encoding, messageBytesMax).then(answer, fail)
     }
     this.#read(stream, reader, take, fail)
     stream.once('end', () => {
       if (!isTaken) fail(new MusterError('E_USAGE', 'the call ended before its message was whole'))
     })
+  }
+
+  #upload(
+    stream: ServerHttp2Stream,
+    method: UploadMethod,
+    call: Call,
+    encoding: string | undefined,
+  ): void {
+    this.#arriving.set(stream, performance.now())
+    const message = uploaded(stream, method, encoding, () => this.#arriving.delete(stream))
+    stream.once('close', () => this.#arriving.delete(stream))
+    method.answer(message, call).then(
+      framed => respond(stream, framed),
+      error => this.#refuse(stream, error, call.requestId),
+    )
   }
 
   #stream(
