@@ -35,7 +35,11 @@ export function runTests(faults: readonly TestedFault[]): readonly Seen[] {
     spawnSync(
       process.execPath,
       [vitest, 'run', ...files, '--reporter=json', `--outputFile=${out}`],
-      { cwd: root, stdio: 'ignore', env: { ...process.env, MUSTER_STRICT: '1' } },
+      {
+        cwd: root,
+        stdio: 'ignore',
+        env: { ...process.env, MUSTER_STRICT: '1', MUSTER_FAULT_SECONDS: '60' },
+      },
     )
     const report = JSON.parse(readFileSync(out, 'utf8')) as Report
     return faults.map(fault => seenOf(fault, report))

@@ -66,7 +66,7 @@ export const testedFaults: readonly TestedFault[] = [
   },
   {
     ids: 'F9, I11',
-    done: 'PostgreSQL stopped under load, started again',
+    done: 'PostgreSQL stopped for a minute under load, started again',
     expected: 'no inference fails, health says so, writes 503 with Retry-After',
     file: 'test/loop/database-away.pg.test.ts',
     named: /F9/,
@@ -74,7 +74,7 @@ export const testedFaults: readonly TestedFault[] = [
   {
     ids: 'F13',
     done: 'every connection of the pool held',
-    expected: 'inference does not notice',
+    expected: 'writes 503 in 10 s with Retry-After, inference does not notice',
     file: 'test/loop/database-away.pg.test.ts',
     named: /F13/,
   },

@@ -30,3 +30,18 @@ test('a connection cut between two statements of a transaction ends nothing else
   await store.close()
   await drop()
 })
+
+test('with every connection in use the wait has an end, and says so (F13)', async () => {
+  const { url, drop } = await freshDatabase(inject('postgresUrl'))
+  const store = await openStore(url, { connections: 2, connectMs: 200 })
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
+  const holders = [1, 2].map(() => store.transaction(() => held))
+  const refused = { code: 'E_DATABASE', status: 503, message: expect.stringMatching(/^all 2 conn/) }
+  await expect(store.one('select 1')).rejects.toMatchObject(refused)
+  await expect(store.transaction(sql => sql.one('select 1'))).rejects.toMatchObject(refused)
+  letGo()
+  await Promise.all(holders)
+  expect(await store.one('select 1 as "up"')).toEqual({ up: 1 })
+  await store.close()
+  await drop()
+})

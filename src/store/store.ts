@@ -18,6 +18,8 @@ const transactionAttempts = 5
 /** How long a new connection is tried for: a killed server is back in well under a second. */
 const connectTries = 40
 const connectPauseMs = 100
+/** For one of the pool, or for the server to accept one: longer than what it is in the way of. */
+const connectMs = 10_000
 
 export interface Store extends Transactions, AsyncDisposable {
   close(): Promise<void>
@@ -26,6 +28,8 @@ export interface Store extends Transactions, AsyncDisposable {
 export interface StoreOptions {
   readonly connections?: number
   readonly applicationName?: string
+  /** Milliseconds until a connection is there; default 10,000. */
+  readonly connectMs?: number
 }
 
 /** bigint comes as a number: none of ours reaches 2^53. */
@@ -42,7 +46,7 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
     application_name: options.applicationName ?? 'muster',
     statement_timeout: statementTimeoutMs,
     idle_in_transaction_session_timeout: idleInTransactionMs,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: options.connectMs ?? connectMs,
     types: numberTypes as never,
   })
   // A connection that breaks while idle, or between two statements of a transaction, is found
@@ -92,10 +96,25 @@ async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
     try {
       return await pool.connect()
     } catch (error) {
+      // That took its time already; tried again, callers would wait for minutes.
+      if (isTimeout(error)) throw noConnection(pool, error)
       if (pool.ending || tries >= connectTries || !isBroken(error)) throw asDatabaseError(error)
       await sleep(connectPauseMs)
     }
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('timeout exceeded when')
+}
+
+function noConnection({ totalCount, options }: pg.Pool, cause: unknown): MusterError {
+  const isFull = totalCount >= (options.max ?? connectionsMax)
+  const detail = isFull
+    ? `all ${totalCount} connections to the database are in use`
+    : 'Postgres does not accept a connection in time'
+  const hint = 'send it again later; muster doctor tells what waits'
+  return new MusterError('E_DATABASE', detail, { hint, cause })
 }
 
 async function transact<T>(

@@ -27,6 +27,8 @@ import { World } from './world.ts'
  * under load and comes back.
  */
 
+/** The fault table has the database away for a minute, and waits for the end of a wait. */
+const awaySeconds = Number(process.env.MUSTER_FAULT_SECONDS ?? 0)
 const home = temporaryHome('away')
 const model = 'units.bread.cork'
 let postgres: EmbeddedPostgres
@@ -216,6 +218,8 @@ test('F9: PostgreSQL stopped: no inference fails, writes are told to come back',
   await until(async () => (await health()).body.parameters !== undefined)
   const { parts } = await orderUntil(({ value }) => value === 5)
   expect(parts[5]!.state).toBe('answered')
+  const backAtMs = performance.now() + awaySeconds * 1_000
+  while (performance.now() < backAtMs) expect((await plan()).status).toBe(503)
   const told = await health()
   expect(told).toMatchObject({ status: 200, body: { ready: true } })
   expect(told.body.parameters?.degraded).toMatchObject([{ away: 'database' }])
@@ -225,7 +229,7 @@ test('F9: PostgreSQL stopped: no inference fails, writes are told to come back',
   expect(Object.keys(ended)).toEqual(['200'])
   expect(ended[200]).toBeGreaterThan(100)
   expect((await plan()).status).toBe(201)
-}, 60_000)
+}, 180_000)
 
 test('F13: every connection of the pool is held: inference does not notice', async () => {
   const calls = load()
@@ -235,9 +239,17 @@ test('F13: every connection of the pool is held: inference does not notice', asy
   })
   const holders = Array.from({ length: 12 }, () => server.store.transaction(() => held))
   await sleep(500)
+  if (awaySeconds > 0) {
+    const refused = await plan()
+    expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([503, true])
+    expect(await refused.json()).toMatchObject({
+      code: 'E_DATABASE',
+      detail: expect.stringMatching(/^all 12 conn/),
+    })
+  }
   letGo()
   await Promise.all(holders)
   const ended = await calls.stop()
   expect(Object.keys(ended)).toEqual(['200'])
   expect(ended[200]).toBeGreaterThan(20)
-})
+}, 60_000)
