@@ -5,6 +5,7 @@ import type { Signature } from '../fleet/index.ts'
 import type { Fallback } from '../spec/index.ts'
 import type { FeatureSource } from './feature-source.ts'
 import type { Filled } from './fill.ts'
+import type { PickedRows } from './picked-rows.ts'
 
 /* What goes into the data plane and comes out of it, whatever carries it. */
 
@@ -19,7 +20,9 @@ export interface InferRequest {
   /** From when the deadline counts, on the monotonic clock. Absent: from the call. */
   readonly arrivedMs?: number | undefined
   /** The parsed JSON body of an Open Inference Protocol v2 `infer` call. */
-  readonly body: unknown
+  readonly body?: unknown
+  /** In place of a body: rows out of those of a request for many models. */
+  readonly picked?: PickedRows | undefined
   /** Who asks, as the rim knows it; for the journal. */
   readonly caller?: string | undefined
   /** Whose share of the server it counts against. Undefined: those who name no tenant, together. */

@@ -1,7 +1,7 @@
 import { MusterError } from '../base/errors.ts'
 import type { Answer } from './answer.ts'
 import { answerJson } from './answer-json.ts'
-import { float32Limit, type InputReader, unusableValue } from './input-reader.ts'
+import { type InputValues, placeFloat } from './input-values.ts'
 
 /*
  * The binary tensor extension of the Open Inference Protocol v2, both ways. The JSON comes first,
@@ -76,32 +76,21 @@ export function wrongSize(name: string, what: string): MusterError {
   })
 }
 
-/** Reads `rows` values into a column of `x`. Gives whether one lies outside what training saw. */
+/** Reads `rows` values of an input. */
 export function readBinaryColumn(
   tensors: TensorBytes,
   wide: boolean,
   rows: number,
-  into: { readonly reader: InputReader; readonly column: number; readonly x: Float32Array },
-): boolean {
-  const { reader, column, x } = into
-  const { name, mayBeMissing } = reader.signature.inputs[column]!
-  const low = reader.lows[column]!
-  const high = reader.highs[column]!
+  input: number,
+  into: InputValues,
+): void {
   const { view } = tensors
   const width = wide ? 8 : 4
   let from = tensors.at
-  let outside = false
-  for (let i = 0, at = column; i < rows; i++, at += reader.count, from += width) {
-    const value = wide ? view.getFloat64(from, true) : view.getFloat32(from, true)
-    if (!(value < float32Limit && value > -float32Limit)) {
-      if (!Number.isNaN(value)) throw unusableValue(name, i, value)
-      if (!mayBeMissing) throw unusableValue(name, i, null)
-    }
-    x[at] = value
-    if (x[at]! < low || x[at]! > high) outside = true
+  for (let row = 0; row < rows; row++, from += width) {
+    placeFloat(into, row, input, wide ? view.getFloat64(from, true) : view.getFloat32(from, true))
   }
   tensors.at = from
-  return outside
 }
 
 /** Throws E_TENSOR_BINARY when bytes are left that no input has. */

@@ -37,7 +37,7 @@ import { type PackBlobs, Residency, type ResidencyStatus } from './residency.ts'
 import { checkVersion } from './resolve.ts'
 import { type Ask, StandIns } from './stand-ins.ts'
 import { tracedInfer } from './traced-infer.ts'
-import { readInferBody } from './validate.ts'
+import { readRequest } from './validate.ts'
 import { VersionCalls } from './version-calls.ts'
 import { shareOf } from './waiting.ts'
 
@@ -231,7 +231,7 @@ export class DataPlane {
   /**
    * Answers one request by exactly one version, or by the declared rule. Throws E_MODEL_UNKNOWN,
    * E_NAME, E_NOT_FOUND (version), E_NOT_SERVING, E_RATE, E_MODEL_BUSY, E_BUSY, E_DEADLINE,
-   * E_DEADLINE_PAST, E_CANCELLED and what `readInferBody` throws.
+   * E_DEADLINE_PAST, E_CANCELLED and what `readRequest` throws.
    */
   infer(request: InferRequest): Promise<Answer | TensorAnswer> {
     const span = currentSpan()
@@ -306,7 +306,7 @@ export class DataPlane {
       return this.#infer(request, startedMs)
     }
     ask.reader = origin.ready.reader
-    const read = readInferBody(request.body, ask.reader, this.limits, request.tensors)
+    const read = readRequest(request, ask.reader, this.limits)
     this.#tenants?.take(request.tenant ?? '', read.rows, startedMs)
     // Before features are filled in: the same question has the same key when they cannot be had.
     if (family.standing.serving.cachedForMs !== undefined) ask.key = cacheKey(request.model, read)

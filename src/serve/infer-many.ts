@@ -1,6 +1,7 @@
 import { asMusterError, MusterError } from '../base/errors.ts'
 import type { Answer, InferRequest } from './answer.ts'
 import type { DataPlane } from './data-plane.ts'
+import type { PickedColumn } from './picked-rows.ts'
 
 /*
  * Fleet inference: rows for many models in one request. Each model is asked as by a request of its
@@ -8,12 +9,8 @@ import type { DataPlane } from './data-plane.ts'
  * features and the journal are those of every request. A row that is at fault harms no other.
  */
 
-export interface ManyColumn {
-  readonly name: string
-  readonly datatype: string
-  /** A value a row; null where a row has none. */
-  readonly data: readonly unknown[]
-}
+/** `data`: null where a row has no value. */
+export type ManyColumn = PickedColumn
 
 export interface ManyRequest
   extends Pick<
@@ -77,6 +74,8 @@ interface Columns {
   readonly own: readonly ManyColumn[]
   /** Of other models of the request; only a value that is there is a mistake. */
   readonly others: readonly ManyColumn[]
+  /** In the order of the signature, where all inputs are there and nothing else. */
+  readonly whole: readonly ManyColumn[] | undefined
 }
 
 function columnsOf(
@@ -93,9 +92,13 @@ function columnsOf(
     }
     const { signature, source } = plane.inputsOf(model)
     const names = new Set([...signature.inputs, ...(source?.columns ?? [])].map(each => each.name))
+    const own = inputs.filter(({ name }) => names.has(name))
+    const whole = signature.inputs.map(({ name }) => own.find(column => column.name === name))
+    const isWhole = own.length === whole.length && whole.every(column => column !== undefined)
     return {
-      own: inputs.filter(({ name }) => names.has(name)),
+      own,
       others: inputs.filter(({ name }) => !names.has(name)),
+      whole: isWhole ? whole : undefined,
     }
   } catch (error) {
     return asMusterError(error)
@@ -110,16 +113,9 @@ async function askModel(
   rows: readonly number[],
 ): Promise<readonly ManyAnswer[]> {
   const { deadlineMs, priority, tenant, caller, requestId, signal } = request
-  const wrong = columns.others.filter(({ data }) => rows.some(row => data[row] != null))
-  const inputs = [...columns.own, ...wrong].map(({ name, datatype, data }) => ({
-    name,
-    datatype,
-    shape: [rows.length],
-    data: rows.length === 1 ? [data[rows[0]!]] : rows.map(row => data[row]),
-  }))
+  const about = { deadlineMs, priority, tenant, caller, requestId, signal }
   try {
-    const about = { deadlineMs, priority, tenant, caller, requestId, signal }
-    const ask = { ...about, model, body: { inputs } }
+    const ask = { ...about, model, ...rowsOf(columns, rows) }
     return [{ rows, said: (await plane.infer(ask)) as Answer }]
   } catch (thrown) {
     const error = asMusterError(thrown)
@@ -130,4 +126,20 @@ async function askModel(
     const said = parts.map(part => askModel(plane, request, columns, model, part))
     return (await Promise.all(said)).flat()
   }
+}
+
+/** As they are where all inputs are there; else as a body, whose reader knows what may be absent. */
+function rowsOf(
+  { own, others, whole }: Columns,
+  rows: readonly number[],
+): Pick<InferRequest, 'body' | 'picked'> {
+  const wrong = others.filter(({ data }) => rows.some(row => data[row] != null))
+  if (whole !== undefined && wrong.length === 0) return { picked: { columns: whole, rows } }
+  const inputs = [...own, ...wrong].map(({ name, datatype, data }) => ({
+    name,
+    datatype,
+    shape: [rows.length],
+    data: rows.map(row => data[row]),
+  }))
+  return { body: { inputs } }
 }

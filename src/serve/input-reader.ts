@@ -1,4 +1,3 @@
-import { MusterError } from '../base/errors.ts'
 import type { Signature } from '../fleet/index.ts'
 import { type Categories, codeOf, type Dictionary, dictionaryOf } from '../onnx/index.ts'
 import type { FeatureSource, RowColumn } from './feature-source.ts'
@@ -99,26 +98,8 @@ export function missedInputs(
   return missed.length > 0 ? missed.map(input => reader.signature.inputs[input]!.name) : undefined
 }
 
-/**
- * The largest number that rounds to a finite float32: half a step above 3.4028234663852886e38,
- * exclusive.
- */
-export const float32Limit = 3.4028235677973366e38
-
 /** What the graph reads in the place of a text; NaN, for missing, where it reads none. */
 export function codeOfText(reader: InputReader, column: number, text: string | null): number {
   const dictionary = reader.dictionaries[column]
   return text === null || !dictionary ? Number.NaN : codeOf(dictionary, text)
-}
-
-/** A value that is missing where nothing imputes (NaN and null alike), or beyond float32. */
-export function unusableValue(name: string, index: number, value: number | null): MusterError {
-  const [what, hint] =
-    value === null
-      ? ['is missing', 'give a value: the feature view declares no `impute` for it']
-      : ['is not a finite float32 number', 'send a finite number below 3.4e38; null if missing']
-  return new MusterError('E_FEATURE_VALUE', `value ${index} of input \`${name}\` ${what}`, {
-    field: name,
-    hint,
-  })
 }

@@ -12,7 +12,7 @@ import { type AnswerSource, type KeptAnswers, withoutGaps } from './kept-answers
 import type { ServeLimits } from './limits.ts'
 import { ancestorOf, type Resolved } from './resolve.ts'
 import { ruleValues } from './rule-values.ts'
-import { type ReadRequest, readInferBody } from './validate.ts'
+import { type ReadRequest, readRequest } from './validate.ts'
 import type { Computed, VersionCalls } from './version-calls.ts'
 
 /** One request on its way. */
@@ -62,7 +62,7 @@ export class StandIns {
     if (request.version !== undefined) throw failure.error
     const order = standIns(family.standing.serving.fallback, failure.kind)
     if (order.length === 0) throw failure.error
-    const read = first ?? this.#readBy(ask.reader, request)
+    const read = first ?? readRequest(request, ask.reader, this.#limits)
     for (const name of order) {
       const answer = await this.#answerBy(name, ask, failure, read)
       if (answer !== undefined) return answer
@@ -127,17 +127,13 @@ export class StandIns {
     if (ready === undefined) return undefined
     let read: ReadRequest
     try {
-      read = this.#readBy(ready.reader, ask.request)
+      read = readRequest(ask.request, ready.reader, this.#limits)
     } catch {
       // The version before had another view, and the request was made for the one of now.
       return undefined
     }
     const given = await this.#calls.compute(ask.request, ask.deadlineMs, by, read)
     return given === 'gone' || 'kind' in given ? undefined : given
-  }
-
-  #readBy(reader: InputReader, { body, tensors }: InferRequest): ReadRequest {
-    return readInferBody(body, reader, this.#limits, tensors)
   }
 
   /** In words of the protocol: by the model asked for, or `instead` of it. */

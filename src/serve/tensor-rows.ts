@@ -3,7 +3,7 @@ import { countValues, isBinary, type TensorBytes, wrongSize } from './binary-ten
 import type { RowValue } from './feature-source.ts'
 import type { ServeLimits } from './limits.ts'
 
-/* What a tensor of numbers says of itself: its datatype, and how many rows it has. */
+/* What a tensor says of itself: its datatype, and how many rows it has. */
 
 /**
  * FP32, and FP64 because a JSON number is one and clients with float64 arrays name it so; both are
@@ -16,6 +16,15 @@ export function checkDatatype(name: string, datatype: unknown): void {
   throw new MusterError('E_TENSOR_DATATYPE', `the datatype of input \`${name}\` is ${shown}`, {
     field: name,
     hint: 'send FP32; whole numbers are written as they are, e.g. 3',
+  })
+}
+
+export function checkText(name: string, datatype: unknown): void {
+  if (datatype === 'BYTES') return
+  const shown = typeof datatype === 'string' ? `\`${datatype.slice(0, 32)}\`` : 'absent'
+  throw new MusterError('E_TENSOR_DATATYPE', `the datatype of input \`${name}\` is ${shown}`, {
+    field: name,
+    hint: 'send BYTES: it is a category, whose values are texts',
   })
 }
 

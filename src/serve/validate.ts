@@ -1,4 +1,5 @@
 import { MusterError } from '../base/errors.ts'
+import type { InferRequest } from './answer.ts'
 import {
   checkAllRead,
   isBinary,
@@ -8,12 +9,13 @@ import {
 } from './binary-tensors.ts'
 import type { RowValue } from './feature-source.ts'
 import { bodyMembers } from './infer-members.ts'
-import { float32Limit, type InputReader, matrixName, unusableValue } from './input-reader.ts'
+import { type InputReader, matrixName } from './input-reader.ts'
+import { type InputValues, namesOutside, ofColumn, placeNumber, placeText } from './input-values.ts'
 import type { ServeLimits } from './limits.ts'
 import { readMatrix } from './matrix-input.ts'
+import { readPicked } from './picked-rows.ts'
 import { checkRowDatatype, readBinaryRowColumn, readRowColumn, readShared } from './row-columns.ts'
-import { checkDatatype, rowsOf } from './tensor-rows.ts'
-import { checkText, readTextColumn } from './text-column.ts'
+import { checkDatatype, checkText, rowsOf } from './tensor-rows.ts'
 
 /*
  * The body of an Open Inference Protocol v2 `infer` call, to the columns that a graph reads. By
@@ -42,19 +44,14 @@ export interface Gaps {
   readonly columns: ReadonlyMap<string, readonly RowValue[]>
 }
 
-/**
- * Inputs that an answer names as outside of what training saw: enough to see which, and a bound on
- * what a wide view adds to each answer.
- */
-const namesOutOfRangeMax = 10
-
-/** The names of both, as many as an answer tells. */
-export function namesOutOfRange(
-  sent: readonly string[] | undefined,
-  filled: readonly string[] | undefined,
-): readonly string[] | undefined {
-  if (filled === undefined) return sent
-  return [...new Set([...(sent ?? []), ...filled])].slice(0, namesOutOfRangeMax)
+/** Reads the rows of a request, whichever way they came. Throws as `readInferBody`. */
+export function readRequest(
+  { picked, body, tensors }: Pick<InferRequest, 'picked' | 'body' | 'tensors'>,
+  reader: InputReader,
+  limits: ServeLimits,
+): ReadRequest {
+  if (picked !== undefined) return readPicked(picked, reader)
+  return readInferBody(body, reader, limits, tensors)
 }
 
 /**
@@ -110,10 +107,8 @@ function readAll(
   reader: InputReader,
   limits: ServeLimits,
 ): Read {
-  const { rows, x, outside } = readMatrix(input, tensors, reader, limits)
-  const columns = outside && [...outside].sort((a, b) => a - b).slice(0, namesOutOfRangeMax)
-  const outOfRange = columns?.map(column => reader.signature.inputs[column]!.name)
-  return { rows, x, outOfRange, gaps: undefined }
+  const read = readMatrix(input, tensors, reader, limits)
+  return { rows: read.rows, x: read.x, outOfRange: namesOutside(read), gaps: undefined }
 }
 
 function readInputs(
@@ -126,8 +121,7 @@ function readInputs(
   reader.stamp = reader.stamp === 0xffff_ffff ? 1 : reader.stamp + 1
   const stamp = reader.stamp
   let rows = -1
-  let x: Float32Array | undefined
-  let outOfRange: string[] | undefined
+  let into: InputValues | undefined
   let columns: Map<string, readonly RowValue[]> | undefined
   for (const input of inputs) {
     if (!isObject(input)) {
@@ -158,25 +152,20 @@ function readInputs(
     rows = sameRows(name, rowsOf(name, input, texts ?? tensors, limits), rows)
     // After the length of the data was seen to be what the shape says, so that no shape alone can
     // ask for memory.
-    x ??= new Float32Array(rows * count)
-    const into = { reader, column, x }
-    const outside = isText
-      ? readTextColumn(texts ?? (input.data as readonly unknown[]), into)
-      : isBinary(input)
-        ? readBinaryColumn(tensors!, input.datatype === 'FP64', rows, into)
-        : readColumn(input.data as readonly unknown[], reader, column, x)
-    if (!outside) continue
-    outOfRange ??= []
-    if (outOfRange.length < namesOutOfRangeMax) outOfRange.push(name)
+    into ??= { reader, x: new Float32Array(rows * count), outside: undefined }
+    if (isBinary(input) && !isText) {
+      readBinaryColumn(tensors!, input.datatype === 'FP64', rows, column, into)
+    } else readColumn(texts ?? (input.data as readonly unknown[]), column, into)
   }
+  const outOfRange = into && namesOutside(into)
   if (inputs.length - (columns?.size ?? 0) === count)
-    return { rows, x: x!, outOfRange, gaps: undefined }
+    return { rows, x: into!.x, outOfRange, gaps: undefined }
   const gaps = gapsOf(reader, stamp)
   // With nothing sent, everything follows from the name: one row.
   if (rows < 0) rows = 1
   columns ??= new Map()
   readShared(inputs, tensors, reader.sharedColumns, columns)
-  x ??= new Float32Array(rows * count)
+  const x = into?.x ?? new Float32Array(rows * count)
   return { rows, x, outOfRange, gaps: { inputs: gaps, columns } }
 }
 
@@ -240,40 +229,9 @@ function missing(reader: InputReader, stamp: number): MusterError {
   )
 }
 
-/** Gives whether a value lies outside of what training saw. NaN, which is imputed, does not. */
-function readColumn(
-  data: readonly unknown[],
-  reader: InputReader,
-  column: number,
-  x: Float32Array,
-): boolean {
-  const { name, mayBeMissing } = reader.signature.inputs[column]!
-  const { count } = reader
-  const low = reader.lows[column]!
-  const high = reader.highs[column]!
-  let outside = false
-  for (let i = 0, at = column; i < data.length; i++, at += count) {
-    let value = data[i]
-    // The protocol lets data stand nested as the shape says or flat; for [n, 1] that is [[1], [2]].
-    if (Array.isArray(value) && value.length === 1) value = value[0]
-    if (typeof value === 'number') {
-      // Not finite, or not in float32: `1e999` is JSON, and JSON.parse makes it Infinity. NaN fails
-      // both too.
-      if (!(value < float32Limit && value > -float32Limit)) throw unusableValue(name, i, value)
-      x[at] = value
-      if (x[at]! < low || x[at]! > high) outside = true
-    } else if (value === null) {
-      if (!mayBeMissing) throw unusableValue(name, i, value)
-      x[at] = Number.NaN
-    } else {
-      throw new MusterError(
-        'E_TENSOR_DATA',
-        `value ${i} of input \`${name}\` is a ${Array.isArray(value) ? 'list' : typeof value}, not a number`,
-        { field: name },
-      )
-    }
-  }
-  return outside
+function readColumn(data: readonly unknown[], input: number, into: InputValues): void {
+  const place = into.reader.signature.inputs[input]!.datatype === 'BYTES' ? placeText : placeNumber
+  for (let row = 0; row < data.length; row++) place(into, row, input, ofColumn(data[row]))
 }
 
 function readId(id: unknown, limits: ServeLimits): void {

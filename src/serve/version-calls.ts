@@ -7,9 +7,10 @@ import type { Breakers } from './breaker.ts'
 import { type Failure, failureOf } from './fallback.ts'
 import { type Filled, fillGaps } from './fill.ts'
 import { type InputReader, missedInputs } from './input-reader.ts'
+import { namesOutOfRange } from './input-values.ts'
 import type { ServeLimits } from './limits.ts'
 import type { Resolved } from './resolve.ts'
-import { namesOutOfRange, type ReadRequest } from './validate.ts'
+import type { ReadRequest } from './validate.ts'
 
 const noAttributes = {}
 
