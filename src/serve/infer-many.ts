@@ -128,7 +128,7 @@ async function askModel(
   }
 }
 
-/** As they are where all inputs are there; else as a body, whose reader knows what may be absent. */
+/** As they are where all inputs are there; else as a body, whose reader knows what may lack. */
 function rowsOf(
   { own, others, whole }: Columns,
   rows: readonly number[],

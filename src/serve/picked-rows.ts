@@ -20,7 +20,8 @@ export interface PickedColumn {
 
 /**
  * The rows as a body with these columns would be read. Throws E_TENSOR_DATATYPE, E_TENSOR_DATA and
- * E_FEATURE_VALUE, naming the input; E_TENSOR_MISSING for a reader of another signature; rows are counted from the first of `rows`.
+ * E_FEATURE_VALUE, naming the input; E_TENSOR_MISSING for a reader of another signature. Rows are
+ * counted from the first of `rows`.
  */
 export function readPicked({ columns, rows }: PickedRows, reader: InputReader): ReadRequest {
   const x = new Float32Array(rows.length * reader.count)
