@@ -27,7 +27,7 @@ async function serveSample(at: {
   const heap = at.heapMb ? [`--max-old-space-size=${at.heapMb}`] : []
   const node = [process.execPath, ...heap, child, String(at.requestMs ?? 30_000)]
   const [command, ...args] = at.filesMax ? ['prlimit', `--nofile=${at.filesMax}`, ...node] : node
-  const server = spawn(command!, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const server = spawn(command!, args, { stdio: ['pipe', 'pipe', 'ignore'] })
   const [said] = (await once(server.stdout!, 'data')) as [Buffer]
   return {
     port: Number(said.toString()),
@@ -94,6 +94,58 @@ export async function nearHeapLimit(seconds: number): Promise<string> {
     await sleep(100)
   }
   return `${tally(ends)}; alive, and answers after`
+}
+
+/** What is answered in each grade of strain, from the first to all and back to none. */
+const grades = [
+  { share: 0.875, batch: '200', interactive: '200', keeps: false },
+  { share: 0.925, batch: '503', interactive: '200', keeps: false },
+  { share: 0.965, batch: '503', interactive: '503', keeps: false },
+  { share: 0, batch: '200', interactive: '200', keeps: true },
+] as const
+
+interface Said {
+  readonly status: string
+  readonly keeps: boolean
+  readonly retryAfter: string | undefined
+}
+
+async function say(port: number, priority: string): Promise<Said> {
+  const answer = await fetch(`http://127.0.0.1:${port}/v2/models/route-delay/infer`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-muster-priority': priority },
+    body: one,
+  })
+  await answer.text()
+  return {
+    status: String(answer.status),
+    keeps: answer.headers.get('connection') !== 'close',
+    retryAfter: answer.headers.get('retry-after') ?? undefined,
+  }
+}
+
+/** F8: the heap fills up, and every grade of the ladder is reached; then it is empty again. */
+export async function everyGrade(): Promise<string> {
+  await using server = await serveSample({ heapMb: 128 })
+  const { port } = server
+  for (const { share, ...wanted } of grades) {
+    server.process.stdin!.write(`${share}\n`)
+    let seen = ''
+    for (let tries = 0; ; tries++) {
+      const [batch, interactive] = [await say(port, 'batch'), await say(port, 'interactive')]
+      const said = { batch: batch.status, interactive: interactive.status }
+      seen = JSON.stringify({ ...said, keeps: interactive.keeps })
+      if (seen === JSON.stringify(wanted) && hasRetryAfter(batch, interactive)) break
+      expectThat(tries < 200, `at ${share} of its heap: ${seen}`)
+      await sleep(50)
+    }
+  }
+  expectThat((await fetch(`http://127.0.0.1:${port}/v2/health/live`)).ok, 'it is not live')
+  return 'at 0.875 of its heap keeps no connection, at 0.925 sheds batch, at 0.965 all; then well'
+}
+
+function hasRetryAfter(...answers: readonly Said[]): boolean {
+  return answers.every(({ status, retryAfter }) => status === '200' || retryAfter !== undefined)
 }
 
 /** F16: no descriptors are left. */

@@ -1,4 +1,4 @@
-import { nearHeapLimit, noDescriptorsLeft, slowSenders } from '../../test/faults.ts'
+import { everyGrade, nearHeapLimit, noDescriptorsLeft, slowSenders } from '../../test/faults.ts'
 import { rollingRestarts } from '../../test/rolling.ts'
 import type { Fault } from './fault.ts'
 
@@ -9,6 +9,12 @@ export const processFaults: readonly Fault[] = [
     done: '40 MB of heap, 200 callers of 4,000 rows each, 15 s',
     expected: 'sheds with 429 or 503, never dies, answers after',
     see: () => nearHeapLimit(15),
+  },
+  {
+    ids: 'F8',
+    done: '128 MB of heap, filled to 0.875, 0.925, 0.965, and emptied',
+    expected: 'connections not kept, then batch 503, then all; well after',
+    see: everyGrade,
   },
   {
     ids: 'F16',

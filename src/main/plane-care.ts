@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { getHeapStatistics } from 'node:v8'
 import { type DataPlane, spreadsCallers, strainOf } from '../serve/index.ts'
+import { heapShare } from './heap-share.ts'
 
 /** What the process looks like is looked at four times a second: sooner than callers give up. */
 const lookEveryMs = 250
@@ -21,12 +21,12 @@ export function defaultResidentBytes(): number {
 export function careFor(plane: DataPlane): Disposable {
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()
+  const shareOfHeap = heapShare()
   const look = setInterval(() => {
     // The mean, since one long pause is over when it is seen; a loop that is late all along is not.
     const lagMs = delay.count > 0 ? delay.mean / 1e6 : 0
     delay.reset()
-    const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
-    const pressure = { heapShare: used / limit, lagMs }
+    const pressure = { heapShare: shareOfHeap(), lagMs }
     plane.strain = strainOf(pressure)
     plane.spreads = spreadsCallers(pressure)
   }, lookEveryMs)
