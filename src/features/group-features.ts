@@ -15,16 +15,8 @@ import {
 } from './entities.ts'
 import { type ArrivedEvents, readEvents, type ValueColumn, valueColumn } from './events.ts'
 import { type GroupRows, openGroupRows } from './group-rows.ts'
-import {
-  eventsOfAsked,
-  type KeptEvents,
-  type KeptIn,
-  keptKey,
-  keyTexts,
-  keyTextsMax,
-  readKept,
-  writeKept,
-} from './kept-events.ts'
+import { type KeptIn, keptKey, keyTexts, keyTextsMax, openKept, writeKept } from './kept-events.ts'
+import { eventsOfAsked, type FillRange, walkKept } from './kept-walk.ts'
 import { fillLatest, type WantedLatest } from './latest.ts'
 import { type OrderedEvents, orderEvents } from './ordered-events.ts'
 import { divideEntities, sliceAsks } from './passes.ts'
@@ -76,8 +68,9 @@ export async function fillGroup(
   const readsAll = asking.asOfUs.length * rowsPerAskMax >= rows.rows
   const passes = await divideEntities(engine, rows, kinds, rowsAtOnce)
   const textsOf = new Map([...texts].map(([of, { texts: list }]) => [of, list]))
-  if (readsAll && group.sql === undefined && passes.length === 1 && source.kept) {
-    const rowsWithoutEntity = await fillFromKept(filling, kinds, source.kept)
+  if (readsAll && group.sql === undefined && source.kept) {
+    const how = { isMade: passes.length === 1, rowsAtOnce }
+    const rowsWithoutEntity = await fillFromKept(filling, kinds, source.kept, how)
     if (rowsWithoutEntity !== undefined) return { texts: textsOf, rowsWithoutEntity }
   }
   const isOwn = group.sql === undefined && group.source === asking.relation.name
@@ -177,26 +170,33 @@ async function fillKind(
 }
 
 /**
- * Fills from events that are kept, which are made for those who ask the second time. Gives the rows
- * that belong to nobody; undefined when not all could be filled.
+ * Fills from events that are kept, which are made for those who ask the second time where they fit
+ * in memory. Gives the rows that belong to nobody; undefined when not all could be filled.
  */
 async function fillFromKept(
   filling: Filling,
   kinds: readonly Entities[],
   kept: KeptIn,
+  { isMade, rowsAtOnce }: { readonly isMade: boolean; readonly rowsAtOnce: number | undefined },
 ): Promise<number | undefined> {
   const { engine, group, source, values, memory } = filling
   const withoutEntity = new Map<string, number>()
   let isFilled = true
   for (const kind of kinds) {
     const key = keptKey(group, source.spec, kept.snapshot, kind.by, values)
-    const found =
-      (await readKept(kept, key, values, memory)) ??
-      ((await kept.derived.isWantedAgain(key)) ? await makeKept(filling, kind.by, key) : undefined)
-    const events = found && (await eventsOfAsked(engine, found, kind))
-    if (found && events) {
+    let found = await openKept(kept, key, values)
+    if (!found && isMade && (await kept.derived.isWantedAgain(key))) {
+      await makeKept(filling, kind.by, kept, key)
+      found = await openKept(kept, key, values)
+    }
+    await using _open = found
+    const asked = found && (await eventsOfAsked(engine, found, kind))
+    if (found && asked) {
       withoutEntity.set(JSON.stringify(kind.by), found.rowsWithoutEntity)
-      await fillKind(filling, kind, events, found.values, await kind.asks())
+      const asks = await kind.asks()
+      const fill: FillRange = (events, columns, range) =>
+        fillKind(filling, kind, events, columns, sliceAsks(asks, range))
+      await walkKept(found, asked, { memory, rowsAtOnce }, fill)
     } else isFilled = false
     memory.release()
   }
@@ -207,25 +207,25 @@ async function fillFromKept(
 async function makeKept(
   filling: Filling,
   by: readonly string[],
+  kept: KeptIn,
   key: Digest,
-): Promise<KeptEvents | undefined> {
-  const { engine, group, source, rows, values, joins, memory } = filling
+): Promise<void> {
+  const { engine, group, rows, values, joins, memory } = filling
   const all = new AskingRows(rows, new Float64Array(0), { tables: 'muster all entities' })
   const [kind] = await defineEntities(engine, rows, all, [{ by }])
-  if (!kind!.numbers && kind!.count > keyTextsMax) return undefined
+  if (!kind!.numbers && kind!.count > keyTextsMax) return
   const query = { group, rows, kinds: [kind!], values, joins, readsAll: true }
   const whole = { ...query, range: undefined, span: undefined }
   const arrived = await readEvents(engine, whole, memory)
   const ordered = orderEvents(arrived, arrived.entities[0]!, kind!.count)
   const supersededUs = await supersededOf(filling, arrived, ordered, by)
-  const made = {
+  await writeKept(kept, key, {
     keys: kind!.numbers ?? (await keyTexts(engine, kind!)),
     events: supersededUs ? ordered.withSuperseded(supersededUs) : ordered,
     values: arrived.values,
     rowsWithoutEntity: await countWithoutEntity(engine, rows.from, by),
-  }
-  await writeKept(must(source.kept, 'it is kept somewhere'), key, made)
-  return made
+  })
+  memory.release()
 }
 
 function kindsOf(wanted: readonly Wanted[]): readonly EntityColumns[] {

@@ -1,28 +1,51 @@
 import { type Digest, digestOfValue } from '../base/digest.ts'
 import { type Engine, quoted } from '../engine/index.ts'
-import type { Derived, Snapshot } from '../fleet/index.ts'
+import type { Derived, DerivedBytes, Snapshot } from '../fleet/index.ts'
 import type { FeatureGroupSpec, SourceSpec } from '../spec/index.ts'
-import type { ColumnMemory } from './column-memory.ts'
 import type { Entities } from './entities.ts'
 import type { ValueColumn } from './events.ts'
-import { OrderedEvents } from './ordered-events.ts'
+import type { OrderedEvents } from './ordered-events.ts'
 import { gathered } from './time-order.ts'
 
 /*
- * The events of one snapshot of a group by one kind of entity, in order, as arrays: what is left
- * to do for a join is to walk them beside those who ask. To decode the same files and to sort the
- * same rows again is most of a join. They hold all entities and all times, and follow from the
- * snapshot and the declaration alone, so no answer depends on whether they are there.
+ * The events of one snapshot of a group by one kind of entity, in order, as columns of a file: what
+ * is left to do for a join is to walk them beside those who ask, a stretch of them at a time. To
+ * decode the same files and to sort the same rows again is most of a join. They hold all entities
+ * and all times, and follow from the snapshot and the declaration alone, so no answer depends on
+ * whether they are there.
  */
 
-export interface KeptEvents {
-  /** The values that tell entities apart: numbers that ascend, or texts, a list for each column. */
-  readonly keys: Float64Array | readonly (readonly string[])[]
+/** The values that tell entities apart: numbers that ascend, or texts, a list for each column. */
+export type EntityKeys = Float64Array | readonly (readonly string[])[]
+
+/** What is kept. */
+export interface MadeEvents {
+  readonly keys: EntityKeys
   /** By place among the keys, from 1. */
   readonly events: OrderedEvents
   readonly values: ReadonlyMap<string, Float64Array>
   /** Rows that belong to nobody, because a column of the entity is null. */
   readonly rowsWithoutEntity: number
+}
+
+/** Some events, one behind the other, in order. */
+export interface EventStretch {
+  readonly knownUs: Float64Array
+  readonly eventUs: Float64Array
+  readonly supersededUs: Float64Array | undefined
+  readonly values: ReadonlyMap<string, Float64Array>
+}
+
+/** An open file of them. */
+export interface KeptEvents
+  extends AsyncDisposable,
+    Pick<MadeEvents, 'keys' | 'rowsWithoutEntity'> {
+  /** Where the events of each place among the keys end; from 1, and 0 for none. */
+  readonly ends: Int32Array
+  /** What an event takes in memory. */
+  readonly eventBytes: number
+  /** Reads events [from, to) into the memory. */
+  stretch(from: number, to: number, into: ArrayBuffer): Promise<EventStretch>
 }
 
 /** Where the events of a snapshot are kept. */
@@ -59,12 +82,14 @@ interface Head {
 
 /** In bytes, of the length of the head, and what the head is filled up to. */
 const alignment = 8
+/** Of a time or a value: a double. */
+const bytesEach = 8
 
 /** Writes the rows that have an entity and a time. */
 export async function writeKept(
   { derived, snapshot }: KeptIn,
   key: Digest,
-  { keys, events, values, rowsWithoutEntity }: KeptEvents,
+  { keys, events, values, rowsWithoutEntity }: MadeEvents,
 ): Promise<void> {
   const [first, { rows, knownUs, eventUs, supersededUs }] = [events.starts[1] ?? 0, events]
   const counted = <Values extends Float64Array | Int32Array>(all: Values) => all.subarray(first)
@@ -91,6 +116,7 @@ export async function writeKept(
     ...(head.isKnownAtOnce ? [] : [counted(eventUs)]),
     ...(supersededUs ? [counted(supersededUs)] : []),
     ...ordered,
+    // Behind columns of eight bytes each; of entity 0, "none", there are no events.
     events.starts.map(start => start - first).subarray(1),
   ]
   const files = snapshot.files.map(file => file.digest)
@@ -102,39 +128,54 @@ function bytesOf(values: Float64Array | Int32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
 
-export async function readKept(
+export async function openKept(
   { derived }: KeptIn,
   key: Digest,
   values: readonly ValueColumn[],
-  memory: ColumnMemory,
 ): Promise<KeptEvents | undefined> {
-  const bytes = await derived.read(key, sizeBytes => memory.take(sizeBytes))
+  const bytes = await derived.open(key)
   if (bytes === undefined) return undefined
-  const { buffer } = bytes
-  const length = Buffer.from(buffer, 0, alignment).readDoubleLE(0)
-  const head = JSON.parse(Buffer.from(buffer, alignment, length).toString('utf8')) as Head
-  let at = alignment + length
-  const next = (count: number): Float64Array => {
-    const found = new Float64Array(buffer, at, count)
-    at += found.byteLength
-    return found
-  }
-  const keys = head.texts ?? next(head.entities)
-  const knownUs = next(head.events)
-  const eventUs = head.isKnownAtOnce ? knownUs : next(head.events)
-  const supersededUs = head.isSuperseded ? next(head.events) : undefined
-  const columns = values.map(({ name }) => [name, next(head.events)] as const)
-  // Of entity 0, "none", there are no events.
-  const ends = new Int32Array(buffer, at, head.entities + 1)
-  const starts = new Int32Array(head.entities + 1)
-  starts.set(ends.subarray(0, -1), 1)
-  const of = { rows: undefined, starts, ends, knownUs }
+  const { head, length } = await readHead(bytes)
+  const keysAt = alignment + length
+  const firstAt = keysAt + (head.texts ? 0 : head.entities * bytesEach)
+  const names = values.map(({ name }) => name)
+  const times = 1 + (head.isKnownAtOnce ? 0 : 1) + (head.isSuperseded ? 1 : 0)
+  const count = times + names.length
+  const numbers = new Float64Array(head.texts ? 0 : head.entities)
+  await bytes.read(bytesOf(numbers), keysAt)
+  const ends = new Int32Array(head.entities + 1)
+  await bytes.read(bytesOf(ends), firstAt + count * head.events * bytesEach)
   return {
-    keys,
-    events: new OrderedEvents(of, () => eventUs, supersededUs),
-    values: new Map(columns),
+    keys: head.texts ?? numbers,
     rowsWithoutEntity: head.rowsWithoutEntity,
+    ends,
+    eventBytes: count * bytesEach,
+    async stretch(from, to, into) {
+      const columns = Array.from(
+        { length: count },
+        (_, c) => new Float64Array(into, c * (to - from) * bytesEach, to - from),
+      )
+      const placeOf = (c: number) => firstAt + (c * head.events + from) * bytesEach
+      await Promise.all(columns.map((column, c) => bytes.read(bytesOf(column), placeOf(c))))
+      const [knownUs] = columns
+      return {
+        knownUs: knownUs!,
+        eventUs: head.isKnownAtOnce ? knownUs! : columns[1]!,
+        supersededUs: head.isSuperseded ? columns[times - 1] : undefined,
+        values: new Map(names.map((name, n) => [name, columns[times + n]!])),
+      }
+    },
+    [Symbol.asyncDispose]: () => bytes[Symbol.asyncDispose](),
   }
+}
+
+async function readHead(bytes: DerivedBytes): Promise<{ head: Head; length: number }> {
+  const begin = Buffer.alloc(alignment)
+  await bytes.read(begin, 0)
+  const length = begin.readDoubleLE(0)
+  const text = Buffer.alloc(length)
+  await bytes.read(text, alignment)
+  return { head: JSON.parse(text.toString('utf8')) as Head, length }
 }
 
 /** Texts are objects one by one; more of them cost what they are to spare. */
@@ -151,57 +192,4 @@ export async function keyTexts(
      from ${quoted(await define(engine))} order by "muster entity"`,
   )
   return by.map((_, b) => rows.map(row => row[`k${b}`]!))
-}
-
-/**
- * The events by the entities that are asked for. Undefined when those stand in another order, which
- * a text and a number do: windows rely on it.
- */
-export async function eventsOfAsked(
-  engine: Engine,
-  { keys, events }: KeptEvents,
-  kind: Entities,
-): Promise<OrderedEvents | undefined> {
-  if (!kind.numbers && kind.count > keyTextsMax) return undefined
-  const placeOf = await placesOf(engine, keys, kind)
-  const starts = new Int32Array(kind.count + 1)
-  const ends = new Int32Array(kind.count + 1)
-  let [last, end] = [0, 0]
-  for (let entity = 1; entity <= kind.count; entity++) {
-    const place = placeOf(entity)
-    if (place > 0) {
-      if (place <= last) return undefined
-      last = place
-      end = events.ends[place]!
-    }
-    starts[entity] = place > 0 ? events.starts[place]! : end
-    ends[entity] = end
-  }
-  const of = { rows: events.rows, starts, ends, knownUs: events.knownUs }
-  return new OrderedEvents(of, () => events.eventUs, events.supersededUs)
-}
-
-/** Gives the place of an asked entity among the keys, from 1; 0: it has no events. */
-async function placesOf(
-  engine: Engine,
-  keys: KeptEvents['keys'],
-  kind: Entities,
-): Promise<(entity: number) => number> {
-  const { numbers } = kind
-  if (numbers && keys instanceof Float64Array) {
-    let at = 0
-    // Both ascend, and so do the entities that are asked for.
-    return entity => {
-      const number = numbers[entity - 1]!
-      while (at < keys.length && keys[at]! < number) at++
-      return keys[at] === number ? at + 1 : 0
-    }
-  }
-  const asked = await keyTexts(engine, kind)
-  const lists = keys instanceof Float64Array ? [Array.from(keys, String)] : keys
-  const places = new Map<string, number>()
-  const textOf = (all: readonly (readonly string[])[], at: number) =>
-    all.length === 1 ? all[0]![at]! : JSON.stringify(all.map(texts => texts[at]))
-  for (let at = 0; at < (lists[0]?.length ?? 0); at++) places.set(textOf(lists, at), at + 1)
-  return entity => places.get(textOf(asked, entity - 1)) ?? 0
 }

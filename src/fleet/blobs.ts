@@ -31,11 +31,14 @@ export interface Blobs {
 export interface Derived {
   /** Whether it was asked before. What is wanted only once is not worth its keeping. */
   isWantedAgain(key: Digest): Promise<boolean>
-  /** What was written, in the beginning of `memory`, or undefined. */
-  read(
-    key: Digest,
-    memory: (sizeBytes: number) => ArrayBuffer,
-  ): Promise<Uint8Array<ArrayBuffer> | undefined>
+  /** What was written, or undefined. */
+  open(key: Digest): Promise<DerivedBytes | undefined>
   /** Keeps parts one behind the other. Never throws for a disk: then nothing is kept. */
   write(key: Digest, from: readonly Digest[], parts: readonly Uint8Array[]): Promise<void>
+}
+
+export interface DerivedBytes extends AsyncDisposable {
+  readonly sizeBytes: number
+  /** Fills `into` with the bytes from `at` on. Throws E_STATE_FOLDER where they end before. */
+  read(into: Uint8Array, at: number): Promise<void>
 }

@@ -1,4 +1,4 @@
-export type { Blobs, Derived } from './blobs.ts'
+export type { Blobs, Derived, DerivedBytes } from './blobs.ts'
 export type { Difference, Evidence, JudgeOutput, Metrics, Rival } from './evidence.ts'
 export {
   type FamilySpec,

@@ -17,15 +17,24 @@ afterEach(() => rm(folder, { recursive: true }))
 
 const key = digestOf('what it is')
 const parts = [Buffer.from('one, '), Buffer.alloc(5_000_000, 'x'), Buffer.from('two')]
-const fresh = (sizeBytes: number) => new ArrayBuffer(sizeBytes)
-const isThere = async (from: BlobFolder) => (await from.derived.read(key, fresh)) !== undefined
+const readAll = async (derived: DerivedFolder, of = key, from = 0) => {
+  await using bytes = await derived.open(of)
+  if (bytes === undefined) return undefined
+  const into = Buffer.alloc(bytes.sizeBytes - from)
+  await bytes.read(into, from)
+  return into
+}
+const isThere = async (from: BlobFolder) => (await readAll(from.derived)) !== undefined
 
-test('what is written is read, in the memory that is given', async () => {
+test('what is written is read, from any place on, and not beyond its end', async () => {
   const from = [await blobs.put(Buffer.from('rows'))]
   expect(await isThere(blobs)).toBe(false)
   await blobs.derived.write(key, from, parts)
-  const found = await blobs.derived.read(key, sizeBytes => new ArrayBuffer(2 * sizeBytes))
-  expect(Buffer.concat(parts).equals(found!)).toBe(true)
+  const all = Buffer.concat(parts)
+  expect(all.equals((await readAll(blobs.derived))!)).toBe(true)
+  expect(all.subarray(4_999_999).equals((await readAll(blobs.derived, key, 4_999_999))!)).toBe(true)
+  await using open = await blobs.derived.open(key)
+  await expect(open!.read(Buffer.alloc(9), all.length - 8)).rejects.toThrow('ends before its end')
   expect(await isThere(await openBlobs(folder))).toBe(true)
   expect(await readdir(blobs.scratch)).toEqual([])
 })
@@ -59,15 +68,15 @@ test('what was used longest ago makes room; what is too large is not kept', asyn
     await derived.write(one, [], [Buffer.alloc(100)])
     await pause()
   }
-  await derived.read(keys[0]!, fresh)
+  await readAll(derived, keys[0]!)
   await pause()
   const last = digestOf('d')
   await derived.write(last, [], [Buffer.alloc(100)])
   const kept = []
-  for (const one of [...keys, last]) kept.push((await derived.read(one, fresh)) !== undefined)
+  for (const one of [...keys, last]) kept.push((await readAll(derived, one)) !== undefined)
   expect(kept).toEqual([true, false, true, true])
   await derived.write(key, [], [Buffer.alloc(300)])
-  expect(await derived.read(key, fresh)).toBeUndefined()
+  expect(await readAll(derived)).toBeUndefined()
 })
 
 test('what is asked for the first time is told apart', async () => {

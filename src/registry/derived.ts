@@ -12,7 +12,8 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Digest } from '../base/digest.ts'
-import type { Derived } from '../fleet/index.ts'
+import { MusterError } from '../base/errors.ts'
+import type { Derived, DerivedBytes } from '../fleet/index.ts'
 
 /** Of everything that is kept: a few groups of ten million rows. What was used longest ago goes. */
 const sizeBytesMax = 2 * 2 ** 30
@@ -59,24 +60,24 @@ export class DerivedFolder implements Derived {
     return before !== undefined
   }
 
-  async read(
-    key: Digest,
-    memory: (sizeBytes: number) => ArrayBuffer,
-  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async open(key: Digest): Promise<DerivedBytes | undefined> {
     const handle = await orMissing(open(this.#path(key), constants.O_RDONLY))
     if (handle === undefined) return undefined
-    await using _open = handle
-    const facts = await handle.stat({ bigint: true })
-    const sizeBytes = Math.max(0, Number(facts.size) - headBytes)
-    const bytes = new Uint8Array(memory(sizeBytes), 0, sizeBytes)
-    const isKnown = this.#verified.get(key) === identityOf(facts)
-    if (!(await readInto(handle, bytes, !isKnown))) {
-      await this.#remove(key)
-      return undefined
+    try {
+      const facts = await handle.stat({ bigint: true })
+      const sizeBytes = Math.max(0, Number(facts.size) - headBytes)
+      if (this.#verified.get(key) === identityOf(facts) || (await isWhole(handle, sizeBytes))) {
+        this.#verified.set(key, identityOf(facts))
+        await this.#use(key)
+        return bytesOf(handle, sizeBytes)
+      }
+    } catch (error) {
+      await handle.close()
+      throw error
     }
-    this.#verified.set(key, identityOf(facts))
-    await this.#use(key)
-    return bytes
+    await handle.close()
+    await this.#remove(key)
+    return undefined
   }
 
   async write(key: Digest, from: readonly Digest[], parts: readonly Uint8Array[]): Promise<void> {
@@ -88,6 +89,8 @@ export class DerivedFolder implements Derived {
       await this.#makeRoom(sizeBytes)
       await writeHashed(draft, parts)
       await rename(draft, this.#path(key))
+      const facts = await looksOf(this.#path(key))
+      if (facts) this.#verified.set(key, identityOf(facts))
     } catch {
       // A full disk, say: what is not kept is made again.
       await rm(draft, { force: true })
@@ -178,19 +181,38 @@ async function writeHashed(path: string, parts: readonly Uint8Array[]): Promise<
   await handle.write(hash.digest(), 0, headBytes, 0)
 }
 
-/** False when it is not what was written. */
-async function readInto(handle: FileHandle, bytes: Uint8Array, hashed: boolean): Promise<boolean> {
+function bytesOf(handle: FileHandle, sizeBytes: number): DerivedBytes {
+  return {
+    sizeBytes,
+    async read(into, from) {
+      for (let at = 0; at < into.byteLength; ) {
+        const left = into.byteLength - at
+        const { bytesRead } = await handle.read(into, at, left, headBytes + from + at)
+        if (bytesRead === 0) {
+          throw new MusterError('E_STATE_FOLDER', 'a file of derived bytes ends before its end', {
+            hint: 'Check the disk that holds the state folder, and try again.',
+          })
+        }
+        at += bytesRead
+      }
+    },
+    [Symbol.asyncDispose]: () => handle.close(),
+  }
+}
+
+/** Whether it is what was written. */
+async function isWhole(handle: FileHandle, sizeBytes: number): Promise<boolean> {
   const head = Buffer.alloc(headBytes)
   await handle.read(head, 0, headBytes, 0)
   const hash = createHash('sha256')
-  for (let at = 0; at < bytes.byteLength; ) {
-    const length = Math.min(hashed ? chunkBytes : 2 ** 30, bytes.byteLength - at)
-    const { bytesRead } = await handle.read(bytes, at, length, headBytes + at)
+  const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, sizeBytes))
+  for (let at = 0; at < sizeBytes; ) {
+    const { bytesRead } = await handle.read(chunk, 0, chunk.byteLength, headBytes + at)
     if (bytesRead === 0) return false
-    if (hashed) hash.update(bytes.subarray(at, at + bytesRead))
+    hash.update(chunk.subarray(0, bytesRead))
     at += bytesRead
   }
-  return !hashed || hash.digest().equals(head)
+  return hash.digest().equals(head)
 }
 
 function identityOf(file: BigIntStats): string {
