@@ -31,7 +31,7 @@ import { openRims } from './rims.ts'
 import { openRunners } from './runners.ts'
 import { openServing } from './serving.ts'
 import { openTriggers } from './triggers.ts'
-import { Wake } from './wake.ts'
+import { type Wake, Wakes } from './wake.ts'
 import { openTracing, watchRunners, watchTriggers } from './watch.ts'
 import { Workers } from './workers.ts'
 
@@ -68,8 +68,8 @@ export async function startServer(config: Config): Promise<Server> {
   const answering = await openAnswering({ config, records, fleet, intake, log }, stack)
   const { runners, metrics, tracing, online, kept, vectors, serving } = answering
   const { plane } = serving
-  const wake = new Wake()
-  stack.use(await listen(databaseUrl, () => wake.tell()))
+  const wakes = new Wakes()
+  stack.use(await listen(databaseUrl, notice => wakes.hear(notice)))
   const beforeDone = async (): Promise<void> => {
     await serving.follower.follow()
     await online.fill()
@@ -86,9 +86,8 @@ export async function startServer(config: Config): Promise<Server> {
   const served = { graphs: graphs.served, isBusy, tracing }
   const triggers = stack.use(openTriggers({ ...about, ...served, connections, fleet, deliveries }))
   watchTriggers(metrics.registry, () => triggers.triggers.status())
+  const carrying = { loop: () => loop.activate(), scores: () => scores.activate() }
   const looks = {
-    loop: () => loop.activate(),
-    scores: () => scores.activate(),
     ...serving.looks,
     online: () => online.look(),
     graphs: () => graphs.look(),
@@ -96,7 +95,8 @@ export async function startServer(config: Config): Promise<Server> {
     imported: () => runners.follow(),
     journal: () => kept.look(plane.dependencies),
   }
-  for (const [what, look] of Object.entries(looks)) stack.use(keepLooking(wake, log, what, look))
+  stack.use(keepLooking(wakes.steps, log, carrying))
+  stack.use(keepLooking(wakes.others, log, looks))
   stack.use(new Workers(config.workers, { databaseUrl, home: config.home }, log))
 
   const parts: DeskParts = {
@@ -111,8 +111,8 @@ export async function startServer(config: Config): Promise<Server> {
     deliveries,
     startedAt: systemClock.now(),
     version: packageVersion,
-    wake: () => wake.tell(),
-    changed: signal => wake.next(signal),
+    wake: () => wakes.hear(),
+    changed: signal => wakes.watchers.next(signal),
   }
   const rims = stack.use(await openRims({ config, serving, metrics, parts, tracing, log }))
   const up = stack.move()
@@ -190,15 +190,14 @@ async function openRecords(config: Config, stack: AsyncDisposableStack, log: Log
   return { databaseUrl, store, blobs, queue, postmaster: await embedded?.pid() }
 }
 
-/** Calls `look` at every wake and every few seconds, one at a time, until it is disposed of. */
+/** Calls each look at every wake and every few seconds, one at a time, until it is disposed of. */
 function keepLooking(
   wake: Wake,
   log: Logger,
-  what: string,
-  look: () => Promise<unknown>,
+  looks: Readonly<Record<string, () => Promise<unknown>>>,
 ): AsyncDisposable {
   const ending = new AbortController()
-  const running = (async () => {
+  const keep = async ([what, look]: readonly [string, () => Promise<unknown>]) => {
     while (!ending.signal.aborted) {
       const next = wake.next(ending.signal)
       try {
@@ -209,11 +208,12 @@ function keepLooking(
       await next
       await new Promise(resolve => setTimeout(resolve, loopPauseMs))
     }
-  })()
+  }
+  const running = Object.entries(looks).map(keep)
   return {
     async [Symbol.asyncDispose]() {
       ending.abort()
-      await running
+      await Promise.all(running)
     },
   }
 }

@@ -6,6 +6,7 @@ import {
   type Blobs,
   type FrameManifest,
   type ReportOutput,
+  type RunWork,
   readJson,
   type WorkInput,
 } from '../fleet/index.ts'
@@ -16,6 +17,7 @@ import {
   type RunRecord,
   readRunWork,
   type StepRecord,
+  stepsOf,
   type Transactions,
   unfinishedRuns,
 } from '../store/index.ts'
@@ -39,6 +41,15 @@ export interface LoopParts {
   readonly beforeDone?: (() => Promise<void>) | undefined
 }
 
+/** How far a run was walked. */
+interface Walk {
+  /** Fixed when the plan was adopted. */
+  readonly work: RunWork
+  /** Of the steps that the run was linked to before. */
+  readonly outputs: string
+  readonly asked: Advance
+}
+
 /**
  * The loop that brings the fleet to its target plan. It takes no input: whatever woke it, it
  * compares what the runs need with what the steps have left, sends what is missing to the queue,
@@ -48,7 +59,7 @@ export interface LoopParts {
 export class Loop {
   readonly #parts: LoopParts
   readonly #manifests = new Map<Digest, FrameManifest>()
-
+  readonly #walks = new Map<string, Walk>()
   readonly #healer: Healer
 
   constructor(parts: LoopParts) {
@@ -59,6 +70,8 @@ export class Loop {
   /** Gives how many runs are still under way. */
   async activate(): Promise<number> {
     const runs = await unfinishedRuns(this.#parts.store)
+    const underWay = new Set<string>(runs.map(({ id }) => id))
+    for (const id of this.#walks.keys()) if (!underWay.has(id)) this.#walks.delete(id)
     for (const run of runs) {
       try {
         await this.#advanceRun(run)
@@ -103,10 +116,20 @@ export class Loop {
 
   /**
    * Walks as far as the outputs go; steps that other runs have done already are found on the way.
+   * What a run asks for follows from its outputs, so it is asked again when one of them is new.
    */
   async #walk(run: RunRecord): Promise<{ asked: Advance; steps: Map<Digest, StepRecord> }> {
     const { store, blobs, code } = this.#parts
-    const work = must(await readRunWork(store, run.id), `the run ${run.id} has its work`)
+    const linked = new Map((await stepsOf(store, run.id)).map(step => [step.key, step]))
+    const outputs = JSON.stringify([...linked.values()].map(({ key, output }) => [key, output]))
+    const before = this.#walks.get(run.id)
+    if (before?.outputs === outputs) {
+      const { asked } = before
+      const known = asked.steps.flatMap(({ key }) => linked.get(key) ?? [])
+      return { asked, steps: new Map(known.map(step => [step.key, step])) }
+    }
+    const read = before?.work ?? (await readRunWork(store, run.id))
+    const work = must(read, `the run ${run.id} has its work`)
     const steps = new Map<Digest, StepRecord>()
     const known = {
       output: (key: Digest) => steps.get(key)?.output ?? undefined,
@@ -115,9 +138,14 @@ export class Loop {
     for (;;) {
       const asked = advance({ id: run.id, plan: run.plan, work }, known, code)
       const news = asked.steps.filter(step => !steps.has(step.key))
-      if (news.length === 0) return { asked, steps }
-      const records = await ensureSteps(store, run.id as RunId, news)
-      for (const record of records) {
+      if (news.length === 0) {
+        this.#walks.set(run.id, { work, outputs, asked })
+        return { asked, steps }
+      }
+      const found = news.flatMap(({ key }) => linked.get(key) ?? [])
+      const others = news.filter(({ key }) => !linked.has(key))
+      const made = others.length > 0 ? await ensureSteps(store, run.id as RunId, others) : []
+      for (const record of [...found, ...made]) {
         steps.set(record.key, record)
         if (record.kind === 'frame' && record.output && !this.#manifests.has(record.output)) {
           this.#manifests.set(record.output, await readJson(blobs, record.output))

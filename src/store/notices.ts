@@ -16,6 +16,8 @@ export type Notice =
   | { readonly kind: 'plan'; readonly plan: string }
   | { readonly kind: 'run'; readonly run: string }
   | { readonly kind: 'step'; readonly key: string; readonly runs: readonly string[] }
+  /** How far a step is, for people: nothing is to be done about it. */
+  | { readonly kind: 'progress'; readonly key: string }
   | {
       readonly kind: 'route'
       readonly environment: string
@@ -90,7 +92,15 @@ export async function listen(url: string, onNotice: (notice: Notice) => void): P
 function readNotice(payload: string | undefined): Notice | undefined {
   try {
     const value = JSON.parse(payload ?? '') as Notice
-    const kinds: readonly string[] = ['plan', 'run', 'step', 'route', 'imported', 'score']
+    const kinds: readonly string[] = [
+      'plan',
+      'run',
+      'step',
+      'progress',
+      'route',
+      'imported',
+      'score',
+    ]
     return kinds.includes(value.kind) ? value : undefined
   } catch {
     return undefined

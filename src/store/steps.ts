@@ -1,6 +1,7 @@
 import type { Digest } from '../base/digest.ts'
 import type { RunId } from '../base/ids.ts'
 import type { StepProgress, StepState, StepStatus, WorkInput } from '../fleet/index.ts'
+import { notify } from './notices.ts'
 import { json, type Sql, type Transactions } from './sql.ts'
 
 /**
@@ -265,7 +266,7 @@ export async function progressStep(sql: Sql, key: Digest, progress: StepProgress
      where key = $1 and state = 'running'`,
     [key, progress.done, progress.total, progress.unit],
   )
-  if (changed > 0) await notifyStep(sql, key)
+  if (changed > 0) await notify(sql, { kind: 'progress', key })
 }
 
 /**
