@@ -20,7 +20,7 @@ export type { LoadedColumn } from './loaded-table.ts'
 export {
   type ListParameter,
   type ListType,
-  listed,
+  listsSql,
   type PreparedSelect,
   type ResultColumn,
 } from './prepared.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SeededRandom } from '../base/random.ts'
 import { openEngine } from './engine.ts'
-import { type ListParameter, type ListType, listed } from './prepared.ts'
+import { type ListParameter, type ListType, listsSql } from './prepared.ts'
 
 const random = new SeededRandom(17)
 const whole = (most: number) => Math.floor(random.unit() * most)
@@ -39,13 +39,11 @@ const types = Object.keys(made) as readonly ListType[]
 
 test('every value of a list is the value of its row, to the bit', async () => {
   await using engine = await openEngine({ allowedPaths: [], threads: 1 })
-  const lists = types.map((type, at) => `${listed(at + 1, type)} as c${at}`)
+  const lists = listsSql(types.map((type, at) => ({ name: `c${at}`, type })))
   const names = types.map((type, at) =>
     type === 'DOUBLE' ? `c${at}, c${at} is null` : `cast(c${at} as varchar), c${at} is null`,
   )
-  const select = await engine.prepare(
-    `select ${names.join(', ')} from (select ${lists.join(', ')})`,
-  )
+  const select = await engine.prepare(`select ${names.join(', ')} from (${lists})`)
   for (let round = 0; round < 200; round++) {
     const rows = whole(4) === 0 ? whole(3) : whole(60)
     const given: readonly ListParameter[] = types.map(type =>

@@ -1,21 +1,36 @@
 import type { DuckDBDataChunk, DuckDBPreparedStatement } from '@duckdb/node-api'
 import type { ChunkColumn } from './engine.ts'
 
-/** One value a row for `$n` of the SQL, which reads it by `listed`; null is null. */
+/** One value a row for a parameter of the SQL, which reads it by `listsSql`; null is null. */
 export type ListParameter = readonly (string | number | boolean | null)[]
 export type ListType = 'BIGINT' | 'BOOLEAN' | 'DOUBLE' | 'VARCHAR'
 
 /** A column of a result: numbers as they are (nulls not marked), anything else value by value. */
 export type ResultColumn = ChunkColumn | readonly unknown[]
 
+export interface List {
+  /** Of its column, as SQL writes it. */
+  readonly name: string
+  readonly type: ListType
+}
+
 /**
- * SQL of the values of `$parameter`, one a row. They come as one text, for each value of a list is
- * an object of its own that is made here, and later collected: six microseconds of this thread.
+ * SELECT of lists of equal length, `$1` and on, one value a row. Each comes as one text, for each
+ * value of a list is an object of its own that is made here, and later collected: six microseconds
+ * of this thread. The texts stand apart, for DuckDB plans all that is computed from a parameter
+ * itself anew for each run: three milliseconds for five lists.
  */
-export function listed(parameter: number, type: ListType): string {
-  const text = `cast($${parameter} as varchar)`
-  const value = `unnest(string_split(substring(${text}, 3), substring(${text}, 1, 1)))`
-  return `cast(nullif(${value}, substring(${text}, 2, 1)) as ${type})`
+export function listsSql(lists: readonly List[]): string {
+  const texts = lists.map((_, at) => `cast($${at + 1} as varchar) as muster_text${at}`)
+  const values = lists.map(({ name, type }, at) => {
+    const text = `muster_text${at}`
+    const value = `unnest(string_split(substring(${text}, 3), substring(${text}, 1, 1)))`
+    return `cast(nullif(${value}, substring(${text}, 2, 1)) as ${type}) as ${name}`
+  })
+  return (
+    `with muster_texts as materialized (select ${texts.join(', ')}) ` +
+    `select ${values.join(', ')} from muster_texts`
+  )
 }
 
 /** What is between values, and what stands for null: two characters that no value has. */

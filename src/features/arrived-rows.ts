@@ -1,4 +1,4 @@
-import { type Engine, listed, openEngine, type PreparedSelect, quoted } from '../engine/index.ts'
+import { type Engine, listsSql, openEngine, type PreparedSelect, quoted } from '../engine/index.ts'
 import { fromHeld, type HeldRows, listTypeOf, rowNumber } from '../sources/index.ts'
 import { arrivalColumn, type FeatureGroupSpec, type SourceSpec } from '../spec/index.ts'
 import { type CurrentRow, type CurrentRows, type EntityKind, openCurrent } from './current.ts'
@@ -53,8 +53,8 @@ export class ArrivedRows implements AsyncDisposable {
       const columns = [...declared, { name: arrivalColumn, type: 'TIMESTAMP' }]
       const held = [own, ...columns].map(({ name, type }, at) => ({ name, type, held: `c${at}` }))
       const values = held.map(c => `${fromHeld(c.held, c.type)} as ${quoted(c.name)}`)
-      const lists = held.map((c, at) => `${listed(at + 1, listTypeOf(c.type))} as ${c.held}`)
-      const batch = `select ${values.join(', ')} from (select ${lists.join(', ')})`
+      const lists = held.map(c => ({ name: c.held, type: listTypeOf(c.type) }))
+      const batch = `select ${values.join(', ')} from (${listsSql(lists)})`
       const nulls = held.map(c => `cast(null as ${c.type}) as ${quoted(c.name)}`)
       await engine.define(
         `create temp view ${quoted(spec.name)} as select ${nulls.join(', ')} where false`,

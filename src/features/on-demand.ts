@@ -6,7 +6,7 @@ import {
   type Column,
   type Engine,
   embedded,
-  listed,
+  listsSql,
   numberOf,
   openEngine,
   type PreparedSelect,
@@ -169,9 +169,7 @@ export class OnDemand implements AsyncDisposable {
  */
 function selectOf({ relation, columns, expressions }: RowAsk): string {
   const names = columns.map(column => quoted(column.name))
-  const sent = columns.map(({ type }, c) => {
-    return `${listed(c + 1, listTypeOf(type))} as ${names[c]}`
-  })
+  const sent = listsSql(columns.map(({ type }, c) => ({ name: names[c]!, type: listTypeOf(type) })))
   const typed = columns.map(({ type }, c) => `try_cast(${names[c]} as ${type}) as ${names[c]}`)
   const odd = columns.map(
     ({ type }, c) =>
@@ -183,7 +181,7 @@ function selectOf({ relation, columns, expressions }: RowAsk): string {
   return (
     `select "muster odd", ${values.join(',\n')}\nfrom (` +
     `select (case ${odd.join(' ')} else -1 end)::integer as "muster odd", ${typed.join(', ')} ` +
-    `from (select ${sent.join(', ')})) as ${quoted(relation)}`
+    `from (${sent})) as ${quoted(relation)}`
   )
 }
 

@@ -1,4 +1,4 @@
-import { type Column, type Engine, listed, openEngine, quoted } from '../engine/index.ts'
+import { type Column, type Engine, listsSql, openEngine, quoted } from '../engine/index.ts'
 import { fromText, type HeldValue, heldAs, type Misfit, type ReadRows } from '../sources/index.ts'
 
 /*
@@ -62,7 +62,7 @@ async function cast(engine: Engine, { type }: Column, texts: readonly (string | 
   const isNested = /\]$|^(?:STRUCT|MAP)/.test(type)
   const select = await engine.prepare(
     `select ${isNested ? quoted('text') : `cast(${value} as varchar)`}, ${bad}
-     from (select ${listed(1, 'VARCHAR')} as ${quoted('text')})`,
+     from (${listsSql([{ name: quoted('text'), type: 'VARCHAR' }])})`,
   )
   const [written, faults] = await select.run([texts])
   const at = Array.from(faults as readonly boolean[]).indexOf(true)
