@@ -29,6 +29,32 @@ test('models take turns of one, whoever of them has more', () => {
   expect(turns.isEmpty).toBe(true)
 })
 
+test('a model that had no call waiting goes before those that have', () => {
+  const turns = new Turns()
+  const busy = ['a', 'b', 'c'].map(model)
+  for (const each of busy) for (let i = 0; i < 3; i++) turns.add(each, call(), false)
+  const next = () => turns.next()!.held.model.label
+  expect([next(), next(), next(), next()].join('')).toBe('abca')
+  const one = model('1')
+  turns.add(one, call(), false)
+  expect(next()).toBe('1')
+  // Once: with a call after each answer it is as busy as they are.
+  turns.add(one, call(), false)
+  expect(labels(turns)).toBe('bca1bc')
+})
+
+test('who comes while the crowd of its model lasts is of the crowd', () => {
+  const turns = new Turns()
+  const [hot, cold] = [model('h'), model('c')]
+  turns.add(cold, call(), true)
+  turns.add(cold, call(), false)
+  for (let i = 0; i < 4; i++) turns.add(hot, call(), false)
+  expect(labels(turns)).toBe('hhhchc')
+  turns.add(cold, call(), false)
+  turns.add(hot, call(), false)
+  expect(labels(turns)).toBe('ch')
+})
+
 test('a crowd that waited for a load has one turn of four, and all where nobody else is', () => {
   const turns = new Turns()
   const [hot, cold] = [model('h'), model('c')]

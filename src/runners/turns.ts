@@ -4,9 +4,11 @@ import type { Held } from './sent.ts'
 
 /*
  * Which call a runner gets next. Interactive before batch before shadow. Within a class models
- * take turns of one call, so that a thousand of one are not before the single other. Calls that
- * had to wait for a load come as a crowd; they get a turn where others leave one, and every fourth
- * where they do not: callers of models that were there notice little of them (F32).
+ * take turns of one call, so that a thousand of one are not before the single other, and a model
+ * that had none waiting goes before those that have (sparse flows first: FQ-CoDel, RFC 8290, 4.2).
+ * Calls that had to wait for a load come as a crowd, with those that come while the crowd lasts;
+ * they get a turn where others leave one, and every fourth where they do not: callers of models
+ * that were there notice little of them (F32).
  */
 
 export interface Turn {
@@ -32,7 +34,7 @@ export class Turns {
 
   add(held: Held, call: Call, waitedForLoad: boolean): void {
     const { there, crowd } = this.#lines.get(call.priority)!
-    const line = waitedForLoad ? crowd : there
+    const line = waitedForLoad || crowd.has(held) ? crowd : there
     line.add(held, call)
   }
 
@@ -56,25 +58,38 @@ export class Turns {
 
 /** Models with calls, in turns of one. */
 class Line {
-  readonly #calls = new Map<Held, Call[]>()
+  /** Had no call in this line; first come, first served. */
+  readonly #sparse = new Map<Held, Call[]>()
+  /** Had a turn. Stays for another, without calls too: else it would be sparse again at once. */
+  readonly #busy = new Map<Held, Call[]>()
+  #calls = 0
 
   get isEmpty(): boolean {
-    return this.#calls.size === 0
+    return this.#calls === 0
+  }
+
+  has(held: Held): boolean {
+    return this.#sparse.has(held) || (this.#busy.get(held)?.length ?? 0) > 0
   }
 
   add(held: Held, call: Call): void {
-    const calls = this.#calls.get(held)
-    if (calls === undefined) this.#calls.set(held, [call])
+    const calls = this.#sparse.get(held) ?? this.#busy.get(held)
+    if (calls === undefined) this.#sparse.set(held, [call])
     else calls.push(call)
+    this.#calls += 1
   }
 
   next(): Turn | undefined {
-    for (const [held, calls] of this.#calls) {
-      // A map keeps the order of insertion: out at its front, in again at its end.
-      this.#calls.delete(held)
-      const call = calls.shift()
-      if (calls.length > 0) this.#calls.set(held, calls)
-      if (call !== undefined && !call.settled) return { held, call }
+    // Maps keep the order of insertion: out at the front, in again at the end.
+    for (const models of [this.#sparse, this.#busy]) {
+      for (const [held, calls] of models) {
+        models.delete(held)
+        const call = calls.shift()
+        if (call === undefined) continue
+        this.#calls -= 1
+        this.#busy.set(held, calls)
+        if (!call.settled) return { held, call }
+      }
     }
     return undefined
   }
