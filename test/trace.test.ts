@@ -2,8 +2,12 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../src/base/clock.ts'
+import { tracedGraphs } from '../src/main/watch.ts'
 import type { FeatureSource } from '../src/serve/feature-source.ts'
+import type { ImportedModel, ImportedModels, InferAsk } from '../src/serve/imported.ts'
+import { inferImported } from '../src/serve/imported-infer.ts'
 import { createStrictApp, type DataPlane, openDataPlane, serveRoutes } from '../src/serve/index.ts'
+import { serveLimits } from '../src/serve/limits.ts'
 import {
   memoryBlobs,
   sampleBody,
@@ -158,6 +162,47 @@ test('a message is linked to the span that sent it', async () => {
   const [part, consumer] = await received(2)
   expect(consumer).toMatchObject({ kind: 5, links: [{ traceId, spanId: callerSpan }] })
   expect(part!.parentSpanId).toBe(consumer!.spanId)
+})
+
+test('the result of a message goes out as of the span that it ran in', async () => {
+  const ask = { id: 'm', requestId: 'm', deadlineMs: 1_000, priority: 'interactive' } as const
+  const ran = { value: 1, parts: [] }
+  const traced = await tracedGraphs(async () => ran, tracing)('g', {}, { ...ask, traceparent })
+  const [span] = await received(1)
+  expect(span).toMatchObject({ name: 'process g', links: [{ traceId, spanId: callerSpan }] })
+  expect(traced.traceparent).toBe(`00-${span!.traceId}-${span!.spanId}-01`)
+  // Where nobody traces, its sender's own goes on, if it is one.
+  const untraced = tracedGraphs(async () => ran, undefined)
+  expect(await untraced('g', {}, { ...ask, traceparent })).toEqual({ ...ran, traceparent })
+  expect(await untraced('g', {}, { ...ask, traceparent: 'a\r\nb' })).toEqual(ran)
+})
+
+test('the span around a runner has its process, and how long the call waited and ran', async () => {
+  const imported = {
+    ...{ name: 'churn', version: 3, state: 'serving', sizeBytes: 1, because: null, purpose: '' },
+    signature: { inputs: [], outputs: [] },
+    async infer(_inputs: unknown, { seen }: InferAsk) {
+      seen?.({ pid: 4_711, waitedMs: 2.5, ranMs: 7 })
+      return []
+    },
+  } as unknown as ImportedModel
+  const models = { find: () => imported, versionsOf: () => [imported] } as unknown as ImportedModels
+  const at = { limits: serveLimits, startedMs: 0, deadlineMs: 1_000 }
+  const root = tracing.begin({ name: 'call', kind: 'server', attributes: {} })
+  const nextReceipt = () => '01JD3Q0000000000000000000A' as never
+  await root.run(() =>
+    inferImported(models, { model: 'churn', body: { inputs: [] } }, { ...at, nextReceipt }),
+  )
+  const [span] = await received(1)
+  expect(span).toMatchObject({
+    name: 'runner',
+    attributes: {
+      'muster.version': 3,
+      'muster.runner.pid': 4_711,
+      'muster.runner.waited_ms': 2.5,
+      'muster.runner.ran_ms': 7,
+    },
+  })
 })
 
 test('health is not traced, and without a receiver everybody is answered', async () => {

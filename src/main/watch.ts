@@ -6,6 +6,7 @@ import {
   readCounters,
   readGauge,
   readGauges,
+  readTraceparent,
   Tracing,
   type TracingConfig,
 } from '../telemetry/index.ts'
@@ -36,11 +37,17 @@ export function openTracing(
   return tracing
 }
 
-/** A message is a span of its own, with a link to who sent it. */
+/**
+ * A message is a span of its own, with a link to who sent it. Its result goes out as of that span;
+ * where nobody traces, as of the message's own trace.
+ */
 export function tracedGraphs(run: RunGraph, tracing: Tracing | undefined): RunGraph {
-  if (tracing === undefined) return run
-  return (graph, message, ask) => {
+  return async (graph, message, ask) => {
     const { id, requestId, traceparent } = ask
+    if (tracing === undefined) {
+      const isOne = readTraceparent(traceparent) !== undefined
+      return { ...(await run(graph, message, ask)), ...(isOne && { traceparent }) }
+    }
     const span = tracing.begin({
       name: `process ${graph}`,
       kind: 'consumer',
@@ -52,7 +59,10 @@ export function tracedGraphs(run: RunGraph, tracing: Tracing | undefined): RunGr
         'muster.request_id': requestId,
       },
     })
-    return below(span, () => run(graph, message, ask))
+    return below(span, async () => {
+      const ran = await run(graph, message, ask)
+      return { ...ran, traceparent: span.traceparent }
+    })
   }
 }
 

@@ -6,12 +6,20 @@ export interface CallTimes {
   readonly deadlineMs: number
   readonly nowMs: number
   readonly priority: Priority
+  /** Where it is noted when it was handed to the runner, by who wants to know. */
+  readonly turn?: Turn | undefined
+}
+
+export interface Turn {
+  /** On the clock of the pool; undefined: not yet. Of one that was handed over again, the last. */
+  atMs?: number
 }
 
 /** A call that waits for its turn or its answer. */
 export class Call {
   readonly priority: Priority
   readonly #deadlineMs: number
+  readonly #turn: Turn | undefined
   #inputs: readonly Tensor[]
   /** Runners that were lost while it was with them. */
   losses = 0
@@ -23,7 +31,7 @@ export class Call {
 
   constructor(
     inputs: readonly Tensor[],
-    { deadlineMs, priority, nowMs }: CallTimes,
+    { deadlineMs, priority, nowMs, turn }: CallTimes,
     settle: {
       readonly resolve: (outputs: readonly Tensor[]) => void
       readonly reject: (error: MusterError) => void
@@ -33,6 +41,7 @@ export class Call {
     this.#inputs = inputs
     this.priority = priority
     this.#deadlineMs = deadlineMs
+    this.#turn = turn
     this.#resolve = settle.resolve
     this.#reject = settle.reject
     this.#onSettled = settle.onSettled
@@ -48,6 +57,7 @@ export class Call {
   /** To be asked at its turn: a timer may be late where this process is the slow one. */
   rejectPast(nowMs: number): void {
     if (nowMs >= this.#deadlineMs) this.reject(deadlinePast())
+    else if (this.#turn) this.#turn.atMs = nowMs
   }
 
   get settled(): boolean {

@@ -1,5 +1,5 @@
 export { type RunnerLimits, type RunnerModel, runnerLimits } from './model.ts'
-export { type LostEvent, RunnerPool, type RunnerPoolParts } from './pool.ts'
+export { type LostEvent, RunnerPool, type RunnerPoolParts, type RunSeen } from './pool.ts'
 export { type ProbationParts, type ProbationReport, probe, type Smoke } from './probation.ts'
 export { quarantinedRefusal } from './refusals.ts'
 export type { RunnerCommand } from './runner-process.ts'

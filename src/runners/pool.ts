@@ -4,6 +4,7 @@ import type { Digest } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import type { Priority } from '../base/priority.ts'
 import type { Tensor } from '../fleet/index.ts'
+import type { Turn } from './call.ts'
 import { Crashes, crashLimits } from './crashes.ts'
 import { type LostHow, type RunnerLimits, type RunnerModel, runnerLimits } from './model.ts'
 import { quarantinedRefusal } from './refusals.ts'
@@ -39,6 +40,21 @@ export interface LostEvent {
   readonly end: RunnerEnd
   /** In words: 'ran past its time', 'ended (SIGSEGV)', 'out of memory'. */
   readonly because: string
+}
+
+/** How a call went, whatever it ended with. */
+export interface RunSeen {
+  /** Of the runner that has the model now. */
+  readonly pid: number | undefined
+  /** Until it was handed to its runner: behind others, for its model to load. */
+  readonly waitedMs: number
+  /** From then to its answer; none for one that was never handed over. */
+  readonly ranMs: number
+}
+
+export interface RunAsk {
+  readonly priority?: Priority | undefined
+  readonly seen?: ((run: RunSeen) => void) | undefined
 }
 
 export class RunnerPool implements Disposable {
@@ -92,14 +108,24 @@ export class RunnerPool implements Disposable {
     model: RunnerModel,
     inputs: readonly Tensor[],
     deadlineMs: number,
-    priority: Priority = 'interactive',
+    { priority = 'interactive', seen }: RunAsk = {},
   ): Promise<readonly Tensor[]> {
     if (deadlineMs <= this.#clock.monotonicMs()) {
       throw new MusterError('E_DEADLINE_PAST', 'the deadline passed before the model ran')
     }
     const because = this.#quarantined.get(model.digest)
     if (because !== undefined) throw quarantinedRefusal(model, because)
-    return this.shardOf(model.digest).run(model, inputs, deadlineMs, priority)
+    const shard = this.shardOf(model.digest)
+    if (seen === undefined) return shard.run(model, inputs, deadlineMs, { priority })
+    const turn: Turn = {}
+    const startedMs = this.#clock.monotonicMs()
+    try {
+      return await shard.run(model, inputs, deadlineMs, { priority, turn })
+    } finally {
+      const endedMs = this.#clock.monotonicMs()
+      const { atMs = endedMs } = turn
+      seen({ pid: shard.status.pid, waitedMs: atMs - startedMs, ranMs: endedMs - atMs })
+    }
   }
 
   /** Loads a model before it is called. */

@@ -1,7 +1,6 @@
 import { MusterError } from '../base/errors.ts'
-import type { Priority } from '../base/priority.ts'
 import type { Tensor } from '../fleet/index.ts'
-import { Call } from './call.ts'
+import { Call, type CallTimes } from './call.ts'
 import { type Frame, frameKind, PayloadWriter } from './frame.ts'
 import { InFlight } from './in-flight.ts'
 import { Loads } from './loads.ts'
@@ -78,7 +77,7 @@ export class Shard {
     model: RunnerModel,
     inputs: readonly Tensor[],
     deadlineMs: number,
-    priority: Priority,
+    { priority, turn }: Pick<CallTimes, 'priority' | 'turn'>,
   ): Promise<readonly Tensor[]> {
     const [nowMs, bytes] = [this.#parts.clock.monotonicMs(), tensorBytes(inputs)]
     const ofModel = this.#held.get(model.digest)?.calls ?? 0
@@ -93,7 +92,7 @@ export class Shard {
       }
       const until = Math.min(deadlineMs, nowMs + this.#limits.waitMaxMs)
       const settle = { resolve, reject, onSettled }
-      const call = new Call(inputs, { deadlineMs: until, nowMs, priority }, settle)
+      const call = new Call(inputs, { deadlineMs: until, nowMs, priority, turn }, settle)
       this.#inFlight.add(bytes)
       held.calls += 1
       this.#enqueue(held, call)

@@ -130,6 +130,6 @@ class RunnerVersion implements ImportedModel {
 
   infer(inputs: readonly Tensor[], ask: InferAsk): Promise<readonly Tensor[]> {
     this.#called(this)
-    return this.#pool.run(this.runnerModel, inputs, ask.deadlineMs, ask.priority)
+    return this.#pool.run(this.runnerModel, inputs, ask.deadlineMs, ask)
   }
 }

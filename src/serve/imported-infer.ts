@@ -1,7 +1,8 @@
 import { type ErrorCode, MusterError } from '../base/errors.ts'
 import type { ReceiptId } from '../base/ids.ts'
 import type { Tensor } from '../fleet/index.ts'
-import { inSpan } from '../telemetry/index.ts'
+import type { RunSeen } from '../runners/index.ts'
+import { type ActiveSpan, inSpan } from '../telemetry/index.ts'
 import type { InferRequest } from './answer.ts'
 import type { ImportedModel, ImportedModels, TensorAnswer } from './imported.ts'
 import type { KeptAnswers } from './kept-answers.ts'
@@ -48,8 +49,8 @@ export async function inferImported(
     const read = readTensorBody(request.body, model.signature, ask.limits, request.tensors)
     try {
       const about = { 'muster.version': model.version }
-      const outputs = await inSpan('runner', about, () =>
-        model.infer(read.inputs, { deadlineMs, priority }),
+      const outputs = await inSpan('runner', about, span =>
+        model.infer(read.inputs, { deadlineMs, priority, seen: span && (run => told(span, run)) }),
       )
       const answer = answerOf(model, read, outputs, because, ask.nextReceipt())
       const { inputs } = read
@@ -63,6 +64,14 @@ export async function inferImported(
     }
   }
   throw first!
+}
+
+function told(span: ActiveSpan, { pid, waitedMs, ranMs }: RunSeen): void {
+  span.set({
+    ...(pid !== undefined && { 'muster.runner.pid': pid }),
+    'muster.runner.waited_ms': waitedMs,
+    'muster.runner.ran_ms': ranMs,
+  })
 }
 
 /** What to ask, in this order; at least one. */

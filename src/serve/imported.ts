@@ -1,6 +1,7 @@
 import type { ReceiptId } from '../base/ids.ts'
 import type { Priority } from '../base/priority.ts'
 import type { ImportedVersion, Tensor, TensorSignature } from '../fleet/index.ts'
+import type { RunSeen } from '../runners/index.ts'
 
 /*
  * Models that people brought as ONNX files, as the data plane sees them: found by name, run
@@ -36,6 +37,8 @@ export interface InferAsk {
   /** On the monotonic clock of the plane; Infinity: none. */
   readonly deadlineMs: number
   readonly priority: Priority
+  /** Told how the call went, whatever it ended with. */
+  readonly seen?: ((run: RunSeen) => void) | undefined
 }
 
 /** One version of an imported model. */

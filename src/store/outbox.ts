@@ -12,18 +12,23 @@ export interface OutboxEntry {
   /** The idempotency key. */
   readonly id: string
   readonly body: Uint8Array
+  /** The trace that it belongs to, where there is one. */
+  readonly traceparent: string | undefined
 }
 
-export interface OutboxRow extends Omit<OutboxEntry, 'messageKey'> {
+export interface OutboxRow extends Omit<OutboxEntry, 'messageKey' | 'traceparent'> {
   readonly number: number
   readonly messageKey: string | null
+  readonly traceparent: string | null
   readonly attempts: number
   /** Rows that go together, and together again. */
   readonly batch: number
 }
 
 /** Of the arrays of `outboxArrays`. */
-export const outboxTypes = ['text', 'text', 'text', 'jsonb', 'text', 'text', 'text', 'bytea']
+export const outboxTypes = [
+  ...['text', 'text', 'text', 'jsonb', 'text', 'text', 'text', 'bytea', 'text'],
+]
 
 /** Column by column, as `unnest` takes them. */
 export function outboxArrays(entries: readonly OutboxEntry[]): readonly (readonly unknown[])[] {
@@ -37,13 +42,15 @@ export function outboxArrays(entries: readonly OutboxEntry[]): readonly (readonl
     of(entry => entry.messageKey ?? null),
     of(entry => entry.id),
     of(entry => Buffer.from(entry.body)),
+    of(entry => entry.traceparent ?? null),
   ]
 }
 
 export async function putOutbox(sql: Sql, entries: readonly OutboxEntry[]): Promise<void> {
   const arrays = outboxTypes.map((type, i) => `$${i + 1}::${type}[]`)
   await sql.run(
-    `insert into outbox (graph, trigger, sink, target, message_id, message_key, id, body)
+    `insert into outbox (graph, trigger, sink, target, message_id, message_key, id, body,
+       traceparent)
      select * from unnest(${arrays.join(', ')})`,
     outboxArrays(entries),
   )
@@ -74,7 +81,7 @@ export async function claimOutbox(
      from picked p, first f where o.number = p.number
      returning o.number as "number", o.graph as "graph", o.trigger as "trigger", o.sink as "sink",
        o.target as "target", o.message_id as "messageId", o.message_key as "messageKey",
-       o.id as "id", o.body as "body", o.attempts as "attempts", o.batch as "batch"`,
+       o.id as "id", o.body as "body", o.traceparent as "traceparent", o.attempts as "attempts", o.batch as "batch"`,
     [leaseMs, rowsMost.webhook, rowsMost.other],
   )
   // An update gives them in any order, and a batch that goes again has to be the same bytes.

@@ -105,10 +105,13 @@ export async function finishMessages(
   if (sent.length > 0) {
     values.push(...outboxArrays(sent))
     into.push(`, sent as (
-       insert into outbox (graph, trigger, sink, target, message_id, message_key, id, body)
-       select e.graph, e.trigger, e.sink, e.target, e.message_id, e.message_key, e.id, e.body
+       insert into outbox (graph, trigger, sink, target, message_id, message_key, id, body,
+         traceparent)
+       select e.graph, e.trigger, e.sink, e.target, e.message_id, e.message_key, e.id, e.body,
+         e.traceparent
        from unnest(${outboxTypes.map((type, i) => `$${5 + i}::${type}[]`).join(', ')})
-         with ordinality as e (graph, trigger, sink, target, message_id, message_key, id, body, n)
+         with ordinality as e (graph, trigger, sink, target, message_id, message_key, id, body,
+           traceparent, n)
        join done on done.id = e.message_id order by e.n
      )`)
   }

@@ -185,10 +185,10 @@ export class Deliveries implements AsyncDisposable {
     if (target.kind === 'parquet') return this.#append(target.source, rows)
     return this.#outputs.send(
       target,
-      rows.map(({ id, messageKey, body }) => ({
+      rows.map(({ id, messageKey, body, traceparent }) => ({
         id,
         key: messageKey ?? undefined,
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...traceOf(traceparent) },
         body,
       })),
     )
@@ -211,7 +211,8 @@ export class Deliveries implements AsyncDisposable {
 
   async #bury(refused: readonly (readonly [OutboxRow, Error])[]): Promise<void> {
     for (const [row, error] of refused) {
-      const { graph, trigger, sink, target, messageId, messageKey, body, attempts } = row
+      const { graph, trigger, sink, target, messageId, messageKey, body, traceparent, attempts } =
+        row
       const { code, hint } = failureOf(error)
       await this.#parts.store.transaction(async sql => {
         await removeOutbox(sql, [row.number])
@@ -221,7 +222,7 @@ export class Deliveries implements AsyncDisposable {
           {
             messageId,
             messageKey: messageKey ?? undefined,
-            headers: {},
+            headers: traceOf(traceparent),
             body,
             sizeBytes: body.byteLength,
             code: code === 'E_INTERNAL' ? 'E_CONNECTION' : code,
@@ -234,6 +235,10 @@ export class Deliveries implements AsyncDisposable {
       this.#parts.log(`${graph}/${trigger}: ${messageId}: ${sink} does not take its result`)
     }
   }
+}
+
+function traceOf(traceparent: string | null): Readonly<Record<string, string>> {
+  return traceparent === null ? {} : { traceparent }
 }
 
 /** It would say the same to the same bytes. */

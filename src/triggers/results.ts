@@ -1,6 +1,6 @@
-import type { GraphResult } from '../graphs/index.ts'
 import type { SinkSpec, SinkTarget, TriggerOrigin } from '../spec/index.ts'
 import { finishMessages, type OutboxEntry, type Sql } from '../store/index.ts'
+import type { RanGraph } from './run-graph.ts'
 
 /*
  * What was computed becomes true at once: the messages are done, their results stand in our tables,
@@ -13,7 +13,7 @@ export interface Computed {
   readonly key: string | undefined
   readonly receivedAt: Date
   readonly replyTo: string | undefined
-  readonly result: Pick<GraphResult, 'value' | 'parts'>
+  readonly result: RanGraph
 }
 
 export interface Destination {
@@ -71,6 +71,7 @@ function outgoing(to: Destination, one: Computed): OutboxEntry[] {
     messageKey: one.key,
     id: `${to.graph}/${to.trigger}/${one.id}/${sink}`,
     body: bodyOf(to, one),
+    traceparent: one.result.traceparent,
   }))
 }
 

@@ -12,8 +12,9 @@ export interface GraphAsk {
 }
 
 /** What answers a message; `main/` hands in the graphs that serve. */
-export type RunGraph = (
-  graph: string,
-  message: unknown,
-  ask: GraphAsk,
-) => Promise<Pick<GraphResult, 'value' | 'parts'>>
+export type RunGraph = (graph: string, message: unknown, ask: GraphAsk) => Promise<RanGraph>
+
+export interface RanGraph extends Pick<GraphResult, 'value' | 'parts'> {
+  /** Of the trace that it ran in, for whoever gets the result. */
+  readonly traceparent?: string | undefined
+}

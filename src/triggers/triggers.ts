@@ -203,14 +203,13 @@ export class Triggers implements AsyncDisposable {
 
   /** The result goes into the outbox again, under the key that it had. */
   async #redeliver(letter: FullLetter): Promise<void> {
-    const { number, graph, trigger, sink, target, messageId, messageKey, body } = letter
+    const { number, graph, trigger, sink, target, messageId, messageKey, body, headers } = letter
     await this.#parts.store.transaction(async sql => {
       if (!(await settleLetter(sql, number, 'replayed'))) return
       const id = `${graph}/${trigger}/${messageId}/${sink}`
-      const key = messageKey ?? undefined
-      await putOutbox(sql, [
-        { graph, trigger, sink: sink!, target, messageId, messageKey: key, id, body },
-      ])
+      const about = { messageId, messageKey: messageKey ?? undefined, id }
+      const { traceparent } = headers
+      await putOutbox(sql, [{ graph, trigger, sink: sink!, target, ...about, body, traceparent }])
     })
     this.#deliveries.tell()
   }

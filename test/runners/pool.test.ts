@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
 import type { ErrorCode, MusterError } from '../../src/base/errors.ts'
 import {
   asLargeAsAsked,
@@ -8,6 +9,7 @@ import {
   linear,
   logarithm,
 } from '../../src/onnx/odd-models.fixture.ts'
+import type { RunSeen } from '../../src/runners/index.ts'
 import { floats, neighbour, openTestPool, type TestPool } from './pool.fixture.ts'
 
 let open: TestPool | undefined
@@ -35,6 +37,12 @@ test('a model answers, and so does one with the same bytes under another name', 
   const twin = { ...model, label: 'twin' }
   expect(numbers(await open.run(twin, [floats([2, 0, 0])]))).toEqual([2.5])
   expect(open.reads.get(model.digest)).toBe(1)
+  const seen: RunSeen[] = []
+  const ask = { seen: (run: RunSeen) => void seen.push(run) }
+  await open.pool.run(model, [floats([2, 0, 0])], systemClock.monotonicMs() + 20_000, ask)
+  const [{ pid, waitedMs, ranMs }] = seen as [RunSeen]
+  expect(open.pool.status().map(shard => shard.pid)).toContain(pid)
+  expect([waitedMs >= 0, ranMs > 0]).toEqual([true, true])
 })
 
 test('500 callers of a cold model: one load (I15)', async () => {

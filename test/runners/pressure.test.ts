@@ -99,7 +99,7 @@ test('calls and bytes that wait are bounded; what is lower is shed first', async
   const mate = neighbour(open, loop, 'same', simple)
   const third = neighbour(open, mate, 'same', seed => linear([seed, 2], 1))
   const ask = (model: typeof loop, input = floats([1, 1]), priority?: 'batch' | 'shadow') =>
-    codeOf(open!.pool.run(model, [input], systemClock.monotonicMs() + 60_000, priority))
+    codeOf(open!.pool.run(model, [input], systemClock.monotonicMs() + 60_000, { priority }))
   const one = floats([1], 'x', [1])
   const loops = [ask(loop, one)]
   await until(() => status().loads === 1)

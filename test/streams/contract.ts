@@ -29,6 +29,7 @@ export interface Contract {
   readonly bytesMost: number
 }
 
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 const json = (value: unknown) => Buffer.from(JSON.stringify(value))
 
 export function keepsContract(contract: Contract): void {
@@ -165,7 +166,14 @@ async function once(at: Bench): Promise<void> {
   const ids = names('m', 1_000)
   await at.subscribe(graphs)
   await at.publish(to, ids)
-  const first = await world.node({ graphs, runGraph: double })
+  const traces = new Set<string | undefined>()
+  const first = await world.node({
+    graphs,
+    runGraph: async (graph, message, ask) => {
+      traces.add(ask.traceparent)
+      return double(graph, message, ask)
+    },
+  })
   await world.until('all are stored', async () => (await at.resultCount('all')) === 1_000)
   expect(await world.results('all')).toEqual(ids)
   // F24: everything again, three times, out of order. (JetStream drops those of one id itself.)
@@ -176,9 +184,11 @@ async function once(at: Bench): Promise<void> {
     to,
     again.map(({ id }) => ({ id, key: id, headers: {}, body: json({ n: 0, id }) })),
   )
-  await at.publish(to, ['last'])
+  const last = { id: 'last', key: 'last', body: json({ n: 0, id: 'last' }) }
+  await at.sendAll(to, [{ ...last, headers: { traceparent } }])
   await world.until('the last', async () => (await world.results('all')).includes('last'))
   expect(await world.results('all')).toEqual(['last', ...ids])
+  expect([...traces]).toEqual([undefined, traceparent])
   await first[Symbol.asyncDispose]()
   // All was acknowledged: who comes after gets nothing.
   const second = await world.node({ graphs, runGraph: double })

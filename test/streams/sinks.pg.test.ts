@@ -61,7 +61,8 @@ test('an event over HTTP is answered when its row is committed, and done once', 
 })
 
 test('results go to a signed webhook, another database and a source, once each', async () => {
-  const got: { id: string; body: { data: { result: unknown } } }[] = []
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const got: { id: string; trace: unknown; body: { data: { result: unknown } } }[] = []
   let refusing = false
   const server = createServer(async (request, response) => {
     let text = ''
@@ -70,7 +71,7 @@ test('results go to a signed webhook, another database and a source, once each',
     if (refusing) return response.writeHead(422).end()
     // The first time it is not heard that it was taken.
     const isFirst = !got.some(one => one.id === id)
-    got.push({ id, body: JSON.parse(text) })
+    got.push({ id, trace: request.headers.traceparent, body: JSON.parse(text) })
     response.writeHead(isFirst && id.includes('e-1/') ? 500 : 204).end()
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -90,7 +91,7 @@ test('results go to a signed webhook, another database and a source, once each',
     ] as const
     const node = await world.node({
       graphs: [graphSpec('kept', triggerSpec(http), sinks)],
-      runGraph: double,
+      runGraph: async (...call) => ({ ...(await double(...call)), traceparent }),
       async appendRows(source, lines, key) {
         appended.push([source, Buffer.from(lines).toString(), key])
         if (appended.length === 1) throw new MusterError('E_BACKLOG', 'not now')
@@ -123,6 +124,8 @@ test('results go to a signed webhook, another database and a source, once each',
     await node.replay(letter!.number)
     await world.until('taken', () => got.some(({ id }) => id.includes('e-2/')))
     await expect(node.replay(letter!.number)).rejects.toMatchObject({ code: 'E_NOT_FOUND' })
+    // All of them, the one of the letter too, as of the trace that the graph ran in.
+    expect(new Set(got.map(({ trace }) => trace))).toEqual(new Set([traceparent]))
   }
   server.close().closeAllConnections()
   await other.drop()

@@ -34,7 +34,8 @@ export function webhookOutput(connection: WebhookConnection, clock: Clock): Stre
     const text = Buffer.from(body).toString()
     const at = clock.now()
     return post(connection, open, text, {
-      'content-type': headers['content-type'] ?? 'application/json',
+      'content-type': 'application/json',
+      ...headers,
       'webhook-id': id,
       'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
       'webhook-signature': signer.sign(id, at, text),
