@@ -1,3 +1,9 @@
+/** Arrays of numbers that lie in memory. */
+export interface NumbersIn<Values> {
+  new (memory: ArrayBuffer, from: number, length: number): Values
+  readonly BYTES_PER_ELEMENT: number
+}
+
 /** Memory that is taken for a column may be so much larger than the column. */
 const wasteMax = 1.5
 
@@ -20,6 +26,11 @@ export class ColumnMemory {
     const memory = found && fits >= 0 ? found : new ArrayBuffer(sizeBytes)
     this.#used.push(memory)
     return memory
+  }
+
+  /** Its values are what they were. */
+  column<Values>(of: NumbersIn<Values>, length: number): Values {
+    return new of(this.take(length * of.BYTES_PER_ELEMENT), 0, length)
   }
 
   /** Everything that was taken may be taken again: nobody looks at it any more. */

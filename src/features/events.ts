@@ -10,7 +10,7 @@ import {
   timeOf,
 } from '../engine/index.ts'
 import { arrivalColumn, type FeatureGroupSpec, knownOnArrival } from '../spec/index.ts'
-import type { ColumnMemory } from './column-memory.ts'
+import type { ColumnMemory, NumbersIn } from './column-memory.ts'
 import { type Entities, type EntityRange, entitySql, joinEvents } from './entities.ts'
 import type { GroupRows } from './group-rows.ts'
 import { placeLookup } from './number-column.ts'
@@ -160,11 +160,6 @@ function spanSql(eventTime: string, type: string, span: EventQuery['span']): str
 /** Memory that is not written is not taken, so that the first guess may be large. */
 const rowsAtFirstMax = 1 << 24
 
-interface NumbersIn<Values> {
-  new (memory: ArrayBuffer, from: number, length: number): Values
-  readonly BYTES_PER_ELEMENT: number
-}
-
 /** A column that grows chunk by chunk, for how many rows match is known only at the end. */
 class GrowingColumn<Values extends Int32Array | Float64Array> {
   readonly #of: NumbersIn<Values>
@@ -202,8 +197,7 @@ class GrowingColumn<Values extends Int32Array | Float64Array> {
   }
 
   #make(length: number): Values {
-    const memory = this.#memory.take(length * this.#of.BYTES_PER_ELEMENT)
-    return new this.#of(memory, 0, length)
+    return this.#memory.column(this.#of, length)
   }
 
   take(): Values {

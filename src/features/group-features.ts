@@ -116,7 +116,7 @@ async function fillPass(
   pass: { readonly kinds: readonly Entities[]; readonly range: EntityRange | undefined },
   readsAsks: boolean,
 ): Promise<void> {
-  const { asking, rows } = filling
+  const { asking, rows, memory } = filling
   for (const [index, kind] of pass.kinds.entries()) {
     const { from, to } = pass.range ?? { from: 0, to: kind.count }
     const ids = must(arrived.entities[index], 'every kind was read')
@@ -125,7 +125,7 @@ async function fillPass(
       ? await kind.asks()
       : groupAsks(asking.asOfUs, asking.inPlaces(byRow(arrived, ids, rows.rows)), kind.count)
     const asks = pass.range ? sliceAsks(all, pass.range) : all
-    const ordered = orderEvents(arrived, local, to - from)
+    const ordered = orderEvents(arrived, local, to - from, memory)
     const supersededUs = await supersededOf(filling, arrived, ordered, kind.by)
     const events = supersededUs ? ordered.withSuperseded(supersededUs) : ordered
     await fillKind(filling, kind, events, arrived.values, asks)
@@ -217,14 +217,15 @@ async function makeKept(
   const query = { group, rows, kinds: [kind!], values, joins, readsAll: true }
   const whole = { ...query, range: undefined, span: undefined }
   const arrived = await readEvents(engine, whole, memory)
-  const ordered = orderEvents(arrived, arrived.entities[0]!, kind!.count)
+  const ordered = orderEvents(arrived, arrived.entities[0]!, kind!.count, memory)
   const supersededUs = await supersededOf(filling, arrived, ordered, by)
-  await writeKept(kept, key, {
+  const made = {
     keys: kind!.numbers ?? (await keyTexts(engine, kind!)),
     events: supersededUs ? ordered.withSuperseded(supersededUs) : ordered,
     values: arrived.values,
     rowsWithoutEntity: await countWithoutEntity(engine, rows.from, by),
-  })
+  }
+  await writeKept(kept, key, made, memory)
   memory.release()
 }
 

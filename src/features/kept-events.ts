@@ -2,6 +2,7 @@ import { type Digest, digestOfValue } from '../base/digest.ts'
 import { type Engine, quoted } from '../engine/index.ts'
 import type { Derived, DerivedBytes, Snapshot } from '../fleet/index.ts'
 import type { FeatureGroupSpec, SourceSpec } from '../spec/index.ts'
+import type { ColumnMemory } from './column-memory.ts'
 import type { Entities } from './entities.ts'
 import type { ValueColumn } from './events.ts'
 import type { OrderedEvents } from './ordered-events.ts'
@@ -84,12 +85,15 @@ interface Head {
 const alignment = 8
 /** Of a time or a value: a double. */
 const bytesEach = 8
+/** Of where the events of an entity end. */
+const placeBytes = 4
 
 /** Writes the rows that have an entity and a time. */
 export async function writeKept(
   { derived, snapshot }: KeptIn,
   key: Digest,
   { keys, events, values, rowsWithoutEntity }: MadeEvents,
+  memory: ColumnMemory,
 ): Promise<void> {
   const [first, { rows, knownUs, eventUs, supersededUs }] = [events.starts[1] ?? 0, events]
   const counted = <Values extends Float64Array | Int32Array>(all: Values) => all.subarray(first)
@@ -107,21 +111,26 @@ export async function writeKept(
   const begin = Buffer.alloc(alignment + length, ' ')
   begin.writeDoubleLE(length, 0)
   text.copy(begin, alignment)
-  const ordered = [...values.values()].map(all =>
-    rows ? gathered(all, rows.subarray(first)) : counted(all),
-  )
-  const parts = [
-    ...(isText ? [] : [keys]),
-    counted(knownUs),
-    ...(head.isKnownAtOnce ? [] : [counted(eventUs)]),
-    ...(supersededUs ? [counted(supersededUs)] : []),
-    ...ordered,
+  const count = knownUs.length - first
+  // Values take turns in the memory of one.
+  const turn = rows && memory.column(Float64Array, count)
+  function* parts() {
+    yield begin
+    if (!isText) yield bytesOf(keys)
+    yield bytesOf(counted(knownUs))
+    if (!head.isKnownAtOnce) yield bytesOf(counted(eventUs))
+    if (supersededUs) yield bytesOf(counted(supersededUs))
+    for (const all of values.values()) {
+      yield bytesOf(rows ? gathered(all, rows.subarray(first), turn) : counted(all))
+    }
     // Behind columns of eight bytes each; of entity 0, "none", there are no events.
-    events.starts.map(start => start - first).subarray(1),
-  ]
+    yield bytesOf(events.starts.map(start => start - first).subarray(1))
+  }
+  const columns = 1 + (head.isKnownAtOnce ? 0 : 1) + (supersededUs ? 1 : 0) + values.size
+  const keyBytes = (isText ? 0 : keys.byteLength) + (events.starts.length - 1) * placeBytes
   const files = snapshot.files.map(file => file.digest)
   const from = snapshot.setAside ? [...files, snapshot.setAside.digest] : files
-  await derived.write(key, from, [begin, ...parts.map(bytesOf)])
+  await derived.write(key, from, parts(), begin.length + keyBytes + columns * count * bytesEach)
 }
 
 function bytesOf(values: Float64Array | Int32Array): Uint8Array {

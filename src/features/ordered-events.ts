@@ -1,3 +1,4 @@
+import type { ColumnMemory } from './column-memory.ts'
 import type { ArrivedEvents } from './events.ts'
 import { gathered, groupInTime } from './time-order.ts'
 import type { EntityEvents } from './window-bounds.ts'
@@ -36,17 +37,18 @@ export class OrderedEvents implements EntityEvents {
   }
 }
 
-/** Orders what arrived by one kind of entity, in [1, count]; 0 is left aside. */
+/** Orders what arrived by one kind of entity, in [1, count], in `memory`; 0 is left aside. */
 export function orderEvents(
   { rows, eventUs, knownUs }: Pick<ArrivedEvents, 'rows' | 'eventUs' | 'knownUs'>,
   entities: Int32Array,
   count: number,
+  memory?: ColumnMemory,
 ): OrderedEvents {
   const isAtOnce = eventUs === knownUs
   const tie = isAtOnce
     ? (a: number, b: number) => rows[a]! - rows[b]!
     : (a: number, b: number) => eventUs[a]! - eventUs[b]! || rows[a]! - rows[b]!
-  const order = groupInTime(entities, count, knownUs, tie)
+  const order = groupInTime(entities, count, knownUs, tie, memory)
   let event = isAtOnce ? order.times : undefined
   const of = { ...order, knownUs: order.times, ends: order.starts.subarray(1) }
   return new OrderedEvents(of, () => {

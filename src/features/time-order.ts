@@ -5,6 +5,8 @@
  * a comparison of times that nobody can foresee costs more than a pass over rows in the cache.
  */
 
+import { ColumnMemory } from './column-memory.ts'
+
 export interface Grouped {
   /** Rows by group, in each in order of time. */
   readonly rows: Int32Array
@@ -22,13 +24,14 @@ export type Tie = (a: number, b: number) => number
 
 /**
  * Orders the rows 0, 1, ... of groups in [1, count]. Group 0 has those that have none, or whose
- * time is NaN, in no order. Rows that tie keep theirs.
+ * time is NaN, in no order. Rows that tie keep theirs. What is given lies in `memory`.
  */
 export function groupInTime(
   groups: Int32Array,
   count: number,
   times: Float64Array,
   tie: Tie = () => 0,
+  memory = new ColumnMemory(),
 ): GroupedInTime {
   const starts = new Int32Array(count + 2)
   for (let row = 0; row < groups.length; row++) {
@@ -39,8 +42,8 @@ export function groupInTime(
     starts[group + 1] = starts[group + 1]! + starts[group]!
   }
   const free = starts.slice()
-  const rows = new Int32Array(groups.length)
-  const ordered = new Float64Array(groups.length)
+  const rows = memory.column(Int32Array, groups.length)
+  const ordered = memory.column(Float64Array, groups.length)
   for (let row = 0; row < groups.length; row++) {
     const time = times[row]!
     const group = Number.isNaN(time) ? 0 : groups[row]!
@@ -256,8 +259,8 @@ class StretchSort {
 export function gathered<Values extends Int32Array | Float32Array | Float64Array>(
   values: Values,
   rows: Int32Array,
+  into = new (values.constructor as new (length: number) => Values)(rows.length),
 ): Values {
-  const into = new (values.constructor as new (length: number) => Values)(rows.length)
   for (let at = 0; at < rows.length; at++) into[at] = values[rows[at]!]!
   return into
 }

@@ -33,8 +33,16 @@ export interface Derived {
   isWantedAgain(key: Digest): Promise<boolean>
   /** What was written, or undefined. */
   open(key: Digest): Promise<DerivedBytes | undefined>
-  /** Keeps parts one behind the other. Never throws for a disk: then nothing is kept. */
-  write(key: Digest, from: readonly Digest[], parts: readonly Uint8Array[]): Promise<void>
+  /**
+   * Keeps parts one behind the other, of `sizeBytes` together; each is written before the next is
+   * asked for. Never throws for a disk: then nothing is kept.
+   */
+  write(
+    key: Digest,
+    from: readonly Digest[],
+    parts: Iterable<Uint8Array>,
+    sizeBytes: number,
+  ): Promise<void>
 }
 
 export interface DerivedBytes extends AsyncDisposable {

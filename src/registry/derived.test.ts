@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { digestOf } from '../base/digest.ts'
+import { type Digest, digestOf } from '../base/digest.ts'
 import { type BlobFolder, openBlobs } from './blobs.ts'
 import { DerivedFolder } from './derived.ts'
 
@@ -17,6 +17,13 @@ afterEach(() => rm(folder, { recursive: true }))
 
 const key = digestOf('what it is')
 const parts = [Buffer.from('one, '), Buffer.alloc(5_000_000, 'x'), Buffer.from('two')]
+const write = (derived: DerivedFolder, of: Digest, from: readonly Digest[], all = parts) =>
+  derived.write(
+    of,
+    from,
+    all,
+    all.reduce((sum, part) => sum + part.byteLength, 0),
+  )
 const readAll = async (derived: DerivedFolder, of = key, from = 0) => {
   await using bytes = await derived.open(of)
   if (bytes === undefined) return undefined
@@ -29,7 +36,7 @@ const isThere = async (from: BlobFolder) => (await readAll(from.derived)) !== un
 test('what is written is read, from any place on, and not beyond its end', async () => {
   const from = [await blobs.put(Buffer.from('rows'))]
   expect(await isThere(blobs)).toBe(false)
-  await blobs.derived.write(key, from, parts)
+  await write(blobs.derived, key, from)
   const all = Buffer.concat(parts)
   expect(all.equals((await readAll(blobs.derived))!)).toBe(true)
   expect(all.subarray(4_999_999).equals((await readAll(blobs.derived, key, 4_999_999))!)).toBe(true)
@@ -42,7 +49,7 @@ test('what is written is read, from any place on, and not beyond its end', async
 test('what is damaged or torn is not there, and goes', async () => {
   const path = join(folder, 'derived', key.slice(7))
   for (const damage of [(b: Buffer) => b.fill(0, 9, 10), (b: Buffer) => b.subarray(0, 20)]) {
-    await blobs.derived.write(key, [], parts)
+    await write(blobs.derived, key, [])
     expect(await isThere(blobs)).toBe(true)
     await writeFile(path, damage(await readFile(path)))
     expect(await isThere(blobs)).toBe(false)
@@ -52,10 +59,10 @@ test('what is damaged or torn is not there, and goes', async () => {
 
 test('it goes with the blob that it was made of, also when that goes first', async () => {
   const rows = await blobs.put(Buffer.from('rows'))
-  await blobs.derived.write(key, [rows], parts)
+  await write(blobs.derived, key, [rows])
   await blobs.erase(rows)
   expect(await isThere(blobs)).toBe(false)
-  await blobs.derived.write(key, [rows], parts)
+  await write(blobs.derived, key, [rows])
   expect(await isThere(blobs)).toBe(false)
   expect(await readdir(join(folder, 'derived'))).toEqual([])
 })
@@ -65,17 +72,17 @@ test('what was used longest ago makes room; what is too large is not kept', asyn
   const keys = ['a', 'b', 'c'].map(text => digestOf(text))
   const pause = () => new Promise(resolve => setTimeout(resolve, 5))
   for (const one of keys) {
-    await derived.write(one, [], [Buffer.alloc(100)])
+    await write(derived, one, [], [Buffer.alloc(100)])
     await pause()
   }
   await readAll(derived, keys[0]!)
   await pause()
   const last = digestOf('d')
-  await derived.write(last, [], [Buffer.alloc(100)])
+  await write(derived, last, [], [Buffer.alloc(100)])
   const kept = []
   for (const one of [...keys, last]) kept.push((await readAll(derived, one)) !== undefined)
   expect(kept).toEqual([true, false, true, true])
-  await derived.write(key, [], [Buffer.alloc(300)])
+  await write(derived, key, [], [Buffer.alloc(300)])
   expect(await readAll(derived)).toBeUndefined()
 })
 

@@ -80,8 +80,12 @@ export class DerivedFolder implements Derived {
     return undefined
   }
 
-  async write(key: Digest, from: readonly Digest[], parts: readonly Uint8Array[]): Promise<void> {
-    const sizeBytes = parts.reduce((sum, part) => sum + part.byteLength, headBytes)
+  async write(
+    key: Digest,
+    from: readonly Digest[],
+    parts: Iterable<Uint8Array>,
+    sizeBytes: number,
+  ): Promise<void> {
     if (sizeBytes > this.#sizeBytesMax / 2) return
     const draft = join(this.#scratch, `derived-${randomBytes(8).toString('hex')}`)
     try {
@@ -166,19 +170,27 @@ export class DerivedFolder implements Derived {
   }
 }
 
-async function writeHashed(path: string, parts: readonly Uint8Array[]): Promise<void> {
+async function writeHashed(path: string, parts: Iterable<Uint8Array>): Promise<void> {
   const hash = createHash('sha256')
   await using handle = await open(path, 'wx', 0o600)
   let at = headBytes
   for (const part of parts) {
     for (let from = 0; from < part.byteLength; from += chunkBytes) {
       const chunk = part.subarray(from, from + chunkBytes)
+      const writing = writeAll(handle, chunk, at)
       hash.update(chunk)
-      await handle.write(chunk, 0, chunk.byteLength, at)
+      await writing
       at += chunk.byteLength
     }
   }
   await handle.write(hash.digest(), 0, headBytes, 0)
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.byteLength; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, at + done)
+    done += bytesWritten
+  }
 }
 
 function bytesOf(handle: FileHandle, sizeBytes: number): DerivedBytes {
