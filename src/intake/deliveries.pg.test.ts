@@ -22,9 +22,9 @@ test('deliveries at once: few commits, each once, served before they are answere
   const served: number[] = []
   const store = {
     ...world.store,
-    transaction: (...[deed, reading]: Parameters<typeof world.store.transaction>) => {
-      commits++
-      return world.store.transaction(deed, reading)
+    one: (...[text, values]: Parameters<typeof world.store.one>) => {
+      if (text.includes('insert into pushed_batch')) commits++
+      return world.store.one(text, values)
     },
   } as typeof world.store
   const pushed = async ({ rows }: AcceptedRows): Promise<void> => void served.push(...rows.numbers)
@@ -50,6 +50,23 @@ test('deliveries at once: few commits, each once, served before they are answere
   expect(commits).toBeLessThan(20)
   const snapshot = await keptSnapshot(readings, world.at)
   expect(await rowsOf(snapshot, world.blobs)).toHaveLength(41)
+})
+
+test('at once with new ones, what came before is told so, and is there once', async () => {
+  await using deliveries = new Deliveries(world.at)
+  const push = (...words: Parameters<typeof delivery>) =>
+    deliveries.push(readings, delivery(...words))
+  const before = await push('u', 1, 'two')
+  const [again, fresh, plain] = await Promise.all([
+    push('u', 1, 'two'),
+    push('u', 2, 'three'),
+    push('u', 3),
+  ])
+  expect(again).toEqual({ ...before, again: true })
+  expect([fresh?.again, plain?.again]).toEqual([false, false])
+  expect(await push('u', 2, 'three')).toEqual({ ...fresh, again: true })
+  const rows = await rowsOf(await keptSnapshot(readings, world.at), world.blobs)
+  expect(rows.filter(row => row.includes(' | u | '))).toHaveLength(3)
 })
 
 test('more than is borne at once is refused, with a time to come again', async () => {

@@ -4,7 +4,7 @@ import { lockSource } from './source-commits.ts'
 import type { Sql, Transactions } from './sql.ts'
 
 /*
- * Deliveries that wait together are kept in one transaction: numbered, and durable with its commit.
+ * Deliveries that wait together are kept by one statement: numbered, and durable when it is done.
  * Rows that go straight into files get their numbers before, in a transaction of their own, for the
  * numbers stand in the files; a crash between the two leaves a gap, which hurts nobody: numbers
  * only order rows.
@@ -28,33 +28,43 @@ export async function reserveRows(
   rows: number,
   now: Date,
 ): Promise<ReservedRows> {
-  return store.transaction(sql => reserve(sql, source, { rows, batches: 1 }, now))
+  return numbering(store, source, rows, () =>
+    store.one(`${reserveSql} select "batch", "rowFrom", "knownAt" from reserved`, [
+      source,
+      rows,
+      1,
+      now,
+    ]),
+  )
 }
 
-/** In a transaction; until its end nobody else numbers rows of the source. */
-async function reserve(
-  sql: Sql,
+/**
+ * Until the end of its transaction nobody else numbers rows of the source. `$1` to `$4`: the
+ * source, how many rows and batches, now. Gives no row where there are no numbers.
+ */
+const reserveSql = `with reserved as (
+  update source_state set
+    next_row = next_row + $2::bigint,
+    next_batch = next_batch + $3::bigint,
+    known_to = greatest($4::timestamptz, known_to + interval '1 millisecond')
+  where source = $1 and next_row + $2::bigint <= ${rowNumbersMax}
+  returning next_batch - $3::bigint as "batch", next_row - $2::bigint as "rowFrom",
+    known_to as "knownAt"
+)`
+
+/** What `number` gives, which has no row before the first of the source, and after its last. */
+async function numbering<Row>(
+  store: Transactions,
   source: string,
-  { rows, batches }: { readonly rows: number; readonly batches: number },
-  now: Date,
-): Promise<ReservedRows> {
-  const next = () =>
-    sql.one<ReservedRows>(
-      `update source_state set
-         next_row = next_row + $2,
-         next_batch = next_batch + $4,
-         known_to = greatest($3, known_to + interval '1 millisecond')
-       where source = $1
-       returning next_batch - $4 as "batch", next_row - $2 as "rowFrom", known_to as "knownAt"`,
-      [source, rows, now, batches],
-    )
-  let row = await next()
-  if (row === undefined) {
-    await lockSource(sql, source)
-    row = (await next())!
-  }
-  if (row.rowFrom + rows <= rowNumbersMax) return row
-  throw new MusterError('E_TOO_LARGE', `\`${source}\` has ${row.rowFrom} rows`, {
+  rows: number,
+  number: () => Promise<Row | undefined>,
+): Promise<Row> {
+  const row = await number()
+  if (row !== undefined) return row
+  await store.transaction(sql => lockSource(sql, source))
+  const again = await number()
+  if (again !== undefined) return again
+  throw new MusterError('E_TOO_LARGE', `\`${source}\` has no numbers left for ${rows} rows`, {
     hint: `a source numbers ${rowNumbersMax} rows: begin another one`,
   })
 }
@@ -136,52 +146,59 @@ export async function keepDeliveries(
   deliveries: readonly Delivery[],
   now: Date,
 ): Promise<readonly KeptDelivery[]> {
-  return store.transaction(async sql => {
-    const rows = deliveries.reduce((sum, delivery) => sum + delivery.rows, 0)
-    const reserved = await reserve(sql, source, { rows, batches: deliveries.length }, now)
-    const before = await batchesByKey(sql, source, deliveries)
-    let { rowFrom, batch: number } = reserved
-    const kept = deliveries.map((delivery): KeptDelivery => {
-      const earlier = before.get(delivery.idempotencyKey ?? '')
-      if (earlier !== undefined) return { ...earlier, again: true }
-      const knownAt = delivery.isNew ? reserved.knownAt : null
-      const { idempotencyKey, digest } = delivery
-      const place = { source, number: number++, rowFrom, rows: delivery.rows }
-      rowFrom += delivery.rows
-      return { ...place, knownAt, receivedAt: now, idempotencyKey, digest, again: false }
-    })
-    const fresh = kept.flatMap((one, at) =>
-      one.again ? [] : [{ ...one, bytes: deliveries[at]!.bytes }],
-    )
-    if (fresh.length === 0) return kept
-    await sql.run(
-      `insert into pushed_batch (source, number, bytes, row_from, rows, known_at, received_at,
-         idempotency_key, digest)
-       select $1, number, substring($3::bytea from bytes_to - size + 1 for size), row_from, rows,
-         known_at, $2, idempotency_key, digest
-       from (
-         select *, (sum(size) over (order by number))::int as bytes_to
-         from unnest($4::bigint[], $5::int[], $6::bigint[], $7::int[], $8::timestamptz[],
-           $9::text[], $10::text[])
-           as given (number, size, row_from, rows, known_at, idempotency_key, digest)
-       ) as placed`,
-      [
-        source,
-        now,
-        // One after the other: a list of them would go as text, of twice the size.
-        Buffer.concat(fresh.map(one => one.bytes)),
-        fresh.map(one => one.number),
-        fresh.map(one => one.bytes.length),
-        fresh.map(one => one.rowFrom),
-        fresh.map(one => one.rows),
-        fresh.map(one => one.knownAt),
-        fresh.map(one => one.idempotencyKey),
-        fresh.map(one => one.digest),
-      ],
-    )
-    return kept
+  const rows = deliveries.reduce((sum, delivery) => sum + delivery.rows, 0)
+  const reserved = await numbering(store, source, rows, () =>
+    store.one<ReservedRows & { readonly kept: number }>(keepSql, [
+      source,
+      rows,
+      deliveries.length,
+      now,
+      // One after the other: a list of them would go as text, of twice the size.
+      Buffer.concat(deliveries.map(({ bytes }) => bytes)),
+      deliveries.map(({ bytes }) => bytes.length),
+      deliveries.map(one => one.rows),
+      deliveries.map(({ isNew }) => isNew),
+      deliveries.map(({ idempotencyKey }) => idempotencyKey),
+      deliveries.map(({ digest }) => digest),
+    ]),
+  )
+  let { rowFrom } = reserved
+  const fresh = deliveries.map(({ isNew, rows: count, idempotencyKey, digest }, at) => {
+    const knownAt = isNew ? reserved.knownAt : null
+    const place = { source, number: reserved.batch + at, rowFrom, rows: count }
+    rowFrom += count
+    return { ...place, knownAt, receivedAt: now, idempotencyKey, digest, again: false }
   })
+  if (reserved.kept === fresh.length) return fresh
+  const byKey = await batchesByKey(store, source, deliveries)
+  const kept: KeptDelivery[] = []
+  for (const [at, one] of fresh.entries()) {
+    const found = one.idempotencyKey === null ? one : byKey.get(one.idempotencyKey)
+    if (found?.number === one.number) kept.push(one)
+    else if (found !== undefined) kept.push({ ...found, again: true })
+    // The earlier one was old, and has been forgotten since.
+    else kept.push(...(await keepDeliveries(store, source, [deliveries[at]!], now)))
+  }
+  return kept
 }
+
+/** A delivery with the key of an earlier one is left out, and its numbers are nobody's. */
+const keepSql = `${reserveSql}, placed as (
+  select *, (sum(size) over (order by place))::int as bytes_to,
+    sum(rows) over (order by place) as rows_to
+  from unnest($6::int[], $7::int[], $8::bool[], $9::text[], $10::text[]) with ordinality
+    as given (size, rows, is_new, idempotency_key, digest, place)
+), kept as (
+  insert into pushed_batch (source, number, bytes, row_from, rows, known_at, received_at,
+    idempotency_key, digest)
+  select $1, "batch" + place - 1, substring($5::bytea from bytes_to - size + 1 for size),
+    "rowFrom" + rows_to - rows, rows, case when is_new then "knownAt" end, $4,
+    idempotency_key, digest
+  from placed, reserved
+  on conflict (source, idempotency_key) do nothing
+  returning 1
+)
+select "batch", "rowFrom", "knownAt", (select count(*) from kept) as "kept" from reserved`
 
 async function batchesByKey(
   sql: Sql,
@@ -242,18 +259,30 @@ export async function waitingBatches(
   )
 }
 
-/** Whether exactly these batches waited still; their rows are in a snapshot now. */
+/**
+ * Whether exactly these batches waited still; their rows are in a snapshot now. Of those that can
+ * be repeated it stays known that they came.
+ */
 export async function settleBatches(
   sql: Sql,
   source: string,
   numbers: readonly number[],
 ): Promise<boolean> {
-  const count = await sql.run(
-    `update pushed_batch set bytes = null
-     where source = $1 and number = any($2) and bytes is not null`,
+  // Who delivers waits meanwhile, so no row is written that is removed at once.
+  const row = await sql.one<{ settled: number }>(
+    `with forgotten as (
+       delete from pushed_batch where source = $1 and number = any($2::bigint[])
+         and bytes is not null and idempotency_key is null
+       returning 1
+     ), emptied as (
+       update pushed_batch set bytes = null where source = $1 and number = any($2::bigint[])
+         and bytes is not null and idempotency_key is not null
+       returning 1
+     )
+     select (select count(*) from forgotten) + (select count(*) from emptied) as "settled"`,
     [source, numbers],
   )
-  return count === numbers.length
+  return row?.settled === numbers.length
 }
 
 /** Forgets deliveries that are in snapshots: those nobody can repeat, and old ones. */
