@@ -124,6 +124,8 @@ test('C71, I21: a refusal is one line, with the ids of the request', async () =>
   expect(logged.map(({ requestId }) => requestId)).toEqual(
     bodies.map(body => (body as { requestId: string }).requestId),
   )
+  // Once: the log of a request has it under this name, and under no other.
+  expect(lines[1]!.split('order-17')).toHaveLength(2)
   expect(known.headers.get('x-request-id')).toBe('order-17')
   expect([logged[1]!.requestId, logged[2]!.requestId]).toEqual([
     'order-17',

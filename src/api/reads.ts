@@ -169,7 +169,7 @@ export function runReads(api: ApiScope, desk: ControlDesk, streams: EventStreams
     method: 'GET',
     url: '/events',
     schema: {
-      summary: 'Runs, steps and routes as server-sent events; the current state first',
+      summary: 'Runs, steps, routes and scores as server-sent events; the current state first',
       tags: ['runs'],
       querystring: z.strictObject({}),
       produces: ['text/event-stream'],

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { scoreProgress } from './scores.ts'
 import { count, isoTime, role, seconds } from './words.ts'
 
 export const runState = z.enum(['waiting', 'running', 'done', 'failed'])
@@ -64,5 +65,6 @@ export const controlEvent = z.discriminatedUnion('type', [
     blueprint: z.string(),
     serving: count,
   }),
+  z.object({ type: z.literal('score'), score: scoreProgress }),
 ])
 export type ControlEvent = z.infer<typeof controlEvent>

@@ -46,6 +46,14 @@ export const scoreRow = z.object({
 })
 export type ScoreRow = z.infer<typeof scoreRow>
 
+/** A score as it goes on. */
+export const scoreProgress = scoreRow.extend({
+  parts: z
+    .object({ done: count, failed: count, total: count })
+    .describe('Of its frame, scored; none are known until the frame is there.'),
+})
+export type ScoreProgress = z.infer<typeof scoreProgress>
+
 export const scoreStep = z.object({
   kind: z.string().describe('frame, label, score, gather, deliver.'),
   part: count,

@@ -9,6 +9,7 @@ import {
 } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { knownRun, runRow, stepRows } from './runs.ts'
+import { WatchedScores } from './score-events.ts'
 
 /** A runaway of notices makes no more than ten looks a second. */
 const lookEveryMs = 100
@@ -46,6 +47,7 @@ export async function* events(
 ): AsyncIterable<ControlEvent> {
   if (ask.run !== undefined) await knownRun(store, ask.run)
   const watched = new Map<string, Run>()
+  const scores = new WatchedScores()
   const told = new Map<string, string>()
   while (!ask.signal.aborted) {
     // Asked for before the look, so that no change falls between the two.
@@ -54,7 +56,10 @@ export async function* events(
       ? [await knownRun(store, ask.run)]
       : await withEnded(store, watched, await unfinishedRuns(store))
     const state = await look(store, current)
-    if (!ask.run) for (const [key, event] of await lookAtRoutes(store)) state.set(key, event)
+    if (!ask.run) {
+      for (const [key, event] of await lookAtRoutes(store)) state.set(key, event)
+      for (const [key, event] of await scores.look(store)) state.set(key, event)
+    }
     for (const [key, event] of inOrder(state)) {
       const text = JSON.stringify(event)
       if (told.get(key) === text) continue
@@ -87,6 +92,6 @@ async function withEnded(
 
 /** Steps before the run that they belong to, so that the word "done" comes last. */
 function inOrder(state: Map<string, ControlEvent>): readonly [string, ControlEvent][] {
-  const rank = { step: 0, routes: 1, run: 2 } as const
+  const rank = { step: 0, routes: 1, score: 2, run: 3 } as const
   return [...state].sort(([, a], [, b]) => rank[a.type] - rank[b.type])
 }

@@ -32,7 +32,7 @@ export function scoresDesk(parts: ScoreParts): ScoresDesk {
     const steps = await stepsOfScore(store, record.id)
     const keys = (await parts.fleet.blueprint(record.blueprint))?.key ?? []
     return {
-      ...rowOf(record),
+      ...scoreRowOf(record),
       ask: record.ask as ScoreView['ask'],
       steps: steps.map(stepOf),
       report: reportOf(record, steps, keys),
@@ -49,7 +49,7 @@ export function scoresDesk(parts: ScoreParts): ScoresDesk {
       return view(record)
     },
     async scores({ limit, after }) {
-      return (await listScores(store, { limit, after: after?.id })).map(rowOf)
+      return (await listScores(store, { limit, after: after?.id })).map(scoreRowOf)
     },
     score: async id => view(await known(id)),
     async cancel(id) {
@@ -88,7 +88,7 @@ async function checkTable(
   if (before?.state === 'done') await deliverAgain(store, before.id)
 }
 
-function rowOf(record: ScoreRecord): ScoreRow {
+export function scoreRowOf(record: ScoreRecord): ScoreRow {
   const { id, state, because, view, blueprint, environment, generation } = record
   const { to } = record.ask as ScoreView['ask']
   return {

@@ -3,7 +3,8 @@ import type { MusterError } from '../base/errors.ts'
 import { spanOf } from './trace-http.ts'
 
 /*
- * One line a refusal, by which an operator finds what a caller saw: request id, trace id, code.
+ * One line a refusal, by which an operator finds what a caller saw: request id (which the log of a
+ * request has on every line), trace id, code.
  * Values of callers are JSON strings there, so a line of theirs is no line of the log.
  */
 
@@ -22,7 +23,6 @@ export class RefusalLog {
     if (!this.#hasRoom(status)) return
     const { method, url } = request.raw
     const about = {
-      requestId: request.id,
       ...(span && { traceId: span.traceId }),
       code,
       status,

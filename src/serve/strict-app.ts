@@ -60,7 +60,10 @@ export function createStrictApp(options: StrictAppOptions = {}): FastifyInstance
   const refuse = refuser(new RefusalLog())
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({
+      disableRequestLogging: true,
+      requestIdLogLabel: 'requestId',
+    }),
     genReqId: requestIds(),
     bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
     requestTimeout: timeoutMs,

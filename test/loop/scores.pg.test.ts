@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { must } from '../../src/base/assert.ts'
@@ -8,6 +9,8 @@ import { systemClock } from '../../src/base/clock.ts'
 import { digestOf } from '../../src/base/digest.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import type { ScoreAsk, ScoreView } from '../../src/contract/index.ts'
+import type { ScoreProgress } from '../../src/contract/scores.ts'
+import { events } from '../../src/control/events.ts'
 import { CurrentFleet } from '../../src/control/index.ts'
 import { scoresDesk } from '../../src/control/scores.ts'
 import { openWriter } from '../../src/engine/index.ts'
@@ -126,6 +129,37 @@ test('every prediction is the number that a call of the model is answered with',
     expect([row.by, row.version]).toEqual([answer.answeredBy, Number(answer.version)])
     expect(row.prediction).toBe(answer.values[0])
   }
+})
+
+test('whoever watches is told of a score: asked for, under way, ended', async () => {
+  const ending = new AbortController()
+  let told: () => void = () => {}
+  const changed = () => new Promise<void>(resolve => (told = resolve))
+  const seen: ScoreProgress[] = []
+  const watching = (async () => {
+    const ask = { run: undefined, signal: ending.signal }
+    for await (const event of events(ask, { store: world.store, changed })) {
+      if (event.type === 'score') seen.push(event.score)
+    }
+  })()
+  const heard = async (holds: (score: ScoreProgress) => boolean) => {
+    for (let tries = 0; !seen.some(holds); tries++) {
+      if (tries > 200) throw new Error(`not told: ${JSON.stringify(seen)}`)
+      told()
+      await sleep(50)
+    }
+  }
+  const { id } = await desk.ask({ ...whole, from: '2024-02-01T00:00:00Z' })
+  await heard(score => score.id === id && score.state === 'waiting')
+  // The frame is found; its parts are not scored yet.
+  await loop.activate()
+  await heard(score => score.parts.total > 0 && score.parts.done === 0)
+  await settle()
+  await heard(score => score.state === 'done' && score.parts.done === score.parts.total)
+  expect(new Set(seen.map(score => score.id))).toEqual(new Set([id]))
+  ending.abort()
+  told()
+  await watching
 })
 
 test('some rows: a condition, a span, a model and all below it', async () => {
