@@ -1,4 +1,6 @@
 import type {
+  EraseAnswer,
+  EraseAsk,
   ErrorsView,
   OutcomeRow,
   OutcomesAnswer,
@@ -26,4 +28,6 @@ export interface PredictionsDesk {
   /** In the order of `list`. */
   outcomes(ask: AnswersAsk & PageAsk): Promise<readonly OutcomeRow[]>
   errors(ask: AnswersAsk): Promise<ErrorsView>
+  /** For good, with what was said of them; per receipt. */
+  erase(ask: EraseAsk): Promise<EraseAnswer>
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import {
+  eraseAnswer,
+  eraseAsk,
   errorsQuery,
   errorsView,
   outcomeRow,
@@ -84,6 +86,17 @@ export function predictionRoutes(api: ApiScope, desk: PredictionsDesk): void {
       response: { 200: replayView },
     },
     handler: ({ params }) => desk.replay(params.receipt),
+  })
+  api.route({
+    method: 'POST',
+    url: '/predictions/erase',
+    schema: {
+      summary: 'Erase answers by their receipts, for good; each is answered for itself',
+      tags: ['predictions'],
+      body: eraseAsk,
+      response: { 200: eraseAnswer },
+    },
+    handler: ({ body }) => desk.erase(body),
   })
   outcomeRoutes(api, desk)
 }

@@ -283,6 +283,7 @@ describe('documents', () => {
       '/api/v1/predictions',
       '/api/v1/predictions/{receipt}',
       '/api/v1/predictions/{receipt}/replay',
+      '/api/v1/predictions/erase',
       '/api/v1/outcomes',
       '/api/v1/outcomes/errors',
       '/api/v1/scores',

@@ -75,6 +75,7 @@ export const errorCodes = {
   E_DUPLICATE_KEY: { status: 422, title: 'two rows of one name differ' },
   E_EVENT_TIME: { status: 422, title: 'a row cannot have happened then' },
   E_IDEMPOTENCY: { status: 422, title: 'the key was used for other content' },
+  E_PREDICTION_ERASED: { status: 410, title: 'the prediction was erased on request' },
   E_SNAPSHOT_ERASED: { status: 410, title: 'rows were erased from this snapshot' },
   E_EXPECTATION: { status: 422, title: 'the data is not what is expected of it' },
   E_CONNECTION: { status: 503, title: 'a connection does not answer' },

@@ -96,3 +96,14 @@ test('outcomes: beside what was predicted, by model, and sent from a file', asyn
   expect((await ask('outcomes half.jsonl')).err).toContain('line 1 of half.jsonl is not JSON')
   expect((await ask('outcomes nothing.jsonl')).err).toContain('nothing.jsonl does not exist')
 })
+
+test('predictions erase: per receipt, exit 1 when one is not there', async () => {
+  expect(await ask(`predictions erase ${receipt}`)).toMatchObject({
+    code: 0,
+    out: `${receipt}\terased\n`,
+  })
+  expect(await ask(`predictions erase ${receipt} nothing`)).toMatchObject({
+    code: 1,
+    out: `${receipt}\terased\nnothing\tno such answer\n`,
+  })
+})

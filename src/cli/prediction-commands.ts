@@ -38,6 +38,19 @@ export const predictionCommands: readonly CommandFacts[] = [
     load: () => import('./commands/predictions.ts'),
   },
   {
+    name: 'predictions erase',
+    group: 'use',
+    summary: 'Erase answers by their receipts, for good, with what was said of them',
+    arguments: [{ name: 'receipt...', required: true, help: 'as the answers have them' }],
+    options: [],
+    examples: [
+      { call: 'muster predictions erase 01KB3Q8W5V5M2T9R4XJ6C7D8EF', does: 'all of its rows' },
+    ],
+    notes: ['`muster data delete` erases what tells of whom it is; this is for the rest.'],
+    asksServer: true,
+    load: () => import('./commands/predictions-erase.ts'),
+  },
+  {
     name: 'replay',
     group: 'use',
     summary: 'Compute an answer again from what was recorded; say whether it is the same',

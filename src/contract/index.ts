@@ -134,7 +134,11 @@ export {
   planView,
 } from './plans.ts'
 export {
+  type EraseAnswer,
+  type EraseAsk,
   type ErrorsView,
+  eraseAnswer,
+  eraseAsk,
   errorsQuery,
   errorsView,
   type OutcomeRow,

@@ -174,3 +174,22 @@ export const errorsView = z.object({
   ),
 })
 export type ErrorsView = z.infer<typeof errorsView>
+
+export const eraseAsk = z.strictObject({
+  receipts: z.array(z.string().min(1).max(64)).min(1).max(10_000),
+})
+export type EraseAsk = z.infer<typeof eraseAsk>
+
+export const eraseAnswer = z.object({
+  unreadable: count.describe('Files of that time that cannot be read, and not be looked into.'),
+  items: z.array(
+    z.object({
+      receipt: z.string(),
+      rows: count,
+      outcome: z
+        .enum(['erased', 'again', 'unknown'])
+        .describe('again: it was erased before. unknown: the journal does not have it.'),
+    }),
+  ),
+})
+export type EraseAnswer = z.infer<typeof eraseAnswer>

@@ -84,6 +84,21 @@ export const deleteAnswer = z.object({
   rows: count,
   entities: count.describe('Of those that were named: how many had rows.'),
   snapshots: count.describe('Snapshots of the past that hold them no more.'),
+  predictions: z
+    .object({
+      rows: count.describe('Predicted rows that were erased.'),
+      items: z
+        .array(z.object({ entity: count, rows: count }))
+        .describe('Of each entity that had any, by its place in the list, from 0.'),
+      notHeld: z
+        .array(z.string())
+        .describe(
+          'Blueprints that read the source, whose predictions do not tell of whom they are.',
+        ),
+      unreadable: count.describe('Files that cannot be read, and not be looked into.'),
+    })
+    .nullable()
+    .describe('Null on a server that keeps no journal.'),
 })
 export type DeleteAnswer = z.infer<typeof deleteAnswer>
 

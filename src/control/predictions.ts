@@ -11,6 +11,7 @@ import type {
   PredictionView,
 } from '../contract/index.ts'
 import {
+  eraseReceipts,
   findOutcomes,
   findPredictions,
   findReceipt,
@@ -24,7 +25,7 @@ import {
   type PredictionsAsk,
   takeOutcomes,
 } from '../journal/index.ts'
-import { readOutcomes, readVersion } from '../store/index.ts'
+import { erasedOf, readOutcomes, readVersion } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { type ReplayPlace, replay } from './replay.ts'
 
@@ -34,6 +35,8 @@ export interface PredictionParts {
   readonly rule: ReplayPlace['rule']
   /** How old a prediction may be that an outcome is said of. */
   readonly outcomeWindowDays: number
+  /** Does it when all that was answered so far is in files, and nobody else changes these. */
+  inFiles<T>(deed: () => Promise<T>): Promise<T>
 }
 
 type Parts = Pick<DeskParts, 'store' | 'blobs' | 'clock' | 'fleet' | 'predictions' | 'imported'>
@@ -69,6 +72,19 @@ export function predictionsDesk(parts: Parts): PredictionsDesk {
     },
     async outcomes(ask) {
       return (await findOutcomes(readAsk(ask), place())).map(outcomeRow)
+    },
+    async erase({ receipts }) {
+      const { inFiles } = own()
+      const known = [...new Set(receipts.flatMap(text => readReceiptId(text) ?? []))]
+      const { byEntity, unreadable } = await inFiles(() => eraseReceipts(known, { store, blobs }))
+      const erased = await erasedOf(store, known)
+      const items = receipts.map(receipt => {
+        const rows = byEntity.get(known.indexOf(receipt as ReceiptId)) ?? 0
+        const isGone = erased.has(receipt as ReceiptId)
+        const outcome = rows > 0 ? 'erased' : isGone ? 'again' : 'unknown'
+        return { receipt, rows, outcome } as const
+      })
+      return { unreadable: unreadable.length, items }
     },
     async errors(ask) {
       const { models, outcomes } = await modelErrors(readTimes(ask), place())
@@ -108,6 +124,12 @@ async function answer(
   const [first, ...others] = rows
   if (first !== undefined) return [first, ...others]
   const time = new Date(timeOfReceipt(receipt)).toISOString()
+  if ((await erasedOf(place.store, [receipt])).has(receipt)) {
+    throw new MusterError('E_PREDICTION_ERASED', `the answer ${receipt} was erased on request`, {
+      field: 'receipt',
+      hint: `it was of ${time}; nothing that it held is kept`,
+    })
+  }
   throw new MusterError('E_NOT_FOUND', `the journal has no answer with the receipt ${receipt}`, {
     field: 'receipt',
     hint:

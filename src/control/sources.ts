@@ -12,6 +12,7 @@ import { isKept, type SourceSpec } from '../spec/index.ts'
 import { backlogOf, lastCommit, listCommits, type Sql, snapshotLeft } from '../store/index.ts'
 import { nearestNames } from './catalogue.ts'
 import type { DeskParts } from './desk-parts.ts'
+import { erasePredictionsOf } from './erase-predictions.ts'
 import { push } from './push.ts'
 
 /** The sources of the fleet as it was last applied. */
@@ -30,7 +31,7 @@ export function sourcesDesk(parts: DeskParts): SourcesDesk {
       try {
         const deleted = await deleteEntities(source, entities, parts)
         await leaveOnline(source, parts)
-        return deleted
+        return { ...deleted, predictions: await erasePredictionsOf(source, entities, parts) }
       } finally {
         parts.wake()
       }

@@ -1,5 +1,12 @@
 export { type ConvertAt, convertSegment } from './convert.ts'
 export {
+  type EraseAsk,
+  type ErasedPredictions,
+  eraseEntities,
+  eraseReceipts,
+  type HeldAs,
+} from './erase.ts'
+export {
   findOutcomes,
   type JoinedOutcome,
   type ModelError,

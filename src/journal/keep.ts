@@ -4,6 +4,7 @@ import type { Blobs } from '../fleet/index.ts'
 import {
   condemnedJournalFiles,
   condemnJournalFiles,
+  forgetErased,
   forgetJournalFiles,
   forgetOutcomes,
   type Transactions,
@@ -25,6 +26,12 @@ export interface DeletedPredictions {
   readonly because: readonly string[]
 }
 
+export interface KeepAt {
+  readonly store: Transactions
+  readonly blobs: Pick<Blobs, 'erase'>
+  readonly clock: Clock
+}
+
 const dayMs = 86_400_000
 
 /**
@@ -34,17 +41,30 @@ const dayMs = 86_400_000
  */
 export async function deleteOldPredictions(
   keep: KeepPredictions,
-  at: { readonly store: Transactions; readonly blobs: Pick<Blobs, 'erase'>; readonly clock: Clock },
+  at: KeepAt,
 ): Promise<DeletedPredictions> {
   const { first: from } = receiptsOf(at.clock.now().getTime() - keep.days * dayMs)
   await condemnJournalFiles(at.store, { from, sizeBytesMax: keep.sizeBytes })
+  const deleted = await deleteCondemned(at)
+  await forgetOutcomes(at.store, from)
+  await forgetErased(at.store, from)
+  return deleted
+}
+
+/**
+ * Deletes the bytes of files that are named as to be deleted, and then forgets them. Nobody may
+ * write files meanwhile.
+ */
+export async function deleteCondemned(
+  at: Pick<KeepAt, 'store' | 'blobs'>,
+): Promise<DeletedPredictions> {
   const deleted = { files: 0, rows: 0, sizeBytes: 0 }
   const because = new Set<string>()
   for (;;) {
     const condemned = await condemnedJournalFiles(at.store)
     if (condemned.length === 0) break
     for (const file of condemned) {
-      await at.blobs.erase(file.digest)
+      if (!file.isHeld) await at.blobs.erase(file.digest)
       deleted.files += 1
       deleted.rows += file.rows
       deleted.sizeBytes += file.sizeBytes
@@ -55,6 +75,5 @@ export async function deleteOldPredictions(
       condemned.map(({ number }) => number),
     )
   }
-  await forgetOutcomes(at.store, from)
   return { ...deleted, because: [...because] }
 }

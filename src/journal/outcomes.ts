@@ -1,6 +1,12 @@
 import type { Clock } from '../base/clock.ts'
 import { type ReceiptId, readReceiptId, receiptsOf, timeOfReceipt } from '../base/ids.ts'
-import { lockOutcomes, putOutcomes, readOutcomes, type Transactions } from '../store/index.ts'
+import {
+  erasedOf,
+  lockOutcomes,
+  putOutcomes,
+  readOutcomes,
+  type Transactions,
+} from '../store/index.ts'
 import { type BriefPrediction, lastAnswers, lookUpReceipts } from './look-up.ts'
 import type { JournalPlace } from './search.ts'
 
@@ -63,12 +69,16 @@ export async function takeOutcomes(
   const wanted = new Set(receipts.filter(isReceipt))
   const { predictions, unreadable } = await lookUpReceipts(wanted, place)
   const known = Map.groupBy(predictions, ({ receipt }) => receipt)
+  const missing = [...wanted].filter(receipt => !known.has(receipt))
+  const erased = await erasedOf(place.store, missing)
   const meant: Meant[] = []
   for (const [at, ask] of asks.entries()) {
     const receipt = receipts[at]!
-    const found = isReceipt(receipt)
-      ? predictionOf(ask, receipt, known.get(receipt) ?? [], unreadable.length > 0)
-      : receipt
+    const found = !isReceipt(receipt)
+      ? receipt
+      : erased.has(receipt)
+        ? refused('unknown', 'it was erased on request', { receipt })
+        : predictionOf(ask, receipt, known.get(receipt) ?? [], unreadable.length > 0)
     if ('state' in found) results[at] = found
     else meant.push({ at, ask, prediction: found })
   }

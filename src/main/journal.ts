@@ -64,21 +64,37 @@ export async function openJournalRole(parts: JournalParts): Promise<JournalRole>
   const keep: KeepPredictions = { ...keepPredictions, ...config.keepPredictions }
   let deletedMs = Number.NEGATIVE_INFINITY
   const ending = new AbortController()
+  // One after the other: who deletes must not meet who writes.
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(deed: () => Promise<T>): Promise<T> => {
+    const turn = last.catch(() => undefined).then(deed)
+    last = turn
+    return turn
+  }
+  const convertEnded = async (now: boolean): Promise<void> => {
+    const segments = (await journal.endedSegments(now)).map(name => journal.pathOf(name))
+    if (segments.length > 0) await convert({ databaseUrl, home, segments }, ending.signal)
+  }
   const look: JournalRole['look'] = async health => {
     const { failing } = journal.status
     if (failing === undefined) health.back('journal')
     else health.away('journal', `${failing}; ${withoutJournal}`, systemClock.now())
-    const segments = (await journal.endedSegments()).map(name => journal.pathOf(name))
-    if (segments.length > 0) await convert({ databaseUrl, home, segments }, ending.signal)
+    await inTurn(() => convertEnded(false))
     const nowMs = systemClock.monotonicMs()
     if (nowMs - deletedMs < deleteEveryMs) return
     deletedMs = nowMs
-    const deleted = await deleteOldPredictions(keep, { store, blobs, clock: systemClock })
+    const at = { store, blobs, clock: systemClock }
+    const deleted = await inTurn(() => deleteOldPredictions(keep, at))
     if (deleted.files > 0) log.info(deleted, 'predictions were deleted by policy')
   }
   return {
     journal,
-    predictions: { journal, rule: ruleValue, outcomeWindowDays },
+    predictions: {
+      journal,
+      rule: ruleValue,
+      outcomeWindowDays,
+      inFiles: deed => inTurn(() => convertEnded(true).then(deed)),
+    },
     look,
     async [Symbol.asyncDispose]() {
       ending.abort()

@@ -1,5 +1,5 @@
 export { type BlobFolder, openBlobs } from './blobs.ts'
-export { makeFolder, syncFolder } from './durable-file.ts'
+export { digestOfFile, makeFolder, syncFolder } from './durable-file.ts'
 export type { FsckReport } from './fsck.ts'
 export { type Pack, readPack, versionDigest, writePack } from './pack.ts'
 export { openPackFile, type PackFacts, PackFile, PackFiles } from './pack-file.ts'

@@ -21,6 +21,14 @@ export {
   settleLetter,
 } from './dead-letters.ts'
 export { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from './embedded.ts'
+export {
+  announceJournalFile,
+  type ErasedRow,
+  erasedOf,
+  forgetErased,
+  type LeftFile,
+  replaceJournalFile,
+} from './erased-predictions.ts'
 export { type Erasure, eraseSnapshots, standingSnapshots } from './erased-snapshots.ts'
 export {
   type ChangedVersion,
@@ -40,6 +48,7 @@ export {
   type JournalFile,
   type JournalTotals,
   journalFiles,
+  journalFilesOf,
   journalTotals,
   recordSegment,
 } from './journal-files.ts'

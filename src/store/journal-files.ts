@@ -90,6 +90,19 @@ export async function journalFiles(
   )
 }
 
+/** All files of a blueprint, in the order in which they came, some at a time. */
+export async function journalFilesOf(
+  sql: Sql,
+  ask: { readonly blueprint: string; readonly after: number; readonly limit: number },
+): Promise<readonly JournalFile[]> {
+  return sql.all(
+    `select ${columns} from journal_file
+     where condemned_because is null and blueprint = $1 and number > $2
+     order by number limit $3`,
+    [ask.blueprint, ask.after, ask.limit],
+  )
+}
+
 /** Files that the policy keeps no longer: what is older, and the oldest of what is too much. */
 export async function condemnJournalFiles(
   sql: Sql,
@@ -108,12 +121,19 @@ export async function condemnJournalFiles(
   )
 }
 
-export async function condemnedJournalFiles(
-  sql: Sql,
-): Promise<readonly (JournalFile & { readonly because: string })[]> {
+export interface CondemnedFile extends JournalFile {
+  readonly because: string
+  /** Another file has the same bytes, and is not condemned. */
+  readonly isHeld: boolean
+}
+
+export async function condemnedJournalFiles(sql: Sql): Promise<readonly CondemnedFile[]> {
   return sql.all(
-    `select ${columns}, condemned_because as "because" from journal_file
-     where condemned_because is not null order by number limit 1000`,
+    `select ${columns}, condemned_because as "because",
+       exists (
+         select from journal_file s where s.digest = f.digest and s.condemned_because is null
+       ) as "isHeld"
+     from journal_file f where condemned_because is not null order by number limit 1000`,
   )
 }
 

@@ -99,6 +99,14 @@ export const memoryPredictions: PredictionsDesk = {
       ancestors: [there, { kind: 'pack', name: pack!, found: false, because }],
     }
   },
+  async erase({ receipts }) {
+    const items = receipts.map(receipt =>
+      receipt === first.receipt
+        ? { receipt, rows: 2, outcome: 'erased' as const }
+        : { receipt, rows: 0, outcome: 'unknown' as const },
+    )
+    return { unreadable: 0, items }
+  },
   async takeOutcomes({ outcomes }) {
     const items = outcomes.map(({ receipt }) =>
       receipt === first.receipt

@@ -71,9 +71,18 @@ test('what is deleted is online no more when its deletion is answered', async ()
     return features[0]!.statuses[0]
   }
   expect(await status()).toBe('PRESENT')
-  const gone = await post('/api/v1/sources/readings/delete', { entities: [{ station: 72 }] })
+  const call = ['predict', 'demand.72', '--json', '--input', ...trip]
+  const { receipt } = JSON.parse((await run(call, docks.where)).stdout)
+  const entities = [{ station: 71_000 }, { station: '072' }]
+  const gone = await post('/api/v1/sources/readings/delete', { entities })
   expect(gone.status).toBe(200)
   expect(await status()).toBe('NOT_FOUND')
+  // What was predicted for it too, with the reason when somebody asks.
+  expect((await gone.json()) as object).toMatchObject({
+    predictions: { rows: 1, items: [{ entity: 1, rows: 1 }], notHeld: [], unreadable: 0 },
+  })
+  const replayed = await run(['replay', receipt], docks.where)
+  expect(replayed.stderr).toContain('was erased on request')
 })
 
 test('the metadata says it, and what is not said is asked for by name', async () => {

@@ -7,7 +7,7 @@ import type { Digest } from '../../src/base/digest.ts'
 import type { ReceiptId } from '../../src/base/ids.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { CurrentFleet } from '../../src/control/index.ts'
-import { predictionsDesk } from '../../src/control/predictions.ts'
+import { type PredictionParts, predictionsDesk } from '../../src/control/predictions.ts'
 import { type ReplayPlace, replay } from '../../src/control/replay.ts'
 import { compileAnswerRule } from '../../src/gate/index.ts'
 import {
@@ -153,7 +153,17 @@ test('the rule answers as it did; what was given again, as it was first', async 
 
 test('the desk tells what an answer was made from, and takes what turned out', async () => {
   const { store, blobs } = world
-  const predictions = { journal, rule: place.rule, outcomeWindowDays: 92 }
+  const predictions: PredictionParts = {
+    journal,
+    rule: place.rule,
+    outcomeWindowDays: 92,
+    async inFiles(deed) {
+      for (const name of await journal.endedSegments(true)) {
+        await convertSegment(journal.pathOf(name), { store, blobs })
+      }
+      return deed()
+    },
+  }
   const fleet = new CurrentFleet(store)
   const desk = predictionsDesk({
     store,
@@ -199,9 +209,17 @@ test('the desk tells what an answer was made from, and takes what turned out', a
   expect((await desk.prediction(own.receipt)).outcomes).toMatchObject([{ row: 0, value: 12 }])
   const [row] = await desk.outcomes({ ...times, model: own.model, limit: 1 })
   expect(row).toMatchObject({ receipt: own.receipt, value: 12, error: own.value! - 12 })
-  await expect(desk.prediction('01KB3Q8W5V5M2T9R4XJ6C7D8EF')).rejects.toMatchObject({
-    code: 'E_NOT_FOUND',
-  })
+  const nobody = '01KB3Q8W5V5M2T9R4XJ6C7D8EF'
+  await expect(desk.prediction(nobody)).rejects.toMatchObject({ code: 'E_NOT_FOUND' })
+  const receipts = [own.receipt, nobody, 'none']
+  const erased = await desk.erase({ receipts })
+  expect(erased.items.map(({ outcome }) => outcome)).toEqual(['erased', 'unknown', 'unknown'])
+  expect((await desk.erase({ receipts })).items[0]).toMatchObject({ rows: 0, outcome: 'again' })
+  const isErased = { code: 'E_PREDICTION_ERASED', status: 410 }
+  await expect(desk.prediction(own.receipt)).rejects.toMatchObject(isErased)
+  await expect(desk.replay(own.receipt)).rejects.toMatchObject(isErased)
+  const late = await desk.takeOutcomes({ outcomes: [{ receipt: own.receipt, value: 12 }] })
+  expect(late.items[0]).toMatchObject({ status: 404, because: 'it was erased on request' })
 })
 
 test('an ancestor that is gone, damaged or another is named', async () => {

@@ -1,8 +1,11 @@
 import { MusterError } from '../../base/errors.ts'
 import { countOf, formatCount } from '../../base/format.ts'
+import type { DeleteAnswer } from '../../contract/index.ts'
 import type { Act } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
+import type { Screen } from '../screen.ts'
+import { printable } from '../text.ts'
 import { waiting } from '../waiting.ts'
 
 export const act: Act = async call => {
@@ -12,14 +15,28 @@ export const act: Act = async call => {
   const answer = await waiting(call, `${name} deletes`, deleting)
   const { screen } = call
   if (screen.json) screen.object({ source: name, ...answer })
-  else if (answer.rows === 0) screen.data('There were no such rows; nothing has changed.')
-  else {
-    const snapshots = formatCount(answer.snapshots)
-    screen.data(`${countOf(answer.rows, 'row')} deleted, from ${snapshots} snapshots.`)
-    screen.say('Next: muster plan, so that models are trained without them')
-    screen.say('What was predicted stays until its policy ends it: muster predictions')
-  }
+  else tell(screen, answer)
   return exitCodes.done
+}
+
+function tell(screen: Screen, { rows, snapshots, predictions }: DeleteAnswer): void {
+  const erased = predictions?.rows ?? 0
+  if (rows > 0) {
+    screen.data(`${countOf(rows, 'row')} deleted, from ${formatCount(snapshots)} snapshots.`)
+    screen.say('Next: muster plan, so that models are trained without them')
+  }
+  if (erased > 0) screen.data(`${countOf(erased, 'prediction')} erased.`)
+  if (rows + erased === 0) screen.data('There were no such rows; nothing has changed.')
+  const { notHeld = [], unreadable = 0 } = predictions ?? {}
+  if (notHeld.length > 0) {
+    screen.say(
+      `Predictions of ${printable(notHeld.join(', '))} do not tell of whom they are: ` +
+        'erase them by receipt, muster predictions erase',
+    )
+  }
+  if (unreadable > 0) {
+    screen.say(`${countOf(unreadable, 'file')} of predictions cannot be read: see muster doctor`)
+  }
 }
 
 /** `station=70`: the first `=` parts them, so that values may hold any. */

@@ -1,0 +1,112 @@
+import type { DeleteAnswer } from '../contract/index.ts'
+import { openEngine, quoted } from '../engine/index.ts'
+import type { Entity } from '../intake/index.ts'
+import { type EraseAsk, eraseEntities, type HeldAs } from '../journal/index.ts'
+import { impactOf } from '../plan/index.ts'
+import type { BlueprintSpec, FleetSpec, SourceSpec } from '../spec/index.ts'
+import { latestSnapshot, type Sql } from '../store/index.ts'
+import type { DeskParts } from './desk-parts.ts'
+
+/*
+ * Whose rows are deleted from a source, their predictions go too, as far as these tell of whom they
+ * are: by a part of the model's name, or by an input that is the column itself. An entity that a
+ * call named only to have features looked up is not kept with its answer, and so not found here.
+ */
+
+type Erased = NonNullable<DeleteAnswer['predictions']>
+
+/** Null on a server that keeps no journal. */
+export async function erasePredictionsOf(
+  source: SourceSpec,
+  entities: readonly Entity[],
+  parts: DeskParts,
+): Promise<Erased | null> {
+  return (await parts.predictions?.inFiles(() => eraseFrom(source, entities, parts))) ?? null
+}
+
+async function eraseFrom(
+  source: SourceSpec,
+  entities: readonly Entity[],
+  { store, blobs, fleet }: DeskParts,
+): Promise<Erased> {
+  const spec = await fleet.applied()
+  const readers = impactOf(spec, [{ kind: 'source', source: source.name }], new Map()).blueprints
+  const byEntity = new Map<number, number>()
+  const [notHeld, unreadable] = [new Set<string>(), new Set<string>()]
+  let rows = 0
+  const sets = Map.groupBy(entities.entries(), ([, each]) => Object.keys(each).sort().join('\n'))
+  for (const members of sets.values()) {
+    const columns = Object.keys(members[0]![1]).sort()
+    const named = await asRowsHaveThem(source.name, columns, members, store)
+    for (const { name } of readers) {
+      const blueprint = spec.blueprints.get(name)!
+      const heldAs = columns.map(column => placesOf(column, source.name, blueprint, spec))
+      if (heldAs.some(places => places.length === 0)) {
+        notHeld.add(name)
+        continue
+      }
+      const erased = await eraseEntities(
+        { blueprint: name, heldAs, entities: named },
+        { store, blobs },
+      )
+      rows += erased.rows
+      for (const [entity, count] of erased.byEntity) {
+        byEntity.set(entity, (byEntity.get(entity) ?? 0) + count)
+      }
+      for (const { digest } of erased.unreadable) unreadable.add(digest)
+    }
+  }
+  const items = [...byEntity].map(([entity, count]) => ({ entity, rows: count }))
+  items.sort((a, b) => a.entity - b.entity)
+  return { rows, items, notHeld: [...notHeld], unreadable: unreadable.size }
+}
+
+/** Where answers of a blueprint hold a column of a source; nowhere, for most that it reads. */
+function placesOf(
+  column: string,
+  source: string,
+  { key, view: viewId }: BlueprintSpec,
+  spec: FleetSpec,
+): readonly HeldAs[] {
+  const view = spec.views.get(viewId)!
+  const ofRow = new Set(view.rows === source ? [column] : [])
+  for (const { from } of view.features) {
+    if (from.kind !== 'group' || spec.groups.get(from.group)?.source !== source) continue
+    ofRow.add(from.on?.[column] ?? column)
+  }
+  const isIt = (text: string) => ofRow.has(text.trim().replace(/^"(.*)"$/, '$1'))
+  const parts = key.flatMap((name, part) => (isIt(name) ? [{ part }] : []))
+  const inputs = view.features.flatMap(({ name, from }) =>
+    from.kind === 'row' && isIt(from.sql) ? [{ input: name }] : [],
+  )
+  return [...parts, ...inputs]
+}
+
+/** Values as texts of their columns' types: `070` of a whole number is 70, as names have it. */
+async function asRowsHaveThem(
+  source: string,
+  columns: readonly string[],
+  members: readonly (readonly [number, Entity])[],
+  sql: Sql,
+): Promise<EraseAsk['entities']> {
+  const types = new Map(
+    (await latestSnapshot(sql, source))?.columns.map(({ name, type }) => [name, type]),
+  )
+  await using engine = await openEngine({ allowedPaths: [] })
+  const values = columns.map(column => members.map(([, entity]) => String(entity[column])))
+  await engine.load(
+    'named',
+    columns.map((name, i) => ({ name, type: 'VARCHAR', values: values[i]! }) as const),
+    members.length,
+  )
+  const typed = columns.map((column, i) => {
+    const type = types.get(column)
+    const cast = type === undefined ? quoted(column) : `try_cast(${quoted(column)} as ${type})`
+    return `coalesce(${cast}::varchar, ${quoted(column)}) as v${i}`
+  })
+  const rows = await engine.rows<Record<string, string>>(`select ${typed.join(', ')} from named`)
+  return rows.map((row, i) => ({
+    at: members[i]![0],
+    values: columns.map((_, c) => row[`v${c}`]!),
+  }))
+}
