@@ -29,6 +29,7 @@ export {
   validateAsk,
 } from './checks.ts'
 export { type ClientOptions, ControlClient, type ExportedFile } from './client.ts'
+export { erasePredictions } from './erase-client.ts'
 export {
   type FeastOnlineAnswer,
   type FeastOnlineAsk,

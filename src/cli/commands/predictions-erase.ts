@@ -1,3 +1,4 @@
+import { erasePredictions } from '../../contract/index.ts'
 import type { Act } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -7,7 +8,7 @@ import { waiting } from '../waiting.ts'
 /** Per receipt; exit 1 when the journal does not have one, or cannot look into a file. */
 export const act: Act = async call => {
   const { screen, args } = call
-  const erasing = connect(call).erasePredictions(args)
+  const erasing = erasePredictions(connect(call), args)
   const { items, unreadable } = await waiting(call, 'the journal erases', erasing)
   for (const { receipt, rows, outcome } of items) {
     if (screen.json) screen.object({ receipt, rows, outcome })
