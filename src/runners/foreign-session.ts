@@ -68,8 +68,8 @@ const smallBytes = 16_384
 export async function openForeignSession(
   bytes: Uint8Array,
   outputs: readonly string[],
+  graphOptimizationLevel: 'basic' | 'all' = bytes.length <= smallBytes ? 'basic' : 'all',
 ): Promise<ForeignSession> {
-  const graphOptimizationLevel = bytes.length <= smallBytes ? 'basic' : 'all'
   const options = { ...sessionOptions, graphOptimizationLevel } as const
   return new ForeignSession(await InferenceSession.create(bytes, options), outputs)
 }

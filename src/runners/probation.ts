@@ -36,6 +36,8 @@ const workBytes = 192 * 1_048_576
 const fileFactor = 4
 const runMaxMs = 2_000
 const loadMaxMs = 10_000
+/** Steps of nice: whoever waits for an answer goes before an import. */
+const probationNice = 10
 /** Of an expected number: exporters compute in float32, and in another order. */
 const tolerance = 1e-4
 
@@ -70,7 +72,7 @@ export async function probe(
   const capBytes = Math.min(workBytes + bytes.length * fileFactor, budgetBytes + workBytes)
   using pool = new RunnerPool({
     clock,
-    command,
+    command: { ...command, nice: probationNice },
     limits: {
       shards: 1,
       budgetBytes: Math.min(capBytes, budgetBytes),

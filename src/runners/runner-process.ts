@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { getPriority, setPriority } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { type Frame, type FrameKind, FrameReader, frameKind, type PayloadWriter } from './frame.ts'
 import { type Memory, readMemory } from './memory.ts'
@@ -15,6 +16,8 @@ export interface RunnerCommand {
   readonly folder: string
   /** Of the models of one runner, enforced by the kernel. */
   readonly capBytes: number
+  /** What it gives way by all the time, in steps of nice. Default: none. */
+  readonly nice?: number
 }
 
 export interface RunnerEnd {
@@ -47,6 +50,13 @@ const environment = {
   MALLOC_TRIM_THRESHOLD_: '131072',
 }
 
+/**
+ * Steps of nice by which a runner gives way: a ninth of the share of others, so that a model that
+ * loops takes only what they leave.
+ */
+const wayNice = 10
+const niceMost = 19
+
 /** Linux tells processor time in hundredths of a second. */
 const tickMs = 10
 
@@ -54,11 +64,13 @@ const tickMs = 10
 export class RunnerProcess {
   readonly #child: ChildProcess
   readonly #socket: Duplex
+  readonly #nice: number
+  readonly #mayGiveWay: boolean
   /** Rejects never: when it ends before it is up, `ended` says so and this stays open. */
   readonly ready: Promise<RunnerReady>
 
   constructor(command: RunnerCommand, events: RunnerEvents) {
-    const { node, entry, before, folder, capBytes } = command
+    const { node, entry, before, folder, capBytes, nice = 0 } = command
     const [program, ...rest] = [...before, node, entry, String(capBytes)]
     this.#child = spawn(program!, rest, {
       cwd: folder,
@@ -66,6 +78,9 @@ export class RunnerProcess {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     })
     this.#socket = this.#child.stdio[3] as Duplex
+    // Whoever is not root may give way, but not take it back: then it is left.
+    this.#nice = getPriority() + nice
+    this.#mayGiveWay = this.#setNice(this.#nice + 1) && this.#setNice(this.#nice)
     const reader = new FrameReader()
     let tellReady: (ready: RunnerReady) => void = () => {}
     this.ready = new Promise(resolve => {
@@ -102,6 +117,20 @@ export class RunnerProcess {
       return (Number(fields[11]) + Number(fields[12])) * tickMs
     } catch {
       return Number.POSITIVE_INFINITY
+    }
+  }
+
+  /** Lets other processes go before it, or no longer. */
+  giveWay(does: boolean): void {
+    if (this.#mayGiveWay) this.#setNice(this.#nice + (does ? wayNice : 0))
+  }
+
+  #setNice(nice: number): boolean {
+    try {
+      setPriority(this.pid!, Math.min(niceMost, nice))
+      return true
+    } catch {
+      return false
     }
   }
 

@@ -46,16 +46,23 @@ export class SentFrames {
   readonly #limits: RunnerLimits
   readonly #stuck: () => void
   readonly #cpuMs: () => number
+  readonly #long: (isLong: boolean) => void
+  #isLong = false
   #watch: NodeJS.Timeout | undefined
 
   /**
    * `stuck` is called when the first did not end in its time. `cpuMs`: what the runner has computed
-   * so far, for one that is not given the processor has not run for too long.
+   * so far, for one that is not given the processor has not run for too long. `long`: the first
+   * takes long, or it is over.
    */
-  constructor(limits: RunnerLimits, runner: { stuck(): void; cpuMs(): number }) {
+  constructor(
+    limits: RunnerLimits,
+    runner: { stuck(): void; cpuMs(): number; long(isLong: boolean): void },
+  ) {
     this.#limits = limits
     this.#stuck = runner.stuck
     this.#cpuMs = runner.cpuMs
+    this.#long = runner.long
   }
 
   get size(): number {
@@ -81,35 +88,57 @@ export class SentFrames {
   clear(): readonly Sent[] {
     const all = [...this.#frames.values()]
     this.#frames.clear()
+    this.#isLong = false
     clearTimeout(this.#watch)
     return all
   }
 
   #watchFirst(): void {
     clearTimeout(this.#watch)
+    if (this.#isLong) this.#long(false)
+    this.#isLong = false
     const first = this.#frames.entries().next().value
     if (first === undefined) return
     const [id, { call }] = first
     const halfMs = (call ? this.#limits.runMaxMs : this.#limits.loadMaxMs) / 2
-    this.#watchOn(id, halfMs, Number.POSITIVE_INFINITY, 1)
+    const firstMs = Math.min(longMs, halfMs)
+    this.#lookAfter(id, firstMs, () => {
+      this.#isLong = true
+      this.#long(true)
+      this.#watchOn(id, halfMs - firstMs, { halfMs, cpuMs: Number.POSITIVE_INFINITY, half: 1 })
+    })
   }
 
   /** Looks after each half of the time: `cpuMs` is that of the look before. */
-  #watchOn(id: number, halfMs: number, cpuMs: number, half: number): void {
+  #watchOn(id: number, afterMs: number, seen: Seen): void {
+    this.#lookAfter(id, afterMs, () => {
+      const { halfMs, half } = seen
+      const cpuMs = this.#cpuMs()
+      const untold = cpuMs === Number.POSITIVE_INFINITY && half > 1
+      const hasRun = untold || cpuMs - seen.cpuMs >= halfMs * busyShare
+      if (hasRun || half >= halvesMax) this.#stuck()
+      else this.#watchOn(id, halfMs, { halfMs, cpuMs, half: half + 1 })
+    })
+  }
+
+  #lookAfter(id: number, afterMs: number, look: () => void): void {
     this.#watch = setTimeout(() => {
       // This process may have been the slow one: answers that have come are read first.
       setImmediate(() => {
-        if (this.#frames.keys().next().value !== id) return
-        const nowMs = this.#cpuMs()
-        const untold = nowMs === Number.POSITIVE_INFINITY && half > 1
-        const hasRun = untold || nowMs - cpuMs >= halfMs * busyShare
-        if (hasRun || half >= halvesMax) this.#stuck()
-        else this.#watchOn(id, halfMs, nowMs, half + 1)
+        if (this.#frames.keys().next().value === id) look()
       })
-    }, halfMs)
+    }, afterMs)
   }
 }
 
+interface Seen {
+  readonly halfMs: number
+  readonly cpuMs: number
+  readonly half: number
+}
+
+/** A call that runs for so long gives way to others: a thousand times what most take. */
+const longMs = 50
 /** Of the time of a look, that a runner must have computed to be the one that is slow. */
 const busyShare = 0.4
 /** Four times its time, whatever it computed. */

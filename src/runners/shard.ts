@@ -58,6 +58,7 @@ export class Shard {
     this.#sent = new SentFrames(parts.limits, {
       stuck: () => this.#end('stuck'),
       cpuMs: () => this.#process?.cpuMs() ?? Number.POSITIVE_INFINITY,
+      long: isLong => this.#process?.giveWay(isLong),
     })
     this.#usedMs = parts.clock.monotonicMs()
   }
@@ -249,7 +250,6 @@ export class Shard {
     const pinned = model.tier === 'pinned'
     const bytes = this.#residency.add(model.digest, model.sizeBytes, growthBytes, pinned)
     held.state = 'resident'
-    this.#restarts.worked()
     if (bytes > this.#limits.budgetBytes) {
       this.#unload(held)
       this.#loadFailed(held, neverFits(model, bytes, this.#limits))
@@ -285,7 +285,6 @@ export class Shard {
     if (sent === undefined) throw new RangeError('an answer to no call')
     const { held, call } = sent
     if (kind === frameKind.ran && call) {
-      this.#restarts.worked()
       call.resolve(readTensors(payload))
     } else if (kind === frameKind.loaded && !call) this.#loaded(held, payload.f64())
     else if (kind === frameKind.failed) {
@@ -318,7 +317,7 @@ export class Shard {
     void runner.ready.then(ready => {
       if (this.#process !== runner) return
       this.#isUp = true
-      this.#restarts.up()
+      this.#restarts.up(this.#parts.clock.monotonicMs())
       this.#empty = ready.memory
       this.#parts.ready(ready)
       this.#pump()
@@ -355,7 +354,7 @@ export class Shard {
         this.#restart = undefined
         this.#pump()
       },
-      this.#restarts.pauseMs(why === 'died' || why === 'stuck'),
+      this.#restarts.pauseMs(why === 'died' || why === 'stuck', this.#parts.clock.monotonicMs()),
     )
   }
 
