@@ -1,4 +1,8 @@
 import { defineConfig } from 'vitest/config'
+import { memoryFolder } from './test/memory-folder.ts'
+
+const temporary = memoryFolder()
+if (temporary !== undefined) process.env.TMPDIR = temporary
 
 export default defineConfig({
   test: {
