@@ -1,11 +1,14 @@
 import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { createServer as createHttp2, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { openJournal } from '../../src/journal/index.ts'
+import { frame } from '../../src/serve/grpc/framing.ts'
+import { encode } from '../../src/serve/grpc/protos.ts'
 import {
   createStrictApp,
   metricsRoute,
@@ -22,8 +25,9 @@ import { grpcJsServer } from './grpc-js-server.ts'
 /*
  * What `throughput.ts` measures, one process each. `ours`: the data plane over HTTP, 10,000 models
  * of 16 features. `ceiling`: a bare node:http server that parses the same body and answers constant
- * bytes of the same length. `grpc`: ours over gRPC; `grpc-js`: its peer. `journalled` and
- * `durable`: ours with a journal, every answer on disk within a second or before it goes out.
+ * bytes of the same length. `grpc`: ours over gRPC; `grpc-js`: its peer; `http2`: their ceiling, a
+ * bare node:http2 server that decodes nothing. `journalled` and `durable`: ours with a journal,
+ * every answer on disk within a second or before it goes out.
  * Prints the port when it listens.
  */
 
@@ -88,6 +92,38 @@ function ceiling(): Promise<number> {
   })
 }
 
+/** A stream, one message read, constant bytes, a status in the trailers: what gRPC is on Node. */
+function http2Ceiling(): Promise<number> {
+  const message = encode('inference.ModelInferResponse', {
+    modelName: 'bench.m00000',
+    modelVersion: '1',
+    id: '01JD8Z3V6K4T01JD8Z3V6K4T00',
+    outputs: [
+      {
+        name: 'prediction',
+        datatype: 'FP32',
+        shape: [1n, 1n],
+        contents: { fp32Contents: [1234.567] },
+      },
+    ],
+  })
+  const framed = frame(message)
+  function sendStatus(this: ServerHttp2Stream) {
+    this.sendTrailers({ 'grpc-status': '0' })
+  }
+  const server = createHttp2({ settings: { maxConcurrentStreams: 1_024 } })
+  server.on('stream', stream => {
+    stream.on('data', () => {
+      stream.once('wantTrailers', sendStatus)
+      stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true })
+      stream.end(framed)
+    })
+  })
+  return new Promise(resolve => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+  })
+}
+
 async function journalled(durable: boolean): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-journal-'))
   process.once('SIGTERM', () => {
@@ -105,6 +141,8 @@ async function start(kind: string | undefined): Promise<number> {
       return oursGrpc()
     case 'grpc-js':
       return grpcJsServer()
+    case 'http2':
+      return http2Ceiling()
     case 'journalled':
     case 'durable':
       return journalled(kind === 'durable')
