@@ -1,6 +1,6 @@
 import { type Engine, quoted, type Relation } from '../engine/index.ts'
 import { entitySql, equal } from './entities.ts'
-import { NumberColumn, placesOf } from './number-column.ts'
+import { NumberColumn } from './number-column.ts'
 import { readByRow, rowNumberSql } from './spine.ts'
 import { groupAsks } from './sweep.ts'
 import { gathered } from './time-order.ts'
@@ -74,9 +74,7 @@ export class AskingRows {
     const count = column ? column.numbers.length : await countOf(engine, await define())
     let asks: Promise<EntityAsks> | undefined
     const readAsks = async () => {
-      const entities = column
-        ? placesOf(column.values, column.numbers)
-        : await this.#entities(engine, table, keys)
+      const entities = column ? column.places : await this.#entities(engine, table, keys)
       return groupAsks(this.asOfUs, this.inPlaces(entities), count)
     }
     const asked = {

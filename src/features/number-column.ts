@@ -13,7 +13,7 @@ export class NumberColumn {
   readonly key: string
   /** To be read by row number. */
   readonly target: { readonly sql: string; readonly into: Float64Array }
-  #numbers: Float64Array | undefined
+  #numbered: Numbered | undefined
 
   /** Of `rows` rows; the key is SQL that gives whole numbers. */
   constructor(key: string, rows: number) {
@@ -21,42 +21,55 @@ export class NumberColumn {
     this.target = { sql: `${key}::double`, into: new Float64Array(rows).fill(Number.NaN) }
   }
 
-  /** By row number; NaN is none. */
-  get values(): Float64Array {
-    return this.target.into
-  }
-
   /** Those that there are, which ascend. */
   get numbers(): Float64Array {
-    this.#numbers ??= distinct(this.values)
-    return this.#numbers
+    return this.#read().numbers
   }
+
+  /** By row number: the place of its number among them, from 1; 0 for none. */
+  get places(): Int32Array {
+    return this.#read().places
+  }
+
+  #read(): Numbered {
+    this.#numbered ??= numbered(this.target.into)
+    return this.#numbered
+  }
+}
+
+interface Numbered {
+  readonly numbers: Float64Array
+  readonly places: Int32Array
 }
 
 /** Numbers lie close together when so many times their count is more than what they span. */
 const spanPerNumberMax = 4
 
-export function distinct(values: Float64Array): Float64Array {
+/** Of whole numbers; NaN is none. */
+export function numbered(values: Float64Array): Numbered {
   const { least, span } = rangeOf(values)
+  const places = new Int32Array(values.length)
   if (!(span <= spanPerNumberMax * values.length)) {
     const sorted = values.filter(value => !Number.isNaN(value)).sort()
-    return sorted.filter((value, at) => value !== sorted[at - 1])
+    const numbers = sorted.filter((value, at) => value !== sorted[at - 1])
+    const lookup = placeLookup(numbers)
+    for (let row = 0; row < values.length; row++) places[row] = lookup(values[row]!)
+    return { numbers, places }
   }
-  const isThere = new Uint8Array(span)
-  for (let at = 0; at < values.length; at++) isThere[values[at]! - least] = 1
+  const table = new Int32Array(span)
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row]!
+    if (!Number.isNaN(value)) table[value - least] = 1
+  }
   let count = 0
-  for (let at = 0; at < span; at++) count += isThere[at]!
-  const found = new Float64Array(count)
-  for (let at = 0, next = 0; at < span; at++) if (isThere[at] === 1) found[next++] = least + at
-  return found
-}
-
-/** The place of each value among `numbers`, which differ, from 1; 0 where it is none of them. */
-export function placesOf(values: Float64Array, numbers: Float64Array): Int32Array {
-  const places = new Int32Array(values.length)
-  const lookup = placeLookup(numbers)
-  for (let at = 0; at < values.length; at++) places[at] = lookup(values[at]!)
-  return places
+  for (let at = 0; at < span; at++) if (table[at] === 1) table[at] = ++count
+  const numbers = new Float64Array(count)
+  for (let at = 0; at < span; at++) if (table[at]! > 0) numbers[table[at]! - 1] = least + at
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row]!
+    if (!Number.isNaN(value)) places[row] = table[value - least]!
+  }
+  return { numbers, places }
 }
 
 /** Gives the place of a number among `numbers`, which differ, from 1; 0 when it is none of them. */

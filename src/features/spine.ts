@@ -13,7 +13,7 @@ import {
 import { rowNumber } from '../sources/index.ts'
 import type { FeatureViewSpec } from '../spec/index.ts'
 import { isToldByText, whole } from './entities.ts'
-import { NumberColumn, placesOf, wholeKey } from './number-column.ts'
+import { NumberColumn, placeLookup, wholeKey } from './number-column.ts'
 import { groupInTime } from './time-order.ts'
 
 /*
@@ -136,11 +136,18 @@ export async function openLeaves(engine: Engine, spine: Spine, rows: number): Pr
   return { target, join, numbers: undefined, leaves: () => ({ ...leaves, leafOf }) }
 }
 
-function numberLeaves({ numbers, values }: NumberColumn) {
+function numberLeaves({ numbers, places }: NumberColumn) {
   const texts = Array.from(numbers, String).sort()
-  const leafOf = placesOf(values, Float64Array.from(texts, Number))
+  const placeOf = placeLookup(numbers)
+  const leafAt = new Int32Array(numbers.length + 1)
+  for (let leaf = 1; leaf <= texts.length; leaf++) leafAt[placeOf(Number(texts[leaf - 1]))] = leaf
   const counts = new Int32Array(texts.length + 1)
-  for (let row = 0; row < leafOf.length; row++) counts[leafOf[row]!]!++
+  const leafOf = new Int32Array(places.length)
+  for (let row = 0; row < places.length; row++) {
+    const leaf = leafAt[places[row]!]!
+    leafOf[row] = leaf
+    counts[leaf]!++
+  }
   return { leafKeys: [texts], leafRows: Array.from(counts.subarray(1)), leafOf }
 }
 
