@@ -3,16 +3,19 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { systemClock } from '../base/clock.ts'
+import { asMusterError } from '../base/errors.ts'
 import { SeededRandom } from '../base/random.ts'
 import type { CurrentFleet, OnlineParts } from '../control/index.ts'
 import type { Blobs } from '../fleet/index.ts'
 import type { IntakeAt } from '../intake/index.ts'
 import {
   OnlineFeatures,
+  type OnlineStore,
   openOnlineMetrics,
   openOnlineStore,
   verifyOnline,
 } from '../online/index.ts'
+import type { DataPlane } from '../serve/index.ts'
 import type { FleetSpec } from '../spec/index.ts'
 import { type Store, unfinishedRuns } from '../store/index.ts'
 import type { Config } from './config.ts'
@@ -24,10 +27,13 @@ const scheduledSample = 100
 
 export interface OnlineRole extends OnlineParts, AsyncDisposable {
   /**
-   * Brings the store to what is declared and recorded; while runs train, only now and then what
-   * has grown or changed, and at once what is not there at all.
+   * `online` brings the store to what is declared and recorded; while runs train, only now and then
+   * what has grown or changed, and at once what is not there at all. That takes as long as it
+   * takes, so `onlineStore`, which tells the health of the plane whether it answers, is another.
    */
-  look(): Promise<void>
+  looks(
+    health: DataPlane['dependencies'],
+  ): Readonly<Record<'online' | 'onlineStore', () => Promise<void>>>
   /** At once, for a run that is about to be done: who applied may ask by name alone then. */
   fill(): Promise<void>
 }
@@ -97,19 +103,39 @@ export async function openOnline(parts: OnlineRoleParts): Promise<OnlineRole> {
     )
     if (missing.length > 0) await features.follow(spec, { groups: missing.map(({ name }) => name) })
   }
+  const look = async () => {
+    const waitedMs = systemClock.monotonicMs() - lookedAtMs
+    const waits = waitedMs < lookAtLeastEveryMs && (await unfinishedRuns(parts.store)).length > 0
+    await (waits ? begin() : follow())
+  }
   const open = stack.move()
   return {
     features,
     store,
     chance,
-    async look() {
-      const waitedMs = systemClock.monotonicMs() - lookedAtMs
-      const waits = waitedMs < lookAtLeastEveryMs && (await unfinishedRuns(parts.store)).length > 0
-      await (waits ? begin() : follow())
-    },
+    looks: health => ({ online: look, onlineStore: () => probe(store, health, log) }),
     // A store that is away keeps no run from its end.
     fill: () => follow().catch(error => log.error({ err: error }, 'online: will be tried again')),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
+
+const withoutOnline =
+  'models answer whose callers send every feature; others as their fallback says, else with 503'
+/** No row's: what begins it is no group. */
+const nobody = Buffer.from('health')
+
+async function probe(
+  store: OnlineStore,
+  health: DataPlane['dependencies'],
+  log: Logger,
+): Promise<void> {
+  try {
+    await store.read([nobody], () => undefined)
+    if (health.back('online')) log.warn('the online store is back')
+  } catch (error) {
+    const because = asMusterError(error).message
+    health.away('online', `${because}; ${withoutOnline}`, systemClock.now())
   }
 }
 

@@ -89,7 +89,7 @@ export async function startServer(config: Config): Promise<Server> {
   const carrying = { loop: () => loop.activate(), scores: () => scores.activate() }
   const looks = {
     ...serving.looks,
-    online: () => online.look(),
+    ...online.looks(plane.dependencies),
     graphs: () => graphs.look(),
     triggers: () => triggers.look(),
     imported: () => runners.follow(),

@@ -10,8 +10,8 @@ export interface TestRedis extends AsyncDisposable {
   kill(): Promise<void>
 }
 
-export async function startRedis(password?: string): Promise<TestRedis> {
-  const port = await freePort()
+export async function startRedis(password?: string, at?: number): Promise<TestRedis> {
+  const port = at ?? (await freePort())
   const words = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
   if (password !== undefined) words.push('--requirepass', password)
   const server = spawn('redis-server', words, { stdio: ['ignore', 'pipe', 'inherit'] })
