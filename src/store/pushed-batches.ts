@@ -183,7 +183,9 @@ export async function keepDeliveries(
 }
 
 /** A delivery with the key of an earlier one is left out, and its numbers are nobody's. */
-const keepSql = `${reserveSql}, placed as (
+const keepSql = {
+  name: 'keep deliveries',
+  text: `${reserveSql}, placed as (
   select *, (sum(size) over (order by place))::int as bytes_to,
     sum(rows) over (order by place) as rows_to
   from unnest($6::int[], $7::int[], $8::bool[], $9::text[], $10::text[]) with ordinality
@@ -198,7 +200,8 @@ const keepSql = `${reserveSql}, placed as (
   on conflict (source, idempotency_key) do nothing
   returning 1
 )
-select "batch", "rowFrom", "knownAt", (select count(*) from kept) as "kept" from reserved`
+select "batch", "rowFrom", "knownAt", (select count(*) from kept) as "kept" from reserved`,
+}
 
 async function batchesByKey(
   sql: Sql,

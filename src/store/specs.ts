@@ -46,8 +46,13 @@ export async function currentSpec(sql: Sql): Promise<SpecRevision | undefined> {
   )
 }
 
+const currentSpecDigestSql = {
+  name: 'current spec digest',
+  text: 'select spec as "digest" from target_plan',
+}
+
 /** Of the declaration that the fleet follows; a small row, which is asked for often. */
 export async function currentSpecDigest(sql: Sql): Promise<Digest | undefined> {
-  const row = await sql.one<{ digest: Digest }>('select spec as "digest" from target_plan')
+  const row = await sql.one<{ digest: Digest }>(currentSpecDigestSql)
   return row?.digest
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { MusterError } from '../base/errors.ts'
-import type { Sql, Transactions } from './sql.ts'
+import type { Sql, SqlText, Transactions } from './sql.ts'
 
 /**
  * Twelve: control, its listener and a few requests; embedded Postgres allows 60 for all processes
@@ -145,12 +145,14 @@ async function transact<T>(
 }
 
 function onClient(client: pg.ClientBase): Sql {
-  const query = (text: string, values?: readonly unknown[]) =>
-    client.query(text, values as unknown[] | undefined)
+  const query = (text: SqlText, values?: readonly unknown[]) => {
+    const statement = typeof text === 'string' ? { text } : text
+    return client.query({ ...statement, ...(values && { values: [...values] }) })
+  }
   return {
-    all: async <Row extends object>(text: string, values?: readonly unknown[]) =>
+    all: async <Row extends object>(text: SqlText, values?: readonly unknown[]) =>
       (await query(text, values)).rows as Row[],
-    one: async <Row extends object>(text: string, values?: readonly unknown[]) =>
+    one: async <Row extends object>(text: SqlText, values?: readonly unknown[]) =>
       (await query(text, values)).rows[0] as Row | undefined,
     run: async (text, values) => (await query(text, values)).rowCount ?? 0,
   }
