@@ -1,15 +1,7 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startServer, type TestServer } from '../../test/control/server.ts'
-import { say, type TestTerminal } from '../../test/control/terminal.ts'
+import { expect, test } from 'vitest'
+import { askedServer } from '../../test/control/asked-server.ts'
 
-let server: TestServer
-beforeEach(async () => {
-  server = await startServer()
-})
-afterEach(() => server[Symbol.asyncDispose]())
-
-const muster = (words: string, terminal: Partial<TestTerminal> = {}) =>
-  say([...words.split(' '), '--server', server.url], terminal)
+const { muster, at } = askedServer()
 
 const onTerminal = { tty: true, columns: 140, env: { MUSTER_PLAIN: '1' } }
 
@@ -38,9 +30,9 @@ test('features verify fails when a value differs, and shows the first', async ()
 })
 
 test('GET /api/v1/features/checks gives pages', async () => {
-  const answer = await fetch(`${server.url}/api/v1/features/checks?limit=1`)
+  const answer = await fetch(at('/api/v1/features/checks?limit=1'))
   const { items, nextCursor } = (await answer.json()) as { items: object[]; nextCursor: string }
   expect(items).toMatchObject([{ check: 'k-7', feature: 'origin_mean_1h' }])
-  const next = await fetch(`${server.url}/api/v1/features/checks?cursor=${nextCursor}`)
+  const next = await fetch(at(`/api/v1/features/checks?cursor=${nextCursor}`))
   expect(await next.json()).toEqual({ items: [], nextCursor: null })
 })

@@ -1,15 +1,7 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startServer, type TestServer } from '../../test/control/server.ts'
-import { say, type TestTerminal } from '../../test/control/terminal.ts'
+import { expect, test } from 'vitest'
+import { askedServer } from '../../test/control/asked-server.ts'
 
-let server: TestServer
-beforeEach(async () => {
-  server = await startServer()
-})
-afterEach(() => server[Symbol.asyncDispose]())
-
-const muster = (words: string, terminal: Partial<TestTerminal> = {}) =>
-  say([...words.split(' '), '--server', server.url], terminal)
+const { muster, at } = askedServer()
 
 const onTerminal = { tty: true, columns: 140, env: { MUSTER_PLAIN: '1' } }
 
@@ -34,11 +26,11 @@ route-late.ATL        2  2026-11-20 08:00  the graph failed on this call
 test('one version a line for programs, and a page of the API', async () => {
   const listed = await muster('quarantine --json')
   expect(JSON.parse(listed.out)).toMatchObject({ v: 1, model: 'route-late.ATL', version: 2 })
-  const answer = await fetch(`${server.url}/api/v1/quarantined-versions?limit=1`)
+  const answer = await fetch(at('/api/v1/quarantined-versions?limit=1'))
   expect(await answer.json()).toMatchObject({ items: [{ version: 2 }] })
   const lifted = await muster('quarantine route-late.ATL --json')
   expect(JSON.parse(lifted.out)).toMatchObject({ model: 'route-late.ATL', outcome: 'lifted' })
-  const none = await fetch(`${server.url}/api/v1/quarantined-versions/lift`, {
+  const none = await fetch(at('/api/v1/quarantined-versions/lift'), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: '{"versions": []}',

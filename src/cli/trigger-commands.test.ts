@@ -1,15 +1,7 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startServer, type TestServer } from '../../test/control/server.ts'
-import { say, type TestTerminal } from '../../test/control/terminal.ts'
+import { expect, test } from 'vitest'
+import { askedServer } from '../../test/control/asked-server.ts'
 
-let server: TestServer
-beforeEach(async () => {
-  server = await startServer()
-})
-afterEach(() => server[Symbol.asyncDispose]())
-
-const muster = (words: string, terminal: Partial<TestTerminal> = {}) =>
-  say([...words.split(' '), '--server', server.url], terminal)
+const { muster } = askedServer()
 
 const onTerminal = { tty: true, columns: 92, env: { MUSTER_PLAIN: '1' } }
 
