@@ -3,7 +3,7 @@
  * the labels' Arrow files, the transforms with their fitted numbers, the spans, and sampled members
  * with their coefficients. Run on the state of a finished quick start, with no server up:
  *
- *   node bench/peer-inputs.ts STATE_FOLDER BLUEPRINT OUT_FOLDER
+ *   node bench/peer-inputs.ts STATE_FOLDER OUT_FOLDER BLUEPRINT...
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,6 +23,7 @@ import {
   openStore,
   ownStateFolder,
   readRunWork,
+  type Store,
   startEmbedded,
   stepsOf,
 } from '../src/store/index.ts'
@@ -117,12 +118,24 @@ function sample(
   })
 }
 
-/** Gives the folder, for the scripts in `bench/peers`. */
-export async function writePeerInputs(home: string, blueprint: string, out: string): Promise<void> {
+/** A folder of each blueprint in `out`, for the scripts in `bench/peers`. */
+export async function writePeerInputs(
+  home: string,
+  blueprints: readonly string[],
+  out: string,
+): Promise<void> {
   await using _owned = await ownStateFolder(home)
   await using postgres = await startEmbedded({ folder: join(home, 'postgres'), clock: systemClock })
   await using store = await openStore(postgres.url)
   const blobs = await openBlobs(join(home, 'blobs'))
+  for (const blueprint of blueprints) {
+    const about = await peerInputs(blueprint, store, blobs)
+    mkdirSync(join(out, blueprint), { recursive: true })
+    writeFileSync(join(out, blueprint, 'inputs.json'), JSON.stringify(about))
+  }
+}
+
+async function peerInputs(blueprint: string, store: Store, blobs: BlobFolder) {
   const run = must(await latestSealedRun(store, blueprint), `${blueprint} was sealed`)
   const work = must(await readRunWork(store, run.id), 'a run has its work')
   const steps = await stepsOf(store, run.id)
@@ -134,9 +147,8 @@ export async function writePeerInputs(home: string, blueprint: string, out: stri
   const { features, pipeline, spans } = work.family
   const layout = rowLayout(features, graphHead(pipeline, features))
   const root = must(fitted.get(blueprint), 'the root was fitted')
-  mkdirSync(out, { recursive: true })
   const paths = (digests: readonly Digest[]) => Promise.all(digests.map(d => blobs.path(d)))
-  const about = {
+  return {
     features: features.map(feature => feature.name),
     frameParts: await paths(manifest.parts.map(part => part.digest)),
     labelParts: await paths(labels.parts),
@@ -147,14 +159,13 @@ export async function writePeerInputs(home: string, blueprint: string, out: stri
     reportToMs: spans.report?.toMs,
     members: sample(work, manifest, fitted, layout),
   }
-  writeFileSync(join(out, 'inputs.json'), JSON.stringify(about))
 }
 
-const [home, blueprint, out] = process.argv.slice(2)
+const [home, out, ...blueprints] = process.argv.slice(2)
 if (import.meta.main) {
-  if (!home || !blueprint || !out) {
-    console.error('usage: node bench/peer-inputs.ts STATE_FOLDER BLUEPRINT OUT_FOLDER')
+  if (!home || !out || blueprints.length === 0) {
+    console.error('usage: node bench/peer-inputs.ts STATE_FOLDER OUT_FOLDER BLUEPRINT...')
     process.exit(2)
   }
-  await writePeerInputs(home, blueprint, out)
+  await writePeerInputs(home, blueprints, out)
 }

@@ -5,7 +5,16 @@ import { writePeerInputs } from '../../bench/peer-inputs.ts'
 import { peerPython, runPeer } from '../../bench/peers/python.ts'
 import { openModelSession } from '../../src/onnx/index.ts'
 import { skipBecause } from '../strict.ts'
-import { type Ended, freePort, interrupt, launch, ready, run, temporaryHome } from './program.ts'
+import {
+  type Ended,
+  freePort,
+  interrupt,
+  launch,
+  lineOf,
+  ready,
+  run,
+  temporaryHome,
+} from './program.ts'
 
 /*
  * The whole loop as a newcomer meets it: the quick start on three million flights, from an empty
@@ -47,19 +56,18 @@ interface Summary {
   }[]
 }
 
-const quickstart = ['quickstart', '--once', '--json']
 const home = temporaryHome('flights')
 let port = 0
 let first: Ended
 let summary: Summary
 
-function lastLine(ended: Ended): Summary {
-  return JSON.parse(ended.stdout.trimEnd().split('\n').at(-1)!) as Summary
+function lastLine({ stdout }: Pick<Ended, 'stdout'>): Summary {
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Summary
 }
 
 beforeAll(async () => {
   port = await freePort()
-  first = await run(quickstart, { home: home.path, port })
+  first = await run(['quickstart', '--once', '--json'], { home: home.path, port })
   if (first.code !== 0) throw new Error(`the quick start ended with ${first.code}: ${first.stderr}`)
   summary = lastLine(first)
 }, 300_000)
@@ -106,16 +114,9 @@ describe('the quick start', () => {
     }
     expect(summary.peakRssBytes).toBeLessThan(4 * 1024 ** 3)
   })
-
-  test('finds everything done at the second start', async () => {
-    const again = lastLine(await run(quickstart, { home: home.path, port }))
-    expect(again.trained).toBe(false)
-    expect(again.registryDigest).toBe(summary.registryDigest)
-    expect(again.blueprints).toEqual(summary.blueprints)
-  }, 60_000)
 })
 
-describe('the server that stays up', () => {
+describe('the second start, whose server stays up', () => {
   const features = {
     hour: 17,
     weekday: 5,
@@ -131,6 +132,7 @@ describe('the server that stays up', () => {
     'departures.origin_destination_mean_5rows': null,
   }
   let server: ReturnType<typeof launch>
+  let again: Summary
   const url = (path: string): string => `http://127.0.0.1:${port}${path}`
   const at = () => ({ home: home.path, port })
 
@@ -150,12 +152,19 @@ describe('the server that stays up', () => {
   }
 
   beforeAll(async () => {
-    server = launch(['up'], at())
+    server = launch(['quickstart', '--json'], at())
     await ready(port, server)
+    again = lastLine({ stdout: await lineOf(server) })
   }, 60_000)
 
   afterAll(async () => {
     expect((await interrupt(server)).code).toBe(0)
+  })
+
+  test('finds everything done', () => {
+    expect(again.trained).toBe(false)
+    expect(again.registryDigest).toBe(summary.registryDigest)
+    expect(again.blueprints).toEqual(summary.blueprints)
   })
 
   test('answers for a route, and says who answered', async () => {
@@ -218,25 +227,31 @@ describe('the server that stays up', () => {
 
 describe('peers on the very same rows', () => {
   const folder = join(home.path, 'peer')
+  let peer: ReturnType<typeof peerPython>
+
+  beforeAll(async () => {
+    peer = peerPython()
+    if ('python' in peer) await writePeerInputs(home.path, ['route-delay', 'route-late'], folder)
+  }, 600_000)
 
   test('scikit-learn finds the ridge coefficients of 50 members, within 1e-6', async context => {
-    const peer = peerPython()
     if ('missing' in peer) return skipBecause(context, peer.missing)
-    await writePeerInputs(home.path, 'route-delay', folder)
     const found = runPeer<{ members: number; worst: number }>(
       peer.python,
       'ridge_members.py',
-      folder,
+      join(folder, 'route-delay'),
     )
     expect(found.members).toBe(50)
     expect(found.worst).toBeLessThan(1e-6)
   }, 300_000)
 
   test('scikit-learn reaches the same AUC at the root, within 0.005', async context => {
-    const peer = peerPython()
     if ('missing' in peer) return skipBecause(context, peer.missing)
-    await writePeerInputs(home.path, 'route-late', folder)
-    const found = runPeer<{ auc: number; rows: number }>(peer.python, 'logistic_root.py', folder)
+    const found = runPeer<{ auc: number; rows: number }>(
+      peer.python,
+      'logistic_root.py',
+      join(folder, 'route-late'),
+    )
     const { holdout } = summary.blueprints[1]!
     expect(found.rows).toBe(holdout.rows)
     expect(Math.abs(found.auc - holdout.auc!.root)).toBeLessThan(0.005)

@@ -64,6 +64,18 @@ export function run(args: readonly string[], at: Launch): Promise<Ended> {
   return ended(launch(args, at))
 }
 
+/** The first line that it says; rejects when it ends without one. */
+export function lineOf(child: ChildProcess): Promise<string> {
+  let said = ''
+  return new Promise((resolve, reject) => {
+    child.stdout?.setEncoding('utf8').on('data', text => {
+      said += text
+      if (said.includes('\n')) resolve(said.slice(0, said.indexOf('\n')))
+    })
+    child.once('exit', code => reject(new Error(`it ended with ${code} and said nothing`)))
+  })
+}
+
 /** Resolves when the server answers as ready; rejects with what it said when it ends instead. */
 export async function ready(port: number, server: ChildProcess): Promise<void> {
   let said = ''
