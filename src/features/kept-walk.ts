@@ -39,7 +39,11 @@ export async function walkKept(
   )
   const most = spans.reduce((sum, [first, end]) => Math.max(sum, end - first), 0)
   const turns = [0, 1].map(() => how.memory.take(most * kept.eventBytes))
-  const read = (at: number) => kept.stretch(...spans[at]!, turns[at % 2]!)
+  const read = (at: number) => {
+    const reading = kept.stretch(...spans[at]!, turns[at % 2]!)
+    reading.catch(() => {}) // It may fail before anyone waits for it.
+    return reading
+  }
   let next = read(0)
   try {
     for (const [at, range] of ranges.entries()) {
