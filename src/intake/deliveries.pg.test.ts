@@ -52,6 +52,34 @@ test('deliveries at once: few commits, each once, served before they are answere
   expect(await rowsOf(snapshot, world.blobs)).toHaveLength(41)
 })
 
+test('what is committed while others are being served is served together', async () => {
+  let commits = 0
+  const served: number[] = []
+  const gate = Promise.withResolvers<void>()
+  const store = {
+    ...world.store,
+    one: async (...[text, values]: Parameters<typeof world.store.one>) => {
+      const row = await world.store.one(text, values)
+      if (typeof text !== 'string' && text.name === 'keep deliveries') commits++
+      return row
+    },
+  } as typeof world.store
+  const pushed = async ({ rows }: AcceptedRows): Promise<void> => {
+    served.push(rows.numbers.length)
+    await gate.promise
+  }
+  await using deliveries = new Deliveries({ ...world.at, store, pushed })
+  const all: Promise<unknown>[] = []
+  for (let number = 1; number <= 4; number++) {
+    all.push(deliveries.push(readings, delivery('v', number)))
+    await expect.poll(() => commits).toBe(number)
+  }
+  await expect.poll(() => served).toEqual([1])
+  gate.resolve()
+  await Promise.all(all)
+  expect(served).toEqual([1, 3])
+})
+
 test('at once with new ones, what came before is told so, and is there once', async () => {
   await using deliveries = new Deliveries(world.at)
   const push = (...words: Parameters<typeof delivery>) =>

@@ -17,7 +17,7 @@ import type { PushAt } from './push.ts'
 /*
  * The line in which checked deliveries to one source wait. Those that wait together are made
  * durable by one commit and put into the online store as one batch; while one group is put there,
- * the next is committed. Files are made of them beside, and nobody waits for that.
+ * the next are committed, and all of them are the next batch. Files are made of them beside, and nobody waits for that.
  */
 
 /** A delivery with its rows, ready to be kept. */
@@ -40,6 +40,12 @@ const flushAt = { batches: 10_000, sizeBytes: 8 * 1_048_576 }
 /** More than this means that flushing fails: better refused than lost in a full disk. */
 const backlogMax = { batches: 100_000, sizeBytes: 512 * 1_048_576 }
 
+/** Deliveries that are durable and not served yet. */
+interface Group {
+  readonly fresh: readonly (ReadyDelivery & Omit<KeptDelivery, 'source'>)[]
+  readonly answer: () => void
+}
+
 interface Waiting {
   readonly delivery: ReadyDelivery
   readonly kept: (kept: KeptDelivery) => void
@@ -51,7 +57,8 @@ export class DeliveryLine {
   readonly #at: PushAt
   #waiting: Waiting[] = []
   #working: Promise<void> | undefined
-  #applying: Promise<unknown> = Promise.resolve()
+  #kept: Group[] = []
+  #applying: Promise<void> | undefined
   #flushing: Promise<void> | undefined
   /** What waits to become files, by what is known here since the last look. */
   #backlog: Backlog = { batches: 0, sizeBytes: 0 }
@@ -155,10 +162,32 @@ export class DeliveryLine {
     }
     if (isOver(this.#backlog, this.#flushFrom)) this.#flush(first)
     if (pushed === undefined) return answer()
-    const { source, held } = first
-    const rows = joinRows(fresh)
-    const next = this.#applying.then(() => pushed({ source, columns: held.columns, rows }))
-    this.#applying = next.then(answer, answer)
+    this.#kept.push({ fresh, answer })
+    this.#applying ??= this.#apply(pushed)
+  }
+
+  /** A batch costs about as much as a hundred of its rows, so all that waits is one. */
+  async #apply(pushed: NonNullable<PushAt['pushed']>): Promise<void> {
+    while (this.#kept.length > 0) {
+      const groups = this.#nextKept()
+      const fresh = groups.flatMap(group => group.fresh)
+      const { source, held } = fresh[0]!
+      const rows = { source, columns: held.columns, rows: joinRows(fresh) }
+      await pushed(rows).catch(() => undefined) // They are durable, and are put by the next look.
+      for (const { answer } of groups) answer()
+    }
+    this.#applying = undefined
+  }
+
+  /** Those that were kept first, of one declaration, and no more rows than a commit has. */
+  #nextKept(): readonly Group[] {
+    const [first] = this.#kept
+    let rows = 0
+    const end = this.#kept.findIndex(({ fresh }, at) => {
+      rows += fresh.reduce((sum, { held }) => sum + held.rows, 0)
+      return at > 0 && (rows > groupMost.rows || fresh[0]!.source !== first!.fresh[0]!.source)
+    })
+    return this.#kept.splice(0, end < 0 ? this.#kept.length : end)
   }
 
   /** One at a time, and never waited for by who delivers. */
