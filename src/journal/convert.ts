@@ -1,9 +1,11 @@
 import { rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { must } from '../base/assert.ts'
+import type { ReceiptId } from '../base/ids.ts'
 import { openWriter, quoted, type Writer } from '../engine/index.ts'
 import type { Blobs } from '../fleet/index.ts'
 import {
+  type ConvertedFile,
   type ConvertedSegment,
   convertedSegments,
   recordSegment,
@@ -11,6 +13,7 @@ import {
 } from '../store/index.ts'
 import { columnsKey, columnsOf, TableRows } from './columns.ts'
 import { type KeptPrediction, readSegment } from './read-segment.ts'
+import { receiptFilter } from './receipt-filter.ts'
 
 /** Rows in memory between two loads into DuckDB, over all tables of a segment. */
 const rowsInMemoryMax = 65_536
@@ -26,8 +29,9 @@ interface Table {
   readonly name: string
   readonly blueprint: string
   readonly waiting: TableRows
-  firstReceipt: string
-  lastReceipt: string
+  readonly receipts: Set<ReceiptId>
+  firstReceipt: ReceiptId
+  lastReceipt: ReceiptId
   made: boolean
 }
 
@@ -83,6 +87,7 @@ function add(tables: Map<string, Table>, prediction: KeptPrediction): void {
       name: `table${tables.size}`,
       blueprint: origin.blueprint,
       waiting: new TableRows(columnsOf(prediction)),
+      receipts: new Set(),
       firstReceipt: receipt,
       lastReceipt: receipt,
       made: false,
@@ -90,6 +95,7 @@ function add(tables: Map<string, Table>, prediction: KeptPrediction): void {
     tables.set(key, table)
   }
   table.waiting.add(prediction)
+  table.receipts.add(receipt)
   if (receipt < table.firstReceipt) table.firstReceipt = receipt
   if (receipt > table.lastReceipt) table.lastReceipt = receipt
 }
@@ -106,10 +112,10 @@ async function load(table: Table, writer: Writer): Promise<void> {
 }
 
 async function store(
-  { name, blueprint, firstReceipt, lastReceipt }: Table,
+  { name, blueprint, receipts, firstReceipt, lastReceipt }: Table,
   writer: Writer,
   blobs: ConvertAt['blobs'],
-): Promise<ConvertedSegment['files'][number]> {
+): Promise<ConvertedFile> {
   const ordered = `select * from ${quoted(name)} order by receipt, "row"`
   const path = await writer.parquet(ordered, `${name}.parquet`)
   const [count] = await writer.rows<{ rows: number }>(
@@ -119,9 +125,6 @@ async function store(
   const { size: sizeBytes } = await stat(path)
   const digest = await blobs.putFile(path)
   const { rows } = must(count, 'a count is a row')
-  const receipts = { firstReceipt, lastReceipt } as Pick<
-    ConvertedSegment['files'][number],
-    'firstReceipt' | 'lastReceipt'
-  >
-  return { blueprint, digest, sizeBytes, rows, ...receipts }
+  const span = { firstReceipt, lastReceipt, receiptFilter: receiptFilter(receipts) }
+  return { blueprint, digest, sizeBytes, rows, ...span }
 }

@@ -135,7 +135,7 @@ async function eraseIn(
   const left = await writeLeft(file, writer)
   let by: number | undefined
   if (left !== undefined) {
-    by = await announceJournalFile(store, left.file)
+    by = await announceJournalFile(store, left.file, file.number)
     await blobs.putFile(left.path)
   }
   if (!(await replaceJournalFile(store, file.number, by, erased))) {

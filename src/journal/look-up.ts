@@ -1,12 +1,12 @@
 import type { ReceiptId } from '../base/ids.ts'
-import { literal, openEngine } from '../engine/index.ts'
+import { literal } from '../engine/index.ts'
 import { rowsOfKept } from './prediction-row.ts'
 import {
   eachRecent,
-  engineMemoryMb,
   filesAtOnce,
   filesBut,
   type JournalPlace,
+  openFiles,
   parquetFiles,
   pathsOf,
   type ReceiptRange,
@@ -59,11 +59,7 @@ export async function lookUpReceipts(
   for (let at = 0; at < holding.length; at += filesAtOnce) {
     const paths = await pathsOf(holding.slice(at, at + filesAtOnce), place.blobs, unreadable)
     if (paths.length === 0) continue
-    await using engine = await openEngine({
-      allowedPaths: paths,
-      tempFolder: place.blobs.scratch,
-      memoryMb: engineMemoryMb,
-    })
+    await using engine = await openFiles(paths, place.blobs.scratch)
     await engine.load('asked', [{ name: 'receipt', type: 'VARCHAR', values: asked }], asked.length)
     predictions.push(
       ...(await engine.rows<BriefPrediction>(
@@ -178,11 +174,7 @@ async function lastInFiles(
   paths: readonly string[],
   scratch: string,
 ): Promise<readonly { readonly ask: number; readonly receipt: ReceiptId }[]> {
-  await using engine = await openEngine({
-    allowedPaths: paths,
-    tempFolder: scratch,
-    memoryMb: engineMemoryMb,
-  })
+  await using engine = await openFiles(paths, scratch)
   const texts = (name: 'model' | 'from' | 'to') =>
     ({ name, type: 'VARCHAR', values: asks.map(ask => ask[name]) }) as const
   await engine.load(

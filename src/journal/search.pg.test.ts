@@ -137,6 +137,31 @@ test('what is found is what was recorded, in segments and in files alike', async
   expect(await findReceipt(nobody, at.place)).toEqual({ rows: [], unreadable: [] })
 })
 
+test('one receipt opens one file, of the hundred blueprints of its hour', async () => {
+  await using at = await world()
+  const entries = Array.from({ length: 100 }, (_, i) => {
+    const origin = sampleOrigin({ blueprint: `b${i}` }, 1)
+    return Array.from({ length: 5 }, () => samplePrediction(random, startMs + i, origin))
+  }).flat()
+  for (const entry of entries) at.journal.record(entry)
+  await convertAll(at.journal)
+  let opened = 0
+  const path = (digest: Digest) => {
+    opened += 1
+    return blobs.path(digest)
+  }
+  const place = { ...at.place, blobs: { path, scratch: blobs.scratch } }
+  for (const entry of entries.slice(0, 50)) {
+    const { rows } = await findReceipt(entry.receipt, place)
+    expect(rows).toEqual(rowsOfKept({ ...entry, tensors: undefined }))
+  }
+  // Each its own, and now and then another whose filter cannot tell.
+  expect(opened).toBeLessThan(60)
+  // Files from before they had filters are still found.
+  await store.run('update journal_file set receipt_filter = null')
+  expect((await findReceipt(entries[0]!.receipt, place)).rows).toHaveLength(1)
+})
+
 test('pages neither skip nor repeat', async () => {
   await using at = await world()
   for (let i = 0; i < 120; i++) {

@@ -1,11 +1,18 @@
 import { MusterError } from '../base/errors.ts'
 import { type ReceiptId, receiptsOf } from '../base/ids.ts'
-import { literal, openEngine } from '../engine/index.ts'
+import { type Engine, literal, openEngine } from '../engine/index.ts'
 import type { Blobs } from '../fleet/index.ts'
-import { convertedSegments, type JournalFile, journalFiles, type Sql } from '../store/index.ts'
+import {
+  convertedSegments,
+  type JournalFile,
+  journalFiles,
+  journalFilesOfReceipt,
+  type Sql,
+} from '../store/index.ts'
 import type { Journal } from './journal.ts'
 import { type PredictionRow, parquetRow, parquetSelect, rowsOfKept } from './prediction-row.ts'
 import { type KeptPrediction, readSegment } from './read-segment.ts'
+import { receiptHashes } from './receipt-filter.ts'
 import { segmentNames } from './segment-file.ts'
 
 /*
@@ -48,7 +55,7 @@ export const filesAtOnce = 128
 const filesMax = 10_000
 /** A segment holds nothing older than this before its first write. */
 const segmentSlackMs = 60_000
-export const engineMemoryMb = 512
+const engineMemoryMb = 512
 
 export async function findPredictions(
   ask: PredictionsAsk,
@@ -83,11 +90,12 @@ export async function findReceipt(
     for (const each of found) if (each.receipt === receipt) recent.push(...rowsOfKept(each))
   })
   if (recent.length > 0) return { rows: recent, unreadable: [] }
-  const files = await filesBut(new Set(), place.store, undefined, range)
+  const ask = { receipt, hashes: receiptHashes(receipt), limit: filesMax }
   const unreadable: UnreadableFile[] = []
-  for (let at = 0; at < files.length; at += filesAtOnce) {
-    const paths = await pathsOf(files.slice(at, at + filesAtOnce), place.blobs, unreadable)
-    const rows = await readReceipt(paths, receipt, place.blobs.scratch)
+  // One after the other: nearly always the first has it.
+  for (const file of await journalFilesOfReceipt(place.store, ask)) {
+    const [path] = await pathsOf([file], place.blobs, unreadable)
+    const rows = path === undefined ? [] : await readReceipt(path, receipt, place.blobs.scratch)
     if (rows.length > 0) return { rows, unreadable: [] }
   }
   return { rows: [], unreadable }
@@ -165,8 +173,8 @@ export async function pathsOf(
   return paths
 }
 
-export function parquetFiles(paths: readonly string[], more = ''): string {
-  return `read_parquet([${paths.map(literal).join(', ')}], union_by_name = true${more})`
+export function parquetFiles(paths: readonly string[]): string {
+  return `read_parquet([${paths.map(literal).join(', ')}], union_by_name = true)`
 }
 
 async function readFiles(
@@ -176,11 +184,7 @@ async function readFiles(
   scratch: string,
 ): Promise<readonly PredictionRow[]> {
   if (paths.length === 0) return []
-  await using engine = await openEngine({
-    allowedPaths: paths,
-    tempFolder: scratch,
-    memoryMb: engineMemoryMb,
-  })
+  await using engine = await openFiles(paths, scratch)
   const terms = [`receipt between ${literal(from)} and ${literal(to)}`]
   if (model !== undefined) {
     terms.push(`(model = ${literal(model)} or starts_with(model, ${literal(`${model}.`)}))`)
@@ -195,27 +199,21 @@ async function readFiles(
   return rows.map(parquetRow)
 }
 
-/** The one file that has it is read by itself: there its columns stand in the graph's order. */
+/** By itself: there its columns stand in the graph's order. */
 async function readReceipt(
-  paths: readonly string[],
+  path: string,
   receipt: ReceiptId,
   scratch: string,
 ): Promise<readonly PredictionRow[]> {
-  if (paths.length === 0) return []
-  await using engine = await openEngine({
-    allowedPaths: paths,
-    tempFolder: scratch,
-    memoryMb: engineMemoryMb,
-  })
+  await using engine = await openFiles([path], scratch)
   const is = `where receipt = ${literal(receipt)}`
-  const [holder] = await engine.rows<{ file: string }>(
-    `select file from ${parquetFiles(paths, ", filename = 'file'")} ${is} limit 1`,
-  )
-  if (holder === undefined) return []
-  const rows = await engine.rows(
-    `${parquetSelect(parquetFiles([holder.file]))} ${is} order by "row"`,
-  )
+  const rows = await engine.rows(`${parquetSelect(parquetFiles([path]))} ${is} order by "row"`)
   return rows.map(parquetRow)
+}
+
+/** An engine that reads these files. */
+export function openFiles(paths: readonly string[], scratch: string): Promise<Engine> {
+  return openEngine({ allowedPaths: paths, tempFolder: scratch, memoryMb: engineMemoryMb })
 }
 
 export function isOf(name: string, model: string | undefined): boolean {

@@ -1,3 +1,4 @@
+import { must } from '../base/assert.ts'
 import type { ReceiptId } from '../base/ids.ts'
 import type { JournalFile } from './journal-files.ts'
 import type { Sql, Transactions } from './sql.ts'
@@ -20,12 +21,13 @@ export type LeftFile = Omit<JournalFile, 'number'>
 
 const notTaken = 'its writing was cut short'
 
-/** Names a file that is about to be stored; gives its number. */
-export async function announceJournalFile(sql: Sql, file: LeftFile): Promise<number> {
+/** Names what is left of the file `of` and is about to be stored; gives its number. */
+export async function announceJournalFile(sql: Sql, file: LeftFile, of: number): Promise<number> {
   const row = await sql.one<{ number: number }>(
     `insert into journal_file (segment, blueprint, digest, size_bytes, rows, first_receipt,
-       last_receipt, condemned_because)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) returning number`,
+       last_receipt, condemned_because, receipt_filter)
+     select $1, $2, $3, $4, $5, $6, $7, $8, receipt_filter from journal_file where number = $9
+     returning number`,
     [
       file.segment,
       file.blueprint,
@@ -35,9 +37,10 @@ export async function announceJournalFile(sql: Sql, file: LeftFile): Promise<num
       file.firstReceipt,
       file.lastReceipt,
       notTaken,
+      of,
     ],
   )
-  return row!.number
+  return must(row, 'the file that is written again is in the catalogue').number
 }
 
 /**

@@ -40,6 +40,7 @@ export {
   setImported,
 } from './imported-models.ts'
 export {
+  type ConvertedFile,
   type ConvertedSegment,
   condemnedJournalFiles,
   condemnJournalFiles,
@@ -49,6 +50,7 @@ export {
   type JournalTotals,
   journalFiles,
   journalFilesOf,
+  journalFilesOfReceipt,
   journalTotals,
   recordSegment,
 } from './journal-files.ts'

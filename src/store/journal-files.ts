@@ -19,7 +19,12 @@ export interface ConvertedSegment {
   readonly name: string
   readonly predictions: number
   readonly badBytes: number
-  readonly files: readonly Omit<JournalFile, 'number' | 'segment'>[]
+  readonly files: readonly ConvertedFile[]
+}
+
+export interface ConvertedFile extends Omit<JournalFile, 'number' | 'segment'> {
+  /** Of the receipts in it: bits that `FilesOfReceipt` names are set for each. */
+  readonly receiptFilter: Uint8Array
 }
 
 const columns = `number, segment, blueprint, digest, size_bytes as "sizeBytes", rows,
@@ -39,9 +44,10 @@ export async function recordSegment(
     if (first === 0) return false
     await sql.run(
       `insert into journal_file
-         (segment, blueprint, digest, size_bytes, rows, first_receipt, last_receipt)
+         (segment, blueprint, digest, size_bytes, rows, first_receipt, last_receipt,
+          receipt_filter)
        select $1, * from unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
-         $7::text[])`,
+         $7::text[], $8::bytea[])`,
       [
         name,
         files.map(file => file.blueprint),
@@ -50,6 +56,7 @@ export async function recordSegment(
         files.map(file => file.rows),
         files.map(file => file.firstReceipt),
         files.map(file => file.lastReceipt),
+        files.map(file => file.receiptFilter),
       ],
     )
     return true
@@ -87,6 +94,30 @@ export async function journalFiles(
        and ($1::text is null or blueprint = $1)
      order by last_receipt desc, number desc limit $4`,
     [blueprint ?? null, from, to, limit],
+  )
+}
+
+export interface FilesOfReceipt {
+  readonly receipt: ReceiptId
+  /** Numbers of 32 bits: a filter of n bits has the bits of them modulo n where it may hold it. */
+  readonly hashes: readonly number[]
+  readonly limit: number
+}
+
+/** Files that may hold one receipt: by its time, and by their filters. */
+export async function journalFilesOfReceipt(
+  sql: Sql,
+  { receipt, hashes, limit }: FilesOfReceipt,
+): Promise<readonly JournalFile[]> {
+  return sql.all(
+    `select ${columns} from journal_file
+     where condemned_because is null and first_receipt <= $1 and last_receipt >= $1
+       and (receipt_filter is null or not exists (
+         select from unnest($2::bigint[]) hash
+         where get_bit(receipt_filter, hash % (length(receipt_filter) * 8)) = 0
+       ))
+     order by last_receipt desc, number desc limit $3`,
+    [receipt, hashes, limit],
   )
 }
 
