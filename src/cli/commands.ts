@@ -229,7 +229,9 @@ const look: readonly CommandFacts[] = [
     arguments: [
       { name: 'lift...', required: false, help: 'ask these again: route-late.ATL, or ...@3' },
     ],
-    options: [],
+    options: [
+      { flags: '--limit <n>', help: 'at most so many (default: 40 on a terminal, else all)' },
+    ],
     examples: [
       { call: 'muster quarantine', does: 'which, since when, and why' },
       { call: 'muster quarantine route-late.ATL@3', does: 'asked again from now on' },

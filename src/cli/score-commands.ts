@@ -41,7 +41,9 @@ export const scoreCommands: readonly CommandFacts[] = [
     group: 'use',
     summary: 'List scores, or show one with its parts',
     arguments: [{ name: 'score', required: false, help: 'one of them: s-12' }],
-    options: [{ flags: '--limit <n>', help: 'at most so many (default: 20)' }],
+    options: [
+      { flags: '--limit <n>', help: 'at most so many (default: 40 on a terminal, else all)' },
+    ],
     examples: [
       { call: 'muster scores', does: 'the newest' },
       { call: 'muster scores s-12', does: 'its steps and its report' },

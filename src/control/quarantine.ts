@@ -1,5 +1,5 @@
 import type { QuarantineDesk } from '../api/index.ts'
-import { liftQuarantine, quarantinedVersions } from '../store/index.ts'
+import { liftQuarantine, quarantinedPage, quarantinedVersions } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 
 /** Of the environment that this server serves. */
@@ -8,13 +8,11 @@ export function quarantineDesk(parts: DeskParts): QuarantineDesk {
   const all = () => quarantinedVersions(parts.store, environment)
   return {
     async list({ limit, after }) {
-      const rows = (await all()).map(({ since, ...row }) => ({
-        ...row,
-        since: since.toISOString(),
-      }))
-      const id = ({ model, version }: { model: string; version: number }) => `${model}@${version}`
-      const from = after === undefined ? 0 : rows.findIndex(row => id(row) === after.id) + 1
-      return rows.slice(from, from + limit)
+      const at = /^(.+)@(\d{1,9})$/.exec(after?.id ?? '')
+      const behind = at ? { model: at[1]!, version: Number(at[2]) } : undefined
+      const page = { after: behind, limit }
+      const rows = await quarantinedPage(parts.store, environment, page)
+      return rows.map(({ since, ...row }) => ({ ...row, since: since.toISOString() }))
     },
     async lift({ versions }) {
       const there = await all()

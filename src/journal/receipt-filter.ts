@@ -10,9 +10,7 @@ import type { ReceiptId } from '../base/ids.ts'
 /** Of ten bits a receipt four are set: one file in a hundred is opened in vain. */
 const bitsPerReceipt = 10
 const hashes = 4
-/**
- * Bytes. A file with more receipts than fit is one of few of its segment, and may be opened in vain.
- */
+/** Bytes. A file with more receipts than fit is one of few of its segment. */
 const filterBytesMax = 65_536
 
 /** Four numbers of 32 bits; a filter of n bits has the bits of them modulo n. */

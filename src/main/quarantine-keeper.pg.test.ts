@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { freshDatabase, type TestDatabase } from '../../test/postgres.ts'
 import { ManualClock } from '../base/clock.ts'
+import type { DeskParts } from '../control/index.ts'
+import { quarantineDesk } from '../control/quarantine.ts'
 import { Breakers } from '../serve/breaker.ts'
-import { liftQuarantine, openStore, quarantinedVersions, type Store } from '../store/index.ts'
+import {
+  liftQuarantine,
+  openStore,
+  quarantinedVersions,
+  recordQuarantine,
+  type Store,
+} from '../store/index.ts'
 import { QuarantineKeeper } from './quarantine-keeper.ts'
 
 let database: TestDatabase
@@ -67,4 +75,21 @@ test('without the database what is quarantined stays so', async () => {
   expect(breakers.isEjected(model, 4)).toBe(true)
   await keeper.look()
   expect(await recorded()).toHaveLength(1)
+})
+
+test('pages go on behind a version that was lifted meanwhile', async () => {
+  const parts = { store, environment: 'paged', wake: () => {} } as unknown as DeskParts
+  const desk = quarantineDesk(parts)
+  const since = new Date(0)
+  for (const version of [1, 2, 3, 10]) {
+    await recordQuarantine(store, 'paged', { model: 'a.b', version, because: 'failed', since })
+  }
+  const versions = async (after?: number) => {
+    const behind = after === undefined ? undefined : { value: null, id: `a.b@${after}` }
+    return (await desk.list({ limit: 2, after: behind })).map(row => row.version)
+  }
+  expect(await versions()).toEqual([1, 2])
+  await liftQuarantine(store, 'paged', { model: 'a.b', version: 2 })
+  expect(await versions(2)).toEqual([3, 10])
+  expect(await versions(10)).toEqual([])
 })

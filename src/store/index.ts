@@ -150,6 +150,7 @@ export {
 export {
   liftQuarantine,
   type QuarantinedVersion,
+  quarantinedPage,
   quarantinedVersions,
   recordQuarantine,
 } from './quarantined-versions.ts'

@@ -37,6 +37,25 @@ export function quarantinedVersions(
   )
 }
 
+/** Some of them, in that order, behind a version that need not be among them any more. */
+export function quarantinedPage(
+  sql: Sql,
+  environment: string,
+  page: {
+    readonly after: Pick<QuarantinedVersion, 'model' | 'version'> | undefined
+    readonly limit: number
+  },
+): Promise<readonly QuarantinedVersion[]> {
+  return sql.all<QuarantinedVersion>(
+    `select model, version, because, since
+     from quarantined_versions
+     where environment = $1
+       and ($2::text is null or (model collate "C", version) > ($2, $3::int))
+     order by model collate "C", version limit $4`,
+    [environment, page.after?.model, page.after?.version, page.limit],
+  )
+}
+
 /** Gives whether it was quarantined. */
 export async function liftQuarantine(
   sql: Sql,

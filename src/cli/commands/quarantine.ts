@@ -1,4 +1,4 @@
-import { countOf } from '../../base/format.ts'
+import { countOf, formatCount } from '../../base/format.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -19,9 +19,10 @@ async function list(call: Call): Promise<number> {
   const { screen } = call
   const client = connect(call)
   const ask = (page: object) => client.quarantinedVersions(page)
-  let shown = 0
+  let [shown, more] = [0, false]
   for await (const page of pagesOf(call, 'the quarantined versions', ask)) {
     shown += page.items.length
+    more = page.nextCursor !== null
     if (screen.json) for (const row of page.items) screen.object(row)
     else {
       const rows = page.items.map(({ model, version, since, because }) => [
@@ -33,7 +34,9 @@ async function list(call: Call): Promise<number> {
       if (rows.length > 0) screen.table(columns, rows)
     }
   }
-  if (!screen.json && shown === 0) screen.say('No version is quarantined.')
+  if (screen.json) return exitCodes.done
+  if (shown === 0) screen.say('No version is quarantined.')
+  else if (more) screen.say(`${formatCount(shown)} shown, and there are more (--limit).`)
   return exitCodes.done
 }
 

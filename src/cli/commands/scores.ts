@@ -1,9 +1,9 @@
 import { formatCount } from '../../base/format.ts'
-import { scoresClient } from '../../contract/index.ts'
+import { type ScoreRow, scoresClient } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
-import { readLimit } from '../numbers.ts'
+import { pagesOf } from '../pages.ts'
 import { newLines, reportLines } from '../score-text.ts'
 import type { Column } from '../table.ts'
 import { printable, timeWords } from '../text.ts'
@@ -25,26 +25,34 @@ export const act: Act = async call => {
 
 async function list(call: Call): Promise<ExitCode> {
   const { screen } = call
-  const limit = Math.min(1_000, readLimit(call.text('limit')) ?? 20)
-  const { items, nextCursor } = await scoresClient(connect(call)).list({ limit })
-  if (screen.json) for (const score of items) screen.object(score)
-  else {
-    const rows = items.map(score => [
-      score.id,
-      score.state,
-      printable(score.view),
-      printable(score.blueprint),
-      printable(score.to),
-      screen.width === undefined ? score.begunAt : timeWords(score.begunAt),
-      printable(score.because),
-    ])
-    screen.table(columns, rows)
-    if (items.length === 0) screen.say('No score yet. Next: muster score VIEW --to FILE.parquet')
-    else if (nextCursor !== null) {
-      screen.say(`The newest ${formatCount(items.length)}; more with --limit.`)
-    }
+  const client = scoresClient(connect(call))
+  let [shown, more] = [0, false]
+  for await (const page of pagesOf(call, 'the scores', p => client.list(p))) {
+    shown += page.items.length
+    more = page.nextCursor !== null
+    if (screen.json) for (const score of page.items) screen.object(score)
+    else
+      screen.table(
+        columns,
+        page.items.map(score => cells(score, screen.width !== undefined)),
+      )
   }
+  if (screen.json) return exitCodes.done
+  if (shown === 0) screen.say('No score yet. Next: muster score VIEW --to FILE.parquet')
+  else if (more) screen.say(`The newest ${formatCount(shown)}; more with --limit.`)
   return exitCodes.done
+}
+
+function cells(score: ScoreRow, forPeople: boolean): string[] {
+  return [
+    score.id,
+    score.state,
+    printable(score.view),
+    printable(score.blueprint),
+    printable(score.to),
+    forPeople ? timeWords(score.begunAt) : score.begunAt,
+    printable(score.because),
+  ]
 }
 
 async function show(call: Call, id: string): Promise<ExitCode> {
