@@ -1,21 +1,23 @@
 /*
  * 999 good models beside one that loops, leaks or crashes (I13): what callers of models in other
- * runners notice of it, and what its shard-mates pay. Quarantine is lifted again at once, so that
- * the bad model goes on being bad for as long as it is watched.
+ * runners notice of it, and what its shard-mates pay. Once as users see it, where it is quarantined
+ * when it was bad three times; once with the quarantine lifted again at once, so that it goes on
+ * being bad for as long as it is watched. Windows without and with it lie side by side.
  *
- *   node sim/noisy-neighbour.ts [--seconds 6] [--rounds 3] [--rate 300] [--shards 3]
+ *   node sim/noisy-neighbour.ts [--seconds 3] [--pairs 8] [--rate 300] [--shards 3]
  */
 import { parseArgs } from 'node:util'
 import { conditions } from '../bench/conditions.ts'
-import { goodModel, type Load, median, offer } from '../bench/serving/runner-load.ts'
+import { intervalText } from '../bench/ratio.ts'
+import { errorsOf, goodModel, offer, pairsOf } from '../bench/serving/runner-load.ts'
 import { SeededRandom } from '../src/base/random.ts'
 import { asLargeAsAsked, endlessLoop } from '../src/onnx/odd-models.fixture.ts'
 import { floats, openTestPool } from '../test/runners/pool.fixture.ts'
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '6' },
-    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '3' },
+    pairs: { type: 'string', default: '8' },
     rate: { type: 'string', default: '300' },
     shards: { type: 'string', default: '3' },
   },
@@ -60,57 +62,77 @@ const worst = {
       const stuck = forEver()
       await new Promise(resolve => setTimeout(resolve, 250))
       const { pid } = open.pool.status()[open.pool.shardNumber(loop.digest)]!
-      if (pid !== undefined) process.kill(pid, 'SIGKILL')
+      const runs = open.pool.quarantinedBecause(loop.digest) === undefined
+      if (runs && pid !== undefined) process.kill(pid, 'SIGKILL')
       await stuck
     },
   },
 }
 
-const errorsOf = ({ errors }: Load) => Object.values(errors).reduce((sum, each) => sum + each, 0)
+/** Of callers of a bad model, after each answer: in quarantine it is refused at once. */
+const pauseMs = 20
+
 const rows: string[][] = []
-for (const [kind, { model, act }] of Object.entries(worst)) {
-  const shard = open.pool.shardNumber(model.digest)
-  const off = good.filter(each => open.pool.shardNumber(each.digest) !== shard)
-  const mates = good.filter(each => open.pool.shardNumber(each.digest) === shard)
-  const anyOf = (models: typeof good) => () => models[random.below(models.length)]!
-  const [alone, beside]: [Load[], Load[]] = [[], []]
-  let [mateCalls, mateErrors] = [0, 0]
-  const starts = () => open.pool.status()[shard]!.starts
-  const startsBefore = starts()
-  for (let round = 0; round < Number(values.rounds); round++) {
-    alone.push(await offer(open, anyOf(off), load))
-    let isOver = false
-    const being = (async () => {
-      while (!isOver) {
-        await act()
-        open.pool.unload(model)
-      }
-    })()
-    const [others, own] = await Promise.all([
-      offer(open, anyOf(off), load),
-      offer(open, anyOf(mates), { ...load, perSecond: load.perSecond / 10 }),
+for (const quarantine of ['kept', 'lifted'] as const) {
+  for (const [kind, { model, act }] of Object.entries(worst)) {
+    const shard = open.pool.shardNumber(model.digest)
+    const off = good.filter(each => open.pool.shardNumber(each.digest) !== shard)
+    const mates = good.filter(each => open.pool.shardNumber(each.digest) === shard)
+    const anyOf = (models: typeof good) => () => models[random.below(models.length)]!
+    let [mateCalls, mateErrors] = [0, 0]
+    const starts = () => open.pool.status()[shard]!.starts
+    const startsBefore = starts()
+    const beside = async () => {
+      open.pool.unload(model)
+      let isOver = false
+      const being = (async () => {
+        while (!isOver) {
+          await act()
+          if (quarantine === 'lifted') open.pool.unload(model)
+          await new Promise(resolve => setTimeout(resolve, pauseMs))
+        }
+      })()
+      const [others, own] = await Promise.all([
+        offer(open, anyOf(off), load),
+        offer(open, anyOf(mates), { ...load, perSecond: load.perSecond / 10 }),
+      ])
+      mateCalls += own.calls
+      mateErrors += errorsOf(own)
+      isOver = true
+      await being
+      // Its mates are loaded again, which is not to count against the next window without it.
+      await Promise.all(mates.map(mate => open.run(mate, [floats([1, 2, 3, 4])])))
+      return others
+    }
+    const plain = () => offer(open, anyOf(off), load)
+    const { tried, told } = await pairsOf(Number(values.pairs), { plain, tried: beside })
+    if (told.errors > 0) process.exitCode = 1
+    rows.push([
+      kind,
+      quarantine,
+      String(tried.reduce((sum, each) => sum + each.calls, 0)),
+      String(told.errors),
+      ...told.p99Ms.map(ms => ms.toFixed(2)),
+      intervalText(told.ratio),
+      intervalText(told.floor),
+      `${mateErrors} of ${mateCalls}`,
+      String(starts() - startsBefore),
     ])
-    beside.push(others)
-    mateCalls += own.calls
-    mateErrors += errorsOf(own)
-    isOver = true
-    await being
   }
-  const p99 = (loads: readonly Load[]) => median(loads.map(each => each.p99Ms))
-  const errors = beside.reduce((sum, each) => sum + errorsOf(each), 0)
-  if (errors > 0) process.exitCode = 1
-  rows.push([
-    kind,
-    String(beside.reduce((sum, each) => sum + each.calls, 0)),
-    String(errors),
-    p99(alone).toFixed(2),
-    p99(beside).toFixed(2),
-    (p99(beside) / p99(alone)).toFixed(2),
-    `${mateErrors} of ${mateCalls}`,
-    String(starts() - startsBefore),
-  ])
 }
-const head = ['bad model', 'calls', 'errors', 'p99 alone', 'beside', 'ratio', 'mates', 'restarts']
+const head = [
+  ...[
+    'bad model',
+    'quarantine',
+    'calls',
+    'errors',
+    'p99 alone',
+    'beside',
+    'ratio',
+    'alone to alone',
+  ],
+  ...['mates', 'restarts'],
+]
 const widths = head.map((word, i) => Math.max(word.length, ...rows.map(row => row[i]!.length)))
 for (const row of [head, ...rows]) {
   console.log(row.map((cell, i) => cell.padStart(widths[i]!)).join('  '))

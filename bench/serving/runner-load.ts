@@ -3,6 +3,10 @@ import type { SeededRandom } from '../../src/base/random.ts'
 import { linear } from '../../src/onnx/odd-models.fixture.ts'
 import type { RunnerModel } from '../../src/runners/index.ts'
 import { floats, type TestPool } from '../../test/runners/pool.fixture.ts'
+import { isSteady, spinMs } from '../conditions.ts'
+import { type Interval, interval, median, round } from '../ratio.ts'
+
+export { median }
 
 /* Open-loop load on runners: calls are sent when they are due, answered or not. */
 
@@ -72,7 +76,58 @@ export function zipf(count: number, random: SeededRandom): () => number {
   }
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[sorted.length >> 1]!
+export interface Pairs {
+  readonly plain: readonly Load[]
+  readonly tried: readonly Load[]
+  readonly told: {
+    /** Medians over windows, in milliseconds: [plain, tried]. */
+    readonly p50Ms: readonly number[]
+    readonly p99Ms: readonly number[]
+    /** Of the 99th percentiles, tried to plain, of pairs on an equally fast machine. */
+    readonly ratio: Interval
+    /** Plain to plain of neighbouring pairs: what the machine does by itself. */
+    readonly floor: Interval
+    readonly spinMs: readonly number[]
+    readonly errors: number
+  }
+}
+
+/** Windows of both sides in turns: plain, tried, tried, plain. */
+export async function pairsOf(
+  count: number,
+  sides: { plain(): Promise<Load>; tried(): Promise<Load> },
+): Promise<Pairs> {
+  const [plain, tried]: [Load[], Load[]] = [[], []]
+  const spins: number[][] = []
+  for (let i = 0; i < count; i++) {
+    const pair: number[] = []
+    for (const side of i % 2 ? (['tried', 'plain'] as const) : (['plain', 'tried'] as const)) {
+      pair.push(spinMs())
+      const found = await sides[side]()
+      if (side === 'plain') plain.push(found)
+      else tried.push(found)
+    }
+    spins.push(pair)
+  }
+  const steady = plain.flatMap((_, i) => (isSteady(spins[i]!) ? [i] : []))
+  const kept = steady.length > 0 ? steady : [...plain.keys()]
+  const p99 = (loads: readonly Load[], i: number) => loads[i]!.p99Ms
+  const both = (of: 'p50Ms' | 'p99Ms') =>
+    [plain, tried].map(loads => round(median(loads.map(each => each[of]))))
+  return {
+    plain,
+    tried,
+    told: {
+      p50Ms: both('p50Ms'),
+      p99Ms: both('p99Ms'),
+      ratio: interval(kept.map(i => p99(tried, i) / p99(plain, i))),
+      floor: interval(kept.map(i => p99(plain, i) / p99(plain, (i + 1) % count))),
+      spinMs: [Math.min(...spins.flat()), Math.max(...spins.flat())].map(round),
+      errors: tried.reduce((sum, each) => sum + errorsOf(each), 0),
+    },
+  }
+}
+
+export function errorsOf({ errors }: Load): number {
+  return Object.values(errors).reduce((sum, each) => sum + each, 0)
 }
