@@ -8,7 +8,8 @@ import { join } from 'node:path'
  */
 
 const inMemory = '/dev/shm'
-const prefix = 'muster-tests-'
+/** Short, for messages cut long paths and sockets have no long ones. */
+const prefix = 'muster-'
 /** The largest test, three million flights, writes 2 GB and takes as much beside; some run at once. */
 const bytesMin = 10 * 2 ** 30
 

@@ -119,7 +119,7 @@ export class Loop {
    * What a run asks for follows from its outputs, so it is asked again when one of them is new.
    */
   async #walk(run: RunRecord): Promise<{ asked: Advance; steps: Map<Digest, StepRecord> }> {
-    const { store, blobs, code } = this.#parts
+    const { store, code } = this.#parts
     const linked = new Map((await stepsOf(store, run.id)).map(step => [step.key, step]))
     const outputs = JSON.stringify([...linked.values()].map(({ key, output }) => [key, output]))
     const before = this.#walks.get(run.id)
@@ -132,25 +132,32 @@ export class Loop {
     const work = must(read, `the run ${run.id} has its work`)
     const steps = new Map<Digest, StepRecord>()
     const known = {
-      output: (key: Digest) => steps.get(key)?.output ?? undefined,
+      output: (key: Digest) => (steps.get(key) ?? linked.get(key))?.output ?? undefined,
       manifest: (frame: Digest) => must(this.#manifests.get(frame), 'its manifest was read'),
     }
+    await this.#readManifests(linked.values())
     for (;;) {
       const asked = advance({ id: run.id, plan: run.plan, work }, known, code)
+      for (const { key } of asked.steps) {
+        const record = linked.get(key)
+        if (record && !steps.has(key)) steps.set(key, record)
+      }
       const news = asked.steps.filter(step => !steps.has(step.key))
-      if (news.length === 0) {
+      const made = news.length > 0 ? await ensureSteps(store, run.id as RunId, news) : []
+      for (const record of made) steps.set(record.key, record)
+      // What was just linked and is done leads further.
+      if (!made.some(({ output }) => output)) {
         this.#walks.set(run.id, { work, outputs, asked })
         return { asked, steps }
       }
-      const found = news.flatMap(({ key }) => linked.get(key) ?? [])
-      const others = news.filter(({ key }) => !linked.has(key))
-      const made = others.length > 0 ? await ensureSteps(store, run.id as RunId, others) : []
-      for (const record of [...found, ...made]) {
-        steps.set(record.key, record)
-        if (record.kind === 'frame' && record.output && !this.#manifests.has(record.output)) {
-          this.#manifests.set(record.output, await readJson(blobs, record.output))
-        }
-      }
+      await this.#readManifests(made)
+    }
+  }
+
+  async #readManifests(records: Iterable<StepRecord>): Promise<void> {
+    for (const { kind, output } of records) {
+      if (kind !== 'frame' || !output || this.#manifests.has(output)) continue
+      this.#manifests.set(output, await readJson(this.#parts.blobs, output))
     }
   }
 }
