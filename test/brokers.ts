@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Certificates, makeCertificates } from './certificates.ts'
 import { whyWithout } from './debian.ts'
 
 /*
@@ -17,6 +19,9 @@ import { whyWithout } from './debian.ts'
 export interface TestBroker extends AsyncDisposable {
   /** As in MUSTER_CONNECTION_<NAME>. */
   readonly url: string
+  /** The same broker over TLS, by a certificate of `ca`, and with a password. */
+  readonly safeUrl: string
+  readonly ca: string
   readonly port: number
   /** `kill -9`; its data stays. Of Mosquitto, which writes its data when it ends: a `kill`. */
   kill(): Promise<void>
@@ -31,13 +36,14 @@ export function whyWithoutBroker(kind: BrokerKind): string | undefined {
   switch (kind) {
     case 'amqp':
       // Not on the path of everybody: Debian puts it with the administrator's programs.
-      return whyWithout('/usr/sbin/rabbitmq-server', 'rabbitmq-server')
+      return whyWithout('openssl') ?? whyWithout('/usr/sbin/rabbitmq-server', 'rabbitmq-server')
     case 'nats':
-      return whyWithout('nats-server')
+      return whyWithout('openssl') ?? whyWithout('nats-server')
     case 'mqtt':
-      return whyWithout('/usr/sbin/mosquitto', 'mosquitto')
+      return whyWithout('openssl') ?? whyWithout('/usr/sbin/mosquitto', 'mosquitto')
     case 'kafka':
       return (
+        whyWithout('openssl') ??
         whyWithout('java', 'default-jre-headless') ??
         (existsSync(kafkaJars) ? undefined : whyWithout('mvn', 'maven'))
       )
@@ -47,7 +53,8 @@ export function whyWithoutBroker(kind: BrokerKind): string | undefined {
 export async function startBroker(kind: BrokerKind): Promise<TestBroker> {
   const home = await mkdtemp(join(tmpdir(), `muster-${kind}-`))
   const port = await freePort()
-  const parts = await programs[kind](home, port)
+  const safe = { port: await freePort(), certificates: makeCertificates(home) }
+  const parts = await programs[kind](home, port, safe)
   let server: ChildProcess | undefined
   const start = async (): Promise<void> => {
     server = spawn(parts.program, parts.words, {
@@ -69,6 +76,8 @@ export async function startBroker(kind: BrokerKind): Promise<TestBroker> {
   await start()
   return {
     url: `${kind}://127.0.0.1:${port}`,
+    safeUrl: safeUrls[kind](kind === 'nats' ? port : safe.port),
+    ca: safe.certificates.ca,
     port,
     kill,
     start,
@@ -88,8 +97,25 @@ interface Program {
   readonly after?: () => void
 }
 
-const programs: Record<BrokerKind, (home: string, port: number) => Promise<Program>> = {
-  async amqp(home, port) {
+/** Who may come in over TLS; every sign that a URL escapes. */
+const login = { user: 'muster', password: 'p@ss/w+rd%1' }
+const written = `${login.user}:${encodeURIComponent(login.password)}@127.0.0.1`
+const safeUrls: Record<BrokerKind, (port: number) => string> = {
+  amqp: port => `amqps://${written}:${port}`,
+  nats: port => `nats://${written}:${port}?tls=true`,
+  kafka: port => `kafka://${written}:${port}?tls=true`,
+  mqtt: port => `mqtts://${written}:${port}`,
+}
+
+interface SafeListener {
+  readonly port: number
+  readonly certificates: Certificates
+}
+
+type MakeProgram = (home: string, port: number, safe: SafeListener) => Promise<Program>
+
+const programs: Record<BrokerKind, MakeProgram> = {
+  async amqp(home, port, { port: safePort, certificates }) {
     // Erlang's port mapper, which outlives the server that started it.
     const mapper = await freePort()
     const env = {
@@ -108,7 +134,16 @@ const programs: Record<BrokerKind, (home: string, port: number) => Promise<Progr
       RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'plugins'),
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 1:1',
     }
-    await writeFile(join(home, 'rabbitmq.conf'), 'disk_free_limit.absolute = 50MB\n')
+    const settings = [
+      'disk_free_limit.absolute = 50MB',
+      `listeners.ssl.default = 127.0.0.1:${safePort}`,
+      `ssl_options.cacertfile = ${certificates.caFile}`,
+      `ssl_options.certfile = ${certificates.certFile}`,
+      `ssl_options.keyfile = ${certificates.keyFile}`,
+      `load_definitions = ${join(home, 'definitions.json')}`,
+    ]
+    await writeFile(join(home, 'rabbitmq.conf'), `${settings.join('\n')}\n`)
+    await writeFile(join(home, 'definitions.json'), JSON.stringify(rabbitUsers()))
     return {
       program: '/usr/lib/rabbitmq/bin/rabbitmq-server',
       words: [],
@@ -118,32 +153,54 @@ const programs: Record<BrokerKind, (home: string, port: number) => Promise<Progr
       },
     }
   },
-  async nats(home, port) {
-    const words = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', home]
+  async nats(home, port, { certificates: { certFile, keyFile } }) {
+    const settings = [
+      // One port for both: who does not speak of TLS may come without.
+      `tls { cert_file: "${certFile}", key_file: "${keyFile}" }`,
+      'allow_non_tls: true',
+      `authorization { users: [
+        { user: ${login.user}, password: "${login.password}" }, { user: nobody, password: "" } ] }`,
+      'no_auth_user: nobody',
+    ]
+    const file = join(home, 'nats.conf')
+    await writeFile(file, `${settings.join('\n')}\n`)
+    const words = ['-c', file, '-a', '127.0.0.1', '-p', String(port), '-js', '-sd', home]
     return { program: 'nats-server', words }
   },
-  async mqtt(home, port) {
+  async mqtt(home, port, { port: safePort, certificates }) {
+    const passwords = join(home, 'passwords')
+    const words = ['-b', '-c', passwords, login.user, login.password]
+    const made = spawnSync('mosquitto_passwd', words, { encoding: 'utf8' })
+    if (made.status !== 0) throw new Error(`mosquitto_passwd: ${made.stderr}`)
     const settings = [
+      'per_listener_settings true',
       `listener ${port} 127.0.0.1`,
       'allow_anonymous true',
+      `listener ${safePort} 127.0.0.1`,
+      'allow_anonymous false',
+      `password_file ${passwords}`,
+      `cafile ${certificates.caFile}`,
+      `certfile ${certificates.certFile}`,
+      `keyfile ${certificates.keyFile}`,
       'persistence true',
       `persistence_location ${home}/`,
       'max_queued_messages 0',
       'user root',
     ]
     await writeFile(join(home, 'mosquitto.conf'), `${settings.join('\n')}\n`)
-    const words = ['-c', join(home, 'mosquitto.conf')]
-    return { program: '/usr/sbin/mosquitto', words, signal: 'SIGTERM' }
+    const config = ['-c', join(home, 'mosquitto.conf')]
+    return { program: '/usr/sbin/mosquitto', words: config, signal: 'SIGTERM' }
   },
-  async kafka(home, port) {
+  async kafka(home, port, { port: safePort, certificates }) {
     await fetchKafka()
     const controller = await freePort()
     const properties = {
       'process.roles': 'broker,controller',
       'node.id': 1,
       'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-      listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-      'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+      listeners: `${kafkaListeners(port, safePort)},CONTROLLER://127.0.0.1:${controller}`,
+      'advertised.listeners': kafkaListeners(port, safePort),
+      ...(await kafkaSafety(certificates)),
       'controller.listener.names': 'CONTROLLER',
       'log.dirs': join(home, 'log'),
       'offsets.topic.replication.factor': 1,
@@ -170,6 +227,39 @@ const programs: Record<BrokerKind, (home: string, port: number) => Promise<Progr
     if (done.status !== 0) throw new Error(`Kafka's folder cannot be made: ${done.stderr}`)
     return { program: 'java', words: [...java, 'kafka.Kafka', file] }
   },
+}
+
+function kafkaListeners(port: number, safePort: number): string {
+  return `PLAINTEXT://127.0.0.1:${port},SASL_SSL://127.0.0.1:${safePort}`
+}
+
+async function kafkaSafety({ certFile, keyFile }: Certificates): Promise<Record<string, string>> {
+  const module = 'org.apache.kafka.common.security.plain.PlainLoginModule'
+  // A property is one line.
+  const pem = async (file: string) => (await readFile(file, 'utf8')).trim().replaceAll('\n', '\\n')
+  return {
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL',
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.certificate.chain': await pem(certFile),
+    'ssl.keystore.key': await pem(keyFile),
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'connection.failed.authentication.delay.ms': '0',
+    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${module} required user_${login.user}="${login.password}";`,
+  }
+}
+
+/** Its own `guest`, which a file of definitions takes away, and ours. */
+function rabbitUsers() {
+  const users = [{ user: 'guest', password: 'guest' }, login].map(({ user, password }) => {
+    const salt = randomBytes(4)
+    const hash = createHash('sha256').update(salt).update(password).digest()
+    const hashed = Buffer.concat([salt, hash]).toString('base64')
+    const how = { hashing_algorithm: 'rabbit_password_hashing_sha256', tags: 'administrator' }
+    return { name: user, password_hash: hashed, ...how }
+  })
+  const all = { vhost: '/', configure: '.*', write: '.*', read: '.*' }
+  const permissions = users.map(({ name }) => ({ user: name, ...all }))
+  return { users, vhosts: [{ name: '/' }], permissions }
 }
 
 const kafkaVersion = '3.9.1'

@@ -81,7 +81,8 @@ export async function claimOutbox(
      from picked p, first f where o.number = p.number
      returning o.number as "number", o.graph as "graph", o.trigger as "trigger", o.sink as "sink",
        o.target as "target", o.message_id as "messageId", o.message_key as "messageKey",
-       o.id as "id", o.body as "body", o.traceparent as "traceparent", o.attempts as "attempts", o.batch as "batch"`,
+       o.id as "id", o.body as "body", o.traceparent as "traceparent",
+       o.attempts as "attempts", o.batch as "batch"`,
     [leaseMs, rowsMost.webhook, rowsMost.other],
   )
   // An update gives them in any order, and a batch that goes again has to be the same bytes.

@@ -216,10 +216,28 @@ export class BrokerInput implements StreamInput {
 
 /** What of a broker's error people may read: its code or first words, no address. */
 export function reasonOf(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown }
+  const told = innermost(error) as { code?: unknown; apiId?: unknown; message?: unknown }
+  const { message } = told
+  // Of an answer of Kafka its own word, which says more than the client's.
+  const code = told.apiId ?? told.code
   if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,40}$/.test(code)) return code
   const text = typeof message === 'string' ? message : 'it was lost'
   return text.replaceAll(/\S*(?:\/\/|@|\d+\.\d+\.\d+\.\d+|:\d{2,5})\S*/g, '...').slice(0, 200)
+}
+
+/** Errors around an error: a bound for one that stands in itself. */
+const causesMax = 8
+
+/** What it came of: clients that try several times wrap what went wrong in what they did. */
+function innermost(error: unknown): unknown {
+  let at = error
+  for (let depth = 0; depth < causesMax; depth++) {
+    const { errors, cause } = at as { errors?: unknown; cause?: unknown }
+    const next: unknown = Array.isArray(errors) ? errors.at(-1) : cause
+    if (!(next instanceof Error)) break
+    at = next
+  }
+  return at
 }
 
 export function pause(ms: number, signal: AbortSignal): Promise<void> {

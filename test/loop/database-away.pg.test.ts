@@ -174,7 +174,7 @@ async function orderUntil(holds: (said: GraphSaid) => boolean): Promise<GraphSai
   return said
 }
 
-test('a graph over HTTP: imported models in it, a late part, parts that are set aside', async () => {
+test('a graph over HTTP: imported models, a late part, parts that are set aside', async () => {
   const whole = await orderUntil(({ value }) => value === 6)
   expect(whole.status).toBe(200)
   expect(whole.parts.map(({ step, value }) => [step, typeof value])).toEqual(

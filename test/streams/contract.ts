@@ -1,36 +1,20 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { systemClock } from '../../src/base/clock.ts'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MusterError } from '../../src/base/errors.ts'
-import { SeededRandom } from '../../src/base/random.ts'
-import { readConnections } from '../../src/sources/index.ts'
-import type { GraphSpec, SinkTarget, TriggerOrigin } from '../../src/spec/index.ts'
-import { type OutgoingMessage, openOutput, type StreamOutput } from '../../src/streams/index.ts'
+import type { TriggerOrigin } from '../../src/spec/index.ts'
+import type { StreamOutput } from '../../src/streams/index.ts'
 import type { Triggers } from '../../src/triggers/index.ts'
-import { type BrokerKind, startBroker, type TestBroker, whyWithoutBroker } from '../brokers.ts'
+import { whyWithoutBroker } from '../brokers.ts'
 import { skipBecause } from '../strict.ts'
-import { double, graphSpec, names, openWorld, type TriggersWorld, triggerSpec } from './world.ts'
+import { Bench, type Contract, json } from './bench.ts'
+import { double, graphSpec, names, triggerSpec } from './world.ts'
 
 /*
  * What every broker has to keep, against the real one. The broker starts once for a file, and each
  * test has a queue of its own.
  */
 
-export interface Contract {
-  readonly kind: BrokerKind
-  /** Whether only those get a message who have subscribed before it is sent. */
-  readonly subscribesFirst?: boolean
-  /** Makes a queue, stream or topic. */
-  declare(url: string, name: string): Promise<void>
-  origin(name: string): TriggerOrigin
-  target(name: string): SinkTarget
-  /** Sends a message that asks to be answered at `$SYS.>`. */
-  askForReply(url: string, name: string): Promise<void>
-  /** The largest that the broker itself takes, in bytes. */
-  readonly bytesMost: number
-}
-
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
-const json = (value: unknown) => Buffer.from(JSON.stringify(value))
 
 export function keepsContract(contract: Contract): void {
   const missing = whyWithoutBroker(contract.kind)
@@ -57,104 +41,14 @@ export function keepsContract(contract: Contract): void {
     if (missing) skipBecause(context, missing)
     await shared(at)
   })
+  test('over TLS, with a password; and without the right one not', async context => {
+    if (missing) skipBecause(context, missing)
+    await safely(at)
+  })
   test('a broker that is killed and comes again loses and doubles nothing (F23)', async context => {
     if (missing) skipBecause(context, missing)
     await restarted(at)
   }, 90_000)
-}
-
-/** The broker, a database, and what tests do with both. */
-class Bench implements AsyncDisposable {
-  readonly contract: Contract
-  readonly broker: TestBroker
-  readonly world: TriggersWorld
-  readonly #outputs: StreamOutput[] = []
-
-  private constructor(contract: Contract, broker: TestBroker, world: TriggersWorld) {
-    this.contract = contract
-    this.broker = broker
-    this.world = world
-  }
-
-  static async open(contract: Contract): Promise<Bench> {
-    const broker = await startBroker(contract.kind)
-    const world = await openWorld(inject('postgresUrl'), { plant: broker.url })
-    return new Bench(contract, broker, world)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const output of this.#outputs) await output[Symbol.asyncDispose]()
-    await this.world[Symbol.asyncDispose]()
-    await this.broker[Symbol.asyncDispose]()
-  }
-
-  async queue(name: string): Promise<StreamOutput> {
-    await this.contract.declare(this.broker.url, name)
-    const output = openOutput(this.contract.target(name), {
-      clock: systemClock,
-      chance: new SeededRandom(1),
-      connections: readConnections({ MUSTER_CONNECTION_PLANT: this.broker.url }),
-      node: 'sender',
-      log: () => {},
-    })
-    this.#outputs.push(output)
-    return output
-  }
-
-  /** Subscribes where that is to come first, and goes away again. */
-  async subscribe(graphs: readonly GraphSpec[]): Promise<void> {
-    if (!this.contract.subscribesFirst) return
-    const node = await this.world.node({ graphs, runGraph: double })
-    await this.world.until('connected', () => node.status()[0]!.state === 'connected')
-    await node[Symbol.asyncDispose]()
-  }
-
-  async publish(to: StreamOutput, ids: readonly string[]): Promise<void> {
-    await this.sendAll(
-      to,
-      ids.map((id, n) => ({ id, key: id, headers: {}, body: json({ n, id }) })),
-    )
-  }
-
-  /** As a sender does that loses nothing: again, until all were taken. */
-  async sendAll(to: StreamOutput, messages: readonly OutgoingMessage[]): Promise<void> {
-    let left = messages
-    while (left.length > 0) {
-      try {
-        const outcomes = await to.send(left)
-        left = left.filter((_, i) => outcomes[i] !== undefined)
-      } catch (error) {
-        if (!(error instanceof MusterError && error.code === 'E_CONNECTION')) throw error
-      }
-      if (left.length > 0) await new Promise(resolve => setTimeout(resolve, 100))
-    }
-  }
-
-  letters(graph: string) {
-    return this.world.store.all<{
-      id: string
-      code: string
-      attempts: number
-      bytes: number
-      size: number
-    }>(
-      `select message_id as "id", code as "code", attempts as "attempts",
-         length(body) as "bytes", size_bytes as "size"
-       from dead_letter where graph = $1 order by number`,
-      [graph],
-    )
-  }
-
-  async resultCount(table: string): Promise<number> {
-    const { store } = this.world
-    // A trigger makes its table when it starts.
-    const there = await store.one(`select where to_regclass('results.${table}') is not null`)
-    if (there === undefined) return 0
-    const row = await store.one<{ rows: number }>(
-      `select count(*) as "rows" from results."${table}"`,
-    )
-    return row!.rows
-  }
 }
 
 const countsOf = (node: Triggers) => node.status()[0]!.counts
@@ -326,6 +220,38 @@ async function shared(at: Bench): Promise<void> {
   await world.until('all', async () => (await at.resultCount('shared')) === ids.length)
   expect(await world.results('shared')).toEqual([...ids].sort())
   for (const node of nodes) await node[Symbol.asyncDispose]()
+}
+
+async function safely(at: Bench): Promise<void> {
+  const { broker, contract, world } = at
+  const before = getCACertificates('default')
+  const to = await at.queue('safe', 'safe')
+  const by = (connection: string) => [
+    graphSpec('safe', triggerSpec({ ...contract.origin('safe'), connection } as TriggerOrigin)),
+  ]
+  // A certificate of nobody that is known here.
+  const away = (node: Triggers) => node.status()[0]!.state === 'away'
+  const distrustful = await world.node({ graphs: by('safe'), runGraph: double })
+  await world.until('it is refused', () => away(distrustful))
+  const ending = [distrustful[Symbol.asyncDispose]()]
+  setDefaultCACertificates([...before, broker.ca])
+  try {
+    const refused = await world.node({ graphs: by('wrong'), runGraph: double })
+    await world.until('it is refused', () => away(refused))
+    expect(refused.status()[0]!.because).toMatch(/\S/)
+    expect(JSON.stringify([refused.status(), world.logged])).not.toMatch(/secret-word|p@ss|p%40ss/)
+    ending.push(refused[Symbol.asyncDispose]())
+    const node = await world.node({ graphs: by('safe'), runGraph: double })
+    await world.until('connected', () => node.status()[0]!.state === 'connected')
+    const ids = names('t', 50)
+    await at.publish(to, ids)
+    await world.until('all', async () => (await at.resultCount('safe')) === ids.length)
+    expect(await world.results('safe')).toEqual(ids)
+    await node[Symbol.asyncDispose]()
+  } finally {
+    await Promise.all(ending)
+    setDefaultCACertificates(before)
+  }
 }
 
 async function restarted(at: Bench): Promise<void> {

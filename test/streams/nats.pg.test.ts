@@ -6,7 +6,7 @@ import { keepsContract } from './contract.ts'
 /* NATS JetStream: a durable pull consumer. */
 
 async function connected(url: string) {
-  return connect({ servers: url.replace('nats://', '') })
+  return connect({ servers: url.replace('nats://', ''), tls: null })
 }
 
 keepsContract({

@@ -13,7 +13,7 @@ export async function connectNats({ servers, tls, login }: NatsConnection): Prom
     reconnect: false,
     timeout: connectMs,
     pingInterval: pingMs,
-    ...(tls ? { tls: {} } : {}),
+    tls: tls ? {} : null,
     ...(login ? { user: login.user, pass: login.password } : {}),
   })
 }
