@@ -1,6 +1,7 @@
 import type { ReceiptId } from '../base/ids.ts'
 import { literal } from '../engine/index.ts'
 import { rowsOfKept } from './prediction-row.ts'
+import type { KeptPrediction } from './read-segment.ts'
 import {
   eachRecent,
   filesAtOnce,
@@ -46,9 +47,10 @@ export async function lookUpReceipts(
   const [from, to] = [asked[0], asked.at(-1)]
   if (from === undefined || to === undefined) return { predictions: [], unreadable: [] }
   const predictions: BriefPrediction[] = []
-  const seen = await eachRecent(place, { from, to }, found => {
+  const take = (found: readonly KeptPrediction[]) => {
     for (const each of found) if (receipts.has(each.receipt)) predictions.push(...rowsOfKept(each))
-  })
+  }
+  const seen = await eachRecent(place, { from, to, take })
   const files = await filesBut(seen, place.store, undefined, { from, to })
   // Of the files of a span, those are opened in whose own span a receipt lies.
   const holding = files.filter(({ firstReceipt, lastReceipt }) => {
@@ -102,8 +104,12 @@ export async function lastAnswers(
       new NewestOfSpans(own.map(at => ({ ...asks[at]!, at }))),
     ]),
   )
-  const seen = await eachRecent(place, { from, to }, recent => {
-    for (const { model, receipt } of recent) byModel.get(model)?.add(receipt)
+  const seen = await eachRecent(place, {
+    from,
+    to,
+    take(recent) {
+      for (const { model, receipt } of recent) byModel.get(model)?.add(receipt)
+    },
   })
   for (const spans of byModel.values()) spans.each(take)
   const unreadable: (UnreadableFile & { readonly blueprint: string })[] = []

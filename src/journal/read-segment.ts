@@ -38,24 +38,32 @@ export interface SegmentFacts {
 /** A frame larger than this is none: its length was damaged. A row of 4,096 x 1,000 floats fits. */
 const frameBytesMax = 64 * 1_048_576
 
+/** A part of a segment. */
+export interface SegmentPart {
+  /** The end of a frame that was read before. */
+  readonly from?: number
+  /** Up to where a segment that is being written is known to be on disk. */
+  readonly upTo?: number
+  /** By number: those that stood before `from`; what is found is added. */
+  readonly origins?: Map<number, PredictionOrigin>
+}
+
 /**
  * Gives `take` the answers of a segment, a frame's at a time and in their order, with a turn for
- * others in between. Frames that are not whole are passed over and counted, never read. Of a
- * segment that is being written, `upTo` is where it is known to be on disk. E_JOURNAL for a file
- * that is no segment.
+ * others in between, and where the frame lies. Frames that are not whole are passed over and
+ * counted, never read. E_JOURNAL for a file that is no segment.
  */
 export async function readSegment(
   path: string,
-  take: (predictions: readonly KeptPrediction[]) => void | Promise<void>,
-  upTo = Number.POSITIVE_INFINITY,
+  take: (predictions: readonly KeptPrediction[], at: number) => void | Promise<void>,
+  { from = 0, upTo = Number.POSITIVE_INFINITY, origins = new Map() }: SegmentPart = {},
 ): Promise<SegmentFacts> {
   await using file = await open(path, 'r')
-  const origins = new Map<number, PredictionOrigin>()
   let orphans = 0
   const { size } = await file.stat()
-  const facts = await eachFrame(file, Math.min(size, upTo), async payload => {
+  const facts = await eachFrame(file, { from, size: Math.min(size, upTo) }, async (payload, at) => {
     const records = readRecords(payload, origins)
-    await take(records.predictions)
+    await take(records.predictions, at)
     orphans += records.orphans
     await setImmediate()
   })
@@ -66,7 +74,7 @@ export async function readSegment(
 export async function cutTornTail(path: string): Promise<number> {
   await using file = await open(path, 'r+')
   const { size } = await file.stat()
-  const { goodBytes } = await eachFrame(file, size, () => undefined)
+  const { goodBytes } = await eachFrame(file, { from: 0, size }, () => undefined)
   if (goodBytes === size) return 0
   await file.truncate(goodBytes)
   await file.datasync()
@@ -75,8 +83,8 @@ export async function cutTornTail(path: string): Promise<number> {
 
 async function eachFrame(
   file: FileHandle,
-  size: number,
-  take: (payload: Uint8Array) => void | Promise<void>,
+  { from, size }: { readonly from: number; readonly size: number },
+  take: (payload: Uint8Array, at: number) => void | Promise<void>,
 ): Promise<Omit<SegmentFacts, 'orphans'>> {
   const head = await bytesAt(file, 0, segmentMagic.length)
   if (!head.every((byte, i) => byte === segmentMagic[i])) {
@@ -85,7 +93,8 @@ async function eachFrame(
     })
   }
   if (head.length < segmentMagic.length) return { goodBytes: 0, badBytes: size }
-  let [at, goodBytes, badBytes] = [segmentMagic.length, segmentMagic.length, 0]
+  const begin = Math.max(from, segmentMagic.length)
+  let [at, goodBytes, badBytes] = [begin, begin, 0]
   while (at < size) {
     const payload = await frameAt(file, at, size)
     if (payload === undefined) {
@@ -94,7 +103,7 @@ async function eachFrame(
       at = next
       continue
     }
-    await take(payload)
+    await take(payload, at)
     at += frameHeaderBytes + payload.length
     goodBytes = at
   }
@@ -107,7 +116,7 @@ async function bytesAt(file: FileHandle, from: number, length: number): Promise<
   return bytes.subarray(0, bytesRead)
 }
 
-async function frameAt(
+export async function frameAt(
   file: FileHandle,
   at: number,
   size: number,
@@ -138,7 +147,7 @@ async function nextFrame(file: FileHandle, from: number, size: number): Promise<
   return size
 }
 
-function readRecords(
+export function readRecords(
   payload: Uint8Array,
   origins: Map<number, PredictionOrigin>,
 ): { readonly predictions: readonly KeptPrediction[]; readonly orphans: number } {

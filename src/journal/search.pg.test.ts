@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
@@ -176,6 +176,29 @@ test('pages neither skip nor repeat', async () => {
     paged.push(...page.rows)
   }
   expect(paged).toEqual(whole.rows)
+})
+
+test('a page reads the frames that it shows, and not the segment again', async () => {
+  await using at = await world()
+  for (let frame = 0; frame < 40; frame++) {
+    for (let i = 0; i < 10; i++) at.journal.record(an(startMs + frame * 10 + i, { rows: 1 }))
+    await at.journal.flush()
+  }
+  const page = (after?: PredictionsAsk['after']) => findPredictions({ limit: 15, after }, at.place)
+  const first = await page()
+  const second = await page(first.rows.at(-1))
+  expect(second.rows).toHaveLength(15)
+  // What stands before them is not even looked at: there is nothing any more.
+  const [name] = await readdir(at.journal.folder)
+  const file = await open(at.journal.pathOf(name!), 'r+')
+  const { size } = await file.stat()
+  await file.write(Buffer.alloc(Math.floor(size / 2)), 0, undefined, 8)
+  await file.close()
+  expect(await page()).toEqual(first)
+  expect(await page(first.rows.at(-1))).toEqual(second)
+  // And what comes is found.
+  at.journal.record(an(startMs + 1_000, { rows: 1 }))
+  expect((await page()).rows.slice(1)).toEqual(first.rows.slice(0, 14))
 })
 
 test('a file whose bytes are damaged is told, and the others are read', async () => {

@@ -11,9 +11,9 @@ import {
 } from '../store/index.ts'
 import type { Journal } from './journal.ts'
 import { type PredictionRow, parquetRow, parquetSelect, rowsOfKept } from './prediction-row.ts'
-import { type KeptPrediction, readSegment } from './read-segment.ts'
 import { receiptHashes } from './receipt-filter.ts'
 import { segmentNames } from './segment-file.ts'
+import { type FrameSearch, SegmentFrames } from './segment-frames.ts'
 
 /*
  * Finds predictions, newest first: in segments that have not turned into Parquet yet, and in files.
@@ -63,8 +63,12 @@ export async function findPredictions(
 ): Promise<FoundPredictions> {
   const range = rangeOf(ask)
   const newest = new Newest(ask)
-  const seen = await eachRecent(place, range, found => {
-    for (const each of found) if (isOf(each.model, ask.model)) newest.add(rowsOfKept(each))
+  const seen = await eachRecent(place, {
+    ...range,
+    take(found) {
+      for (const each of found) if (isOf(each.model, ask.model)) newest.add(rowsOfKept(each))
+    },
+    isEnough: before => newest.isFullBefore(before),
   })
   const blueprint = ask.model?.split('.')[0]
   const files = await filesBut(seen, place.store, blueprint, range)
@@ -86,8 +90,11 @@ export async function findReceipt(
 ): Promise<FoundPredictions> {
   const range = { from: receipt, to: receipt }
   const recent: PredictionRow[] = []
-  await eachRecent(place, range, found => {
-    for (const each of found) if (each.receipt === receipt) recent.push(...rowsOfKept(each))
+  await eachRecent(place, {
+    ...range,
+    take(found) {
+      for (const each of found) recent.push(...rowsOfKept(each))
+    },
   })
   if (recent.length > 0) return { rows: recent, unreadable: [] }
   const ask = { receipt, hashes: receiptHashes(receipt), limit: filesMax }
@@ -120,29 +127,40 @@ function rangeOf({ sinceMs, untilMs, after }: PredictionsAsk): ReceiptRange {
  */
 export async function eachRecent(
   { journal, store }: Pick<JournalPlace, 'journal' | 'store'>,
-  { from, to }: ReceiptRange,
-  take: (found: readonly KeptPrediction[]) => void | Promise<void>,
+  search: FrameSearch,
 ): Promise<ReadonlySet<string>> {
+  const { from, to } = search
   await journal.flush()
   const seen = new Set<string>()
   const names = await segmentNames(journal.folder)
+  const known = framesOf(journal, names)
   const converted = await convertedSegments(store, names)
-  for (const [at, name] of names.entries()) {
+  for (const [at, name] of [...names.entries()].reverse()) {
     if (converted.has(name)) continue
     const nextMs = Number(names[at + 1]?.split('-')[0] ?? Number.POSITIVE_INFINITY)
     const openedMs = Number(name.split('-')[0])
     if (Number.isFinite(nextMs) && receiptsOf(nextMs + segmentSlackMs).last < from) continue
     if (receiptsOf(openedMs - segmentSlackMs).first > to) continue
-    const inRange = (found: readonly KeptPrediction[]) =>
-      take(found.filter(({ receipt }) => receipt >= from && receipt <= to))
+    const frames = known.get(name) ?? new SegmentFrames(journal.pathOf(name))
+    known.set(name, frames)
     try {
-      await readSegment(journal.pathOf(name), inRange, journal.sizeOf(name))
+      await frames.search(search, journal.sizeOf(name))
       seen.add(name)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
   }
   return seen
+}
+
+/** Of each journal, the segments that somebody has looked into and that are there still. */
+const framesByJournal = new WeakMap<Journal, Map<string, SegmentFrames>>()
+
+function framesOf(journal: Journal, names: readonly string[]): Map<string, SegmentFrames> {
+  const known = framesByJournal.get(journal) ?? new Map()
+  framesByJournal.set(journal, known)
+  for (const name of known.keys()) if (!names.includes(name)) known.delete(name)
+  return known
 }
 
 /** Files of a range, without those that segments were made into which were read as they are. */
@@ -239,8 +257,10 @@ class Newest {
   }
 
   isFullBefore(receipt: ReceiptId): boolean {
-    const rows = this.rows()
-    return rows.length === this.#limit && rows.at(-1)!.receipt > receipt
+    if (this.#rows.length < this.#limit) return false
+    // In order it is nearly sorted the next time.
+    this.#rows = [...this.rows()]
+    return this.#rows.at(-1)!.receipt > receipt
   }
 
   rows(): readonly PredictionRow[] {
