@@ -87,6 +87,8 @@ export class Batcher {
   #callMs = 0
   /** Since when calls leave jobs behind, without a break; Infinity while they leave none. */
   #standsSinceMs = Number.POSITIVE_INFINITY
+  /** Of those who became too late in a line that stands: their room is not given to others yet. */
+  #keptRows = 0
   #draining = false
   #closing = false
   // One call runs at a time, so these are free again when the next is put together.
@@ -189,8 +191,17 @@ export class Batcher {
     const mayPass = (waiting: Waiting) =>
       waiting.job.deadlineMs !== Number.POSITIVE_INFINITY && !isLate(waiting)
     const stands = nowMs - this.#standsSinceMs >= standingMs
-    // At the end of the line they would be told only when it is empty again.
-    if (stands) this.#waiting.dropOldest(turnAwayLate)
+    // At the end of the line they would be told only when it is empty again. Their room stays taken
+    // until then: who came in their place would be too late as well, and is refused at the door for
+    // less.
+    if (stands) {
+      this.#waiting.dropOldest(waiting => {
+        if (!turnAwayLate(waiting)) return false
+        this.#total.rows += waiting.job.rows
+        this.#keptRows += waiting.job.rows
+        return true
+      })
+    }
     let rows = 0
     const take = (waiting: Waiting) => {
       const { job } = waiting
@@ -202,8 +213,11 @@ export class Batcher {
       return true
     }
     this.#waiting.each(take, stands ? mayPass : undefined)
-    if (this.#waiting.length === 0) this.#standsSinceMs = Number.POSITIVE_INFINITY
-    else this.#standsSinceMs = Math.min(this.#standsSinceMs, nowMs)
+    if (this.#waiting.length === 0) {
+      this.#standsSinceMs = Number.POSITIVE_INFINITY
+      this.#total.rows -= this.#keptRows
+      this.#keptRows = 0
+    } else this.#standsSinceMs = Math.min(this.#standsSinceMs, nowMs)
     // Whoever is turned away teaches nothing: an average that is too high must not stay.
     if (taken.length === 0) this.#callMs /= 2
     return taken
