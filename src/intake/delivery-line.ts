@@ -17,7 +17,8 @@ import type { PushAt } from './push.ts'
 /*
  * The line in which checked deliveries to one source wait. Those that wait together are made
  * durable by one commit and put into the online store as one batch; while one group is put there,
- * the next are committed, and all of them are the next batch. Files are made of them beside, and nobody waits for that.
+ * the next are committed, and all of them are the next batch. Files are made of them beside, and
+ * nobody waits for that.
  */
 
 /** A delivery with its rows, ready to be kept. */
