@@ -10,7 +10,7 @@ import { join } from 'node:path'
 const inMemory = '/dev/shm'
 /** Short, for messages cut long paths and sockets have no long ones. */
 const prefix = 'muster-'
-/** The largest test, three million flights, writes 2 GB and takes as much beside; some run at once. */
+/** The largest, three million flights, writes 2 GB and takes as much beside; some run at once. */
 const bytesMin = 10 * 2 ** 30
 
 function isAlive(pid: number): boolean {

@@ -7,8 +7,9 @@ import { PeakMemory, treeResidentBytes } from './memory.ts'
 test('counts a process and all below it, and no other', async context => {
   if (process.platform !== 'linux') return skipBecause(context, '/proc is of Linux')
   const inner = 'console.log(process.pid); setTimeout(() => {}, 60_000)'
-  const outer = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(inner)}],
-    { stdio: ['pipe', 'inherit', 'inherit'] })`
+  const stdio = "{ stdio: ['pipe', 'inherit', 'inherit'] }"
+  const outer = `const { spawn } = require('node:child_process')
+    spawn(process.execPath, ['-e', ${JSON.stringify(inner)}], ${stdio})`
   const child = spawn(process.execPath, ['-e', outer], { stdio: ['pipe', 'pipe', 'inherit'] })
   const [line] = await once(child.stdout, 'data')
   const grandchild = Number(String(line))
