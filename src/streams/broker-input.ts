@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { MusterError } from '../base/errors.ts'
 import type { SeededRandom } from '../base/random.ts'
+import { Bell, pause } from './bell.ts'
 import { Loss } from './loss.ts'
 import type { StreamHealth, StreamInput, StreamMessage } from './message.ts'
 
@@ -53,7 +54,7 @@ export class BrokerInput implements StreamInput {
   /** Of the session. */
   #loss: Loss | undefined
   /** Of the one who waits for messages. */
-  #wake: (() => void) | undefined
+  readonly #bell = new Bell()
   #room: (() => void)[] = []
   #state: StreamHealth['state'] = 'connecting'
   #because: string | undefined
@@ -76,7 +77,7 @@ export class BrokerInput implements StreamInput {
   }
 
   async next(waitMs: number, signal: AbortSignal): Promise<readonly StreamMessage[]> {
-    if (this.#waiting.length === 0 && !signal.aborted) await this.#somethingOr(waitMs, signal)
+    if (this.#waiting.length === 0) await this.#bell.heard(waitMs, signal)
     const taken = this.#waiting.splice(0, this.#prefetch)
     this.#tellRoom()
     return taken
@@ -177,7 +178,7 @@ export class BrokerInput implements StreamInput {
   #take(message: StreamMessage, session: InputSession): void {
     this.#sessionOf.set(message, session)
     this.#waiting.push(message)
-    this.#wake?.()
+    this.#bell.ring()
   }
 
   #become(state: StreamHealth['state'], because: string | undefined): void {
@@ -190,20 +191,6 @@ export class BrokerInput implements StreamInput {
 
   #tellRoom(): void {
     for (const resolve of this.#room.splice(0)) resolve()
-  }
-
-  #somethingOr(waitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const done = (): void => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        this.#wake = undefined
-        resolve()
-      }
-      const timer = setTimeout(done, waitMs)
-      signal.addEventListener('abort', done)
-      this.#wake = done
-    })
   }
 
   #hasRoom(): Promise<void> {
@@ -238,17 +225,4 @@ function innermost(error: unknown): unknown {
     at = next
   }
   return at
-}
-
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise(resolve => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done)
-  })
 }

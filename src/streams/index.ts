@@ -1,6 +1,7 @@
 export { amqpInput } from './amqp/input.ts'
 export { amqpOutput } from './amqp/output.ts'
-export { BrokerInput, backoff, pause, type StreamParts } from './broker-input.ts'
+export { pause } from './bell.ts'
+export { BrokerInput, backoff, type StreamParts } from './broker-input.ts'
 export { isBinaryEvent, structuredMessage } from './http/events.ts'
 export { HttpInput } from './http/input.ts'
 export { kafkaInput } from './kafka/input.ts'

@@ -1,4 +1,5 @@
 import { MusterError } from '../../base/errors.ts'
+import { Bell } from '../bell.ts'
 import type { StreamHealth, StreamInput, StreamMessage } from '../message.ts'
 import { readEvents } from './events.ts'
 
@@ -15,7 +16,7 @@ export class HttpInput implements StreamInput {
   readonly #prefetch: number
   readonly #settle = new Map<StreamMessage, (outcome: 'done' | 'again') => void>()
   #waiting: StreamMessage[] = []
-  #wake: (() => void) | undefined
+  readonly #bell = new Bell()
   #closed = false
 
   constructor(prefetch: number) {
@@ -37,24 +38,12 @@ export class HttpInput implements StreamInput {
         }),
     )
     this.#waiting.push(...messages)
-    this.#wake?.()
+    this.#bell.ring()
     if ((await Promise.all(outcomes)).includes('again')) throw this.#busy()
   }
 
   async next(waitMs: number, signal: AbortSignal): Promise<readonly StreamMessage[]> {
-    if (this.#waiting.length === 0 && !signal.aborted) {
-      await new Promise<void>(resolve => {
-        const done = (): void => {
-          clearTimeout(timer)
-          signal.removeEventListener('abort', done)
-          this.#wake = undefined
-          resolve()
-        }
-        const timer = setTimeout(done, waitMs)
-        signal.addEventListener('abort', done)
-        this.#wake = done
-      })
-    }
+    if (this.#waiting.length === 0) await this.#bell.heard(waitMs, signal)
     return this.#waiting.splice(0)
   }
 
