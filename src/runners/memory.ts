@@ -15,6 +15,16 @@ export function memoryNow(): Memory {
   return { rssBytes: rss, nativeBytes: rss - heapTotal - external }
 }
 
+/**
+ * What a session took that was opened between the two, the lesser of both measures. Buffers that
+ * were collected meanwhile count for native memory until their pages are used again; buffers that
+ * came count for the process. Either would make a small model one that never fits.
+ */
+export function growthBytes(before: Memory, after: Memory): number {
+  const native = after.nativeBytes - before.nativeBytes
+  return Math.min(native, after.rssBytes - before.rssBytes)
+}
+
 export function writeMemory(to: PayloadWriter, { rssBytes, nativeBytes }: Memory): PayloadWriter {
   return to.f64(rssBytes).f64(nativeBytes)
 }

@@ -5,7 +5,7 @@ import { digestOf } from '../base/digest.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import { type ForeignSession, openForeignSession } from './foreign-session.ts'
 import { type Frame, FrameReader, frameKind, PayloadWriter } from './frame.ts'
-import { memoryNow, writeMemory } from './memory.ts'
+import { growthBytes, memoryNow, writeMemory } from './memory.ts'
 import { readTensors, tensorBytes, writeTensors } from './tensor-wire.ts'
 
 /*
@@ -59,7 +59,7 @@ async function act(
 ): Promise<void> {
   switch (kind) {
     case frameKind.load: {
-      const before = memoryNow().nativeBytes
+      const before = memoryNow()
       const slot = payload.u32()
       const digest = payload.text()
       const outputs = Array.from({ length: payload.u32() }, () => payload.text())
@@ -67,8 +67,8 @@ async function act(
       if (digestOf(bytes) !== digest) throw new TypeError('the bytes are not those of the digest')
       const session = await openForeignSession(bytes, outputs)
       sessions.set(slot, { session, fileBytes: bytes.length })
-      const growthBytes = memoryNow().nativeBytes - before
-      send(socket, frameKind.loaded, call, new PayloadWriter().f64(growthBytes))
+      const growth = growthBytes(before, memoryNow())
+      send(socket, frameKind.loaded, call, new PayloadWriter().f64(growth))
       break
     }
     case frameKind.run: {

@@ -187,7 +187,8 @@ test('a message is answered where it asks to be, if that is allowed', async cont
   if (missing) skipBecause(context, missing)
   await using broker = await startBroker('nats')
   await using world = await openWorld(inject('postgresUrl'), { plant: broker.url })
-  const connection = await connect({ servers: broker.url.replace('nats://', '') })
+  const servers = broker.url.replace('nats://', '')
+  const connection = await connect({ servers, tls: null })
   const { streams } = await jetstreamManager(connection)
   await streams.add({ name: 'all', subjects: ['in', 'answers.>', 'out'] })
   const from = {
