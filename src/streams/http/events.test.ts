@@ -58,6 +58,24 @@ test("an event of KServe's logger is a request, named by its id", () => {
   expect(message!.headers['ce-inferenceservicename']).toBe('wafer-cd')
 })
 
+test('a trace goes on from the header of the request, else from the extension', () => {
+  const trace = (digit: string) => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`
+  const binary = {
+    'content-type': 'application/json',
+    ...Object.fromEntries(Object.entries(event).map(([name, value]) => [`ce-${name}`, value])),
+  }
+  const structured = { 'content-type': 'application/cloudevents+json' }
+  const told = [
+    readEvents({ ...binary, traceparent: trace('1') }, bytes({})),
+    readEvents({ ...binary, 'ce-traceparent': trace('2') }, bytes({})),
+    readEvents({ ...binary, traceparent: trace('1'), 'ce-traceparent': trace('2') }, bytes({})),
+    readEvents(structured, bytes({ ...event, traceparent: trace('3') })),
+    readEvents({ ...structured, traceparent: trace('1') }, bytes(event)),
+    readEvents(structured, bytes(event)),
+  ].map(([message]) => message!.headers.traceparent)
+  expect(told).toEqual([...['1', '2', '1', '3', '1'].map(trace), undefined])
+})
+
 test('what is no event is refused with the attribute at fault', () => {
   const structured = { 'content-type': 'application/cloudevents+json' }
   const refused = (headers: Record<string, string>, body: Uint8Array) => {

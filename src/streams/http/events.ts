@@ -6,7 +6,8 @@ import { boundedBody, type StreamMessage } from '../message.ts'
  * CloudEvents 1.0 over HTTP, in its three modes: binary (attributes in ce-* headers, data in the
  * body), structured (one JSON object) and batch (a list of them). Events of KServe's logger
  * (org.kubeflow.serving.inference.request) are requests of the Open Inference Protocol and pass as
- * any other; their id is that of the request.
+ * any other; their id is that of the request. A trace goes on from the HTTP header `traceparent`,
+ * the hop that brought the event; else from the extension of that name (distributed tracing).
  */
 
 /** Of one batch; a sender that has more sends more batches. */
@@ -29,11 +30,11 @@ export function readEvents(
   if (isBatch !== Array.isArray(parsed)) throw wrong('its content type says otherwise')
   const events = isBatch ? (parsed as unknown[]) : [parsed]
   if (events.length > eventsMax) throw wrong(`it has ${events.length} events, at most ${eventsMax}`)
-  return events.map(structuredMessage)
+  return events.map(event => structuredMessage(event, hop(headers)))
 }
 
 /** Data and attributes of an event that came as one JSON object, from any broker. */
-export function structuredMessage(event: unknown): StreamMessage {
+export function structuredMessage(event: unknown, traceparent?: string): StreamMessage {
   if (typeof event !== 'object' || event === null) throw wrong('an event is a JSON object')
   const { data, data_base64: base64, ...attributes } = event as Record<string, unknown>
   check(attributes)
@@ -41,7 +42,7 @@ export function structuredMessage(event: unknown): StreamMessage {
     typeof base64 === 'string'
       ? Buffer.from(base64, 'base64')
       : Buffer.from(data === undefined ? '' : JSON.stringify(data))
-  return messageOf(attributes, body)
+  return messageOf(attributes, body, traceparent)
 }
 
 function binaryMessage(
@@ -55,7 +56,11 @@ function binaryMessage(
   }
   if (headers['content-type']) attributes.datacontenttype = String(headers['content-type'])
   check(attributes)
-  return messageOf(attributes, body)
+  return messageOf(attributes, body, hop(headers))
+}
+
+function hop(headers: Readonly<Record<string, string | string[] | undefined>>): string | undefined {
+  return headers.traceparent === undefined ? undefined : String(headers.traceparent)
 }
 
 /** Required attributes and the forms of the others, as the SDK of the specification has them. */
@@ -72,11 +77,16 @@ function check(attributes: Readonly<Record<string, unknown>>): void {
   }
 }
 
-function messageOf(attributes: Readonly<Record<string, unknown>>, body: Uint8Array): StreamMessage {
+function messageOf(
+  attributes: Readonly<Record<string, unknown>>,
+  body: Uint8Array,
+  traceparent = attributes.traceparent,
+): StreamMessage {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(attributes)) {
     headers[name === 'datacontenttype' ? 'content-type' : `ce-${name}`] = String(value)
   }
+  if (typeof traceparent === 'string') headers.traceparent = traceparent
   return {
     // `id` is unique for its source.
     id: `${attributes.source} ${attributes.id}`,
