@@ -56,7 +56,7 @@ test('append: a file by its ending, once', async () => {
 test('delete: whose rows go is said by columns', async () => {
   const done = await ask('data delete readings --entity station=70')
   expect(done.out).toBe('40 rows deleted, from 2 snapshots.\n3 predictions erased.\n')
-  expect(done.err).toContain('Predictions of late do not tell of whom they are')
+  expect(done.err).toContain('Predictions of late (root, origin) do not tell of whom they are')
   expect((await ask('data delete readings --entity station=7=0')).out).toContain('no such rows')
   for (const [words, why] of [
     ['', 'no entity is named'],

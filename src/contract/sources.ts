@@ -91,9 +91,15 @@ export const deleteAnswer = z.object({
         .array(z.object({ entity: count, rows: count }))
         .describe('Of each entity that had any, by its place in the list, from 0.'),
       notHeld: z
-        .array(z.string())
+        .array(
+          z.object({
+            blueprint: z.string(),
+            levels: z.array(z.string()).describe('As root, origin, origin.destination.'),
+          }),
+        )
         .describe(
-          'Blueprints that read the source, whose predictions do not tell of whom they are.',
+          'Blueprints that read the source, and those of their levels whose predictions do not ' +
+            'tell of whom they are: to be erased by receipt.',
         ),
       unreadable: count.describe('Files that cannot be read, and not be looked into.'),
     })

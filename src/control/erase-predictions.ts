@@ -10,7 +10,8 @@ import type { DeskParts } from './desk-parts.ts'
 /*
  * Whose rows are deleted from a source, their predictions go too, as far as these tell of whom they
  * are: by a part of the model's name, or by an input that is the column itself. An entity that a
- * call named only to have features looked up is not kept with its answer, and so not found here.
+ * call named only to have features looked up is not kept with its answer, and so not found here:
+ * not at any level of a blueprint that has no such part, nor at those above the part.
  */
 
 type Erased = NonNullable<DeleteAnswer['predictions']>
@@ -32,7 +33,8 @@ async function eraseFrom(
   const spec = await fleet.applied()
   const readers = impactOf(spec, [{ kind: 'source', source: source.name }], new Map()).blueprints
   const byEntity = new Map<number, number>()
-  const [notHeld, unreadable] = [new Set<string>(), new Set<string>()]
+  const notHeld = new Map<string, ReadonlySet<string>>()
+  const unreadable = new Set<string>()
   let rows = 0
   const sets = Map.groupBy(entities.entries(), ([, each]) => Object.keys(each).sort().join('\n'))
   for (const members of sets.values()) {
@@ -41,10 +43,11 @@ async function eraseFrom(
     for (const { name } of readers) {
       const blueprint = spec.blueprints.get(name)!
       const heldAs = columns.map(column => placesOf(column, source.name, blueprint, spec))
-      if (heldAs.some(places => places.length === 0)) {
-        notHeld.add(name)
-        continue
+      const without = levelsWithout(blueprint.key, heldAs)
+      if (without.length > 0) {
+        notHeld.set(name, new Set([...(notHeld.get(name) ?? []), ...without]))
       }
+      if (without.length > blueprint.key.length) continue
       const erased = await eraseEntities(
         { blueprint: name, heldAs, entities: named },
         { store, blobs },
@@ -58,7 +61,19 @@ async function eraseFrom(
   }
   const items = [...byEntity].map(([entity, count]) => ({ entity, rows: count }))
   items.sort((a, b) => a.entity - b.entity)
-  return { rows, items, notHeld: [...notHeld], unreadable: unreadable.size }
+  const levels = [...notHeld].map(([blueprint, some]) => ({ blueprint, levels: [...some] }))
+  return { rows, items, notHeld: levels, unreadable: unreadable.size }
+}
+
+/** Levels whose answers do not tell all columns: ancestors have fewer parts in their names. */
+export function levelsWithout(
+  key: readonly string[],
+  heldAs: readonly (readonly HeldAs[])[],
+): readonly string[] {
+  const tells = (of: HeldAs, depth: number) => !('part' in of) || of.part < depth
+  return ['root', ...key.map((_, part) => key.slice(0, part + 1).join('.'))].filter(
+    (_, depth) => !heldAs.every(places => places.some(of => tells(of, depth))),
+  )
 }
 
 /** Where answers of a blueprint hold a column of a source; nowhere, for most that it reads. */

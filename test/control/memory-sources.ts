@@ -70,7 +70,8 @@ export function memorySources(): SourcesDesk {
     deleteEntities: async (name, { entities }) => {
       known(name)
       const found = entities.filter(entity => entity.station === '70').length
-      const predictions = { rows: found * 3, items: [], notHeld: ['late'], unreadable: 0 }
+      const notHeld = [{ blueprint: 'late', levels: ['root', 'origin'] }]
+      const predictions = { rows: found * 3, items: [], notHeld, unreadable: 0 }
       return { rows: found * 40, entities: found, snapshots: found * 2, predictions }
     },
     compact: async name => ({ filesBefore: known(name).newest!.files, filesAfter: 2 }),

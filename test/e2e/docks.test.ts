@@ -79,7 +79,10 @@ test('what is deleted is online no more when its deletion is answered', async ()
   expect(await status()).toBe('NOT_FOUND')
   // What was predicted for it too, with the reason when somebody asks.
   expect((await gone.json()) as object).toMatchObject({
-    predictions: { rows: 1, items: [{ entity: 1, rows: 1 }], notHeld: [], unreadable: 0 },
+    predictions: {
+      ...{ rows: 1, items: [{ entity: 1, rows: 1 }], unreadable: 0 },
+      notHeld: [{ blueprint: 'demand', levels: ['root'] }],
+    },
   })
   const replayed = await run(['replay', receipt], docks.where)
   expect(replayed.stderr).toContain('was erased on request')

@@ -1,5 +1,5 @@
 import { MusterError } from '../../base/errors.ts'
-import { countOf, formatCount } from '../../base/format.ts'
+import { countOf } from '../../base/format.ts'
 import type { DeleteAnswer } from '../../contract/index.ts'
 import type { Act } from '../command.ts'
 import { connect } from '../connect.ts'
@@ -22,16 +22,16 @@ export const act: Act = async call => {
 function tell(screen: Screen, { rows, snapshots, predictions }: DeleteAnswer): void {
   const erased = predictions?.rows ?? 0
   if (rows > 0) {
-    screen.data(`${countOf(rows, 'row')} deleted, from ${formatCount(snapshots)} snapshots.`)
+    screen.data(`${countOf(rows, 'row')} deleted, from ${countOf(snapshots, 'snapshot')}.`)
     screen.say('Next: muster plan, so that models are trained without them')
   }
   if (erased > 0) screen.data(`${countOf(erased, 'prediction')} erased.`)
   if (rows + erased === 0) screen.data('There were no such rows; nothing has changed.')
   const { notHeld = [], unreadable = 0 } = predictions ?? {}
-  if (notHeld.length > 0) {
+  for (const { blueprint, levels } of notHeld) {
     screen.say(
-      `Predictions of ${printable(notHeld.join(', '))} do not tell of whom they are: ` +
-        'erase them by receipt, muster predictions erase',
+      `Predictions of ${printable(`${blueprint} (${levels.join(', ')})`)} do not tell of whom ` +
+        'they are: erase theirs by receipt, muster predictions erase RECEIPTS',
     )
   }
   if (unreadable > 0) {
