@@ -24,6 +24,8 @@ const post = (url: string, payload: unknown, headers: Record<string, string> = {
 test('a frame is an Arrow stream; an unknown view is a problem', async () => {
   const got = await post('/api/v1/features/frame', { view: 'demand@1', span: undefined })
   expect([got.statusCode, got.headers['content-type'], got.body]).toEqual([200, arrow, 'arrow'])
+  const rows = [{ station: '70', eventTime: '2026-11-22T09:30:00.000001' }]
+  expect((await post('/api/v1/features/frame', { view: 'demand@1', rows })).statusCode).toBe(200)
   const unknown = await post('/api/v1/features/frame', { view: 'demand@2' })
   expect([unknown.statusCode, unknown.json().code]).toEqual([404, 'E_NOT_FOUND'])
 })

@@ -19,6 +19,10 @@ export type RowWord = z.infer<typeof value>
 
 const viewName = z.string().min(1).max(300).describe('A view: demand@1, or demand for its newest.')
 
+const eventTime = z.iso
+  .datetime({ offset: true, local: true })
+  .describe('ISO 8601, to the microsecond; UTC without an offset: 2026-11-22T09:30:00.000001.')
+
 export const frameAsk = z.strictObject({
   view: viewName,
   features: z
@@ -45,7 +49,7 @@ export const frameAsk = z.strictObject({
     .optional()
     .describe('A label of the view, or an expression over the row.'),
   rows: z
-    .array(z.object({ eventTime: z.iso.datetime({ offset: true }) }).catchall(value))
+    .array(z.object({ eventTime }).catchall(value))
     .min(1)
     .max(spineRowsMax)
     .optional()

@@ -136,5 +136,12 @@ function ofCaller(
       into[index] = value as RowWord
     }
   }
-  return { of: 'caller', columns, types, eventMs: rows.map(row => Date.parse(row.eventTime)) }
+  return { of: 'caller', columns, types, eventMs: rows.map(row => eventMsOf(row.eventTime)) }
+}
+
+/** Of ISO 8601, UTC without an offset; to the microsecond, which `Date.parse` would cut. */
+export function eventMsOf(text: string): number {
+  const zoned = /(?:Z|[+-]\d\d:\d\d)$/.test(text) ? text : `${text}Z`
+  const micros = /[.]\d{3}(\d{1,3})/.exec(text)?.[1]?.padEnd(3, '0') ?? '0'
+  return Date.parse(zoned) + Number(micros) / 1_000
 }

@@ -2,7 +2,7 @@ import { must } from '../base/assert.ts'
 import { MusterError } from '../base/errors.ts'
 import { type Engine, isTime, type LoadedColumn, quoted, type Relation } from '../engine/index.ts'
 import { fromText, rowNumber } from '../sources/index.ts'
-import { unusable } from './row-values.ts'
+import { isWhole, unusable } from './row-values.ts'
 
 /*
  * Rows that a caller gives, as a relation. Their values come as JSON has them, where a time is a
@@ -23,7 +23,8 @@ const given = quoted('muster given')
 
 /**
  * Makes the table of `rows` rows, which carry their number. Throws E_FEATURE_VALUE for a value that
- * cannot be had as the type of its column, with the column and the row.
+ * cannot be had as the type of its column, with the column and the row: of whole numbers and texts
+ * also for a number that JavaScript may have rounded, which would be another entity.
  */
 export async function loadAsked(
   engine: Engine,
@@ -32,7 +33,7 @@ export async function loadAsked(
   rows: number,
 ): Promise<Relation> {
   const columns = Object.entries(asked.columns).map(([column, values]) =>
-    loaded(column, values, rows),
+    loaded(column, values, { rows, type: asked.types?.[column] }),
   )
   const numbers = Array.from({ length: rows }, (_, row) => row)
   const number: LoadedColumn = { name: rowNumber, type: 'INTEGER', values: numbers }
@@ -41,7 +42,7 @@ export async function loadAsked(
   const typed: { name: string; type: string }[] = []
   for (const column of columns) {
     const type = asked.types?.[column.name] ?? column.type
-    const value = await castOf(engine, column, type)
+    const value = await castOf(engine, column, type, asked.columns[column.name]!)
     list.push(`${value.sql} as ${quoted(column.name)}`)
     typed.push({ name: column.name, type: value.type })
   }
@@ -56,6 +57,7 @@ async function castOf(
   engine: Engine,
   { name, type: from, values }: LoadedColumn,
   to: string,
+  asked: readonly AskedValue[],
 ): Promise<{ readonly sql: string; readonly type: string }> {
   const column = { name, type: to }
   const asIs = { sql: quoted(name), type: from }
@@ -72,12 +74,19 @@ async function castOf(
     `select min(${number})::double as row from ${given} where ${bad}`,
   )
   const row = must(odd, 'a minimum is a row').row
-  if (row !== null) throw unusable(column, values[row] ?? null, row)
+  if (row !== null) throw unusable(column, asked[row] ?? null, row)
   return { sql: value, type: to }
 }
 
-/** A column in the narrowest type that holds its values; texts when they are of several. */
-function loaded(name: string, values: readonly AskedValue[], rows: number): LoadedColumn {
+/**
+ * A column in the narrowest type that holds its values; texts when they are of several, or when the
+ * type is: 70 and 70.5 are then "70" and "70.5", as they are online.
+ */
+function loaded(
+  name: string,
+  values: readonly AskedValue[],
+  { rows, type }: { readonly rows: number; readonly type: string | undefined },
+): LoadedColumn {
   if (values.length !== rows) {
     throw new MusterError(
       'E_USAGE',
@@ -85,17 +94,33 @@ function loaded(name: string, values: readonly AskedValue[], rows: number): Load
       { field: name, hint: 'give each column a value for each row' },
     )
   }
-  const given = values.filter(value => value !== null)
-  if (given.every(value => typeof value === 'boolean')) {
+  if (type !== undefined) refuseRounded({ name, type }, values)
+  const given = type === 'VARCHAR' ? undefined : values.filter(value => value !== null)
+  if (given?.every(value => typeof value === 'boolean')) {
     return { name, type: 'BOOLEAN', values: values as (boolean | null)[] }
   }
-  if (given.every(value => Number.isSafeInteger(value))) {
+  if (given?.every(value => Number.isSafeInteger(value))) {
     const whole = values.map(value => (value === null ? null : BigInt(value)))
     return { name, type: 'BIGINT', values: whole }
   }
-  if (given.every(value => typeof value === 'number')) {
+  if (given?.every(value => typeof value === 'number')) {
     return { name, type: 'DOUBLE', values: values as (number | null)[] }
   }
   const texts = values.map(value => (value === null ? null : String(value)))
   return { name, type: 'VARCHAR', values: texts }
+}
+
+function refuseRounded(
+  column: { readonly name: string; readonly type: string },
+  values: readonly AskedValue[],
+): void {
+  const whole = isWhole(column.type)
+  if (!whole && column.type !== 'VARCHAR') return
+  const row = values.findIndex(
+    value =>
+      typeof value === 'number' &&
+      !Number.isSafeInteger(value) &&
+      (whole || Number.isInteger(value)),
+  )
+  if (row >= 0) throw unusable(column, must(values[row], 'it was found'), row)
 }

@@ -135,7 +135,7 @@ test('rows of the caller are joined as of their time', async () => {
   const columns = {
     origin: ['A', 'B', 'C'],
     happened: ['2001-01-11T00:00:00Z', '2001-01-11T00:00:00Z', null],
-    miles: [5, 6.5, 7],
+    miles: [5, 6, 7],
     kind: ['k1', null, 'k9'],
   }
   const types = { happened: 'TIMESTAMP', miles: 'BIGINT', origin: 'VARCHAR' }
@@ -145,7 +145,7 @@ test('rows of the caller are joined as of their time', async () => {
     {
       origin: 'A',
       happened: '2001-01-11T00:00:00Z',
-      miles: 5,
+      miles: 5n,
       kind: 'k1',
       event_time: at,
       hour: 0,
@@ -185,3 +185,48 @@ test.each([
     })
   },
 )
+
+test.each([
+  ['BIGINT', [70, 70.5], 1, '70.5'],
+  ['BIGINT', [70, '71', 72.5], 2, '72.5'],
+  ['INTEGER', [70, 100000000000000000, -4], 1, '100000000000000000'],
+  ['BIGINT', [2 ** 53], 0, '9007199254740992'],
+  ['VARCHAR', ['a', 2 ** 53], 1, '9007199254740992'],
+  ['TIMESTAMP', ['2001-01-11', 7], 1, '7'],
+])('of %s, %j is refused by row %i: it would be nobody', async (type, origin, row, shown) => {
+  const rows = {
+    of: 'caller' as const,
+    columns: { origin },
+    types: { origin: type },
+    eventMs: origin.map(() => 0),
+  }
+  await expect(read({ ...job(rows), view: aView({}, past) })).rejects.toMatchObject({
+    code: 'E_FEATURE_VALUE',
+    field: 'origin',
+    message: expect.stringContaining(`value ${row} of \`origin\` is ${shown}, not`),
+  })
+})
+
+test('numbers of a column of text are texts, one by one', async () => {
+  await writeParquet(
+    join(folder, 'coded.parquet'),
+    `select unnest(['70', '70.5']) as origin, unnest([1, 2]) as value,
+            timestamp '2001-01-01' as happened,
+            timestamp '2001-01-01 00:00:00.000001' as known`,
+  )
+  const spec = aSource('coded.parquet')
+  const connections = readConnections({})
+  const snapshot = await takeSnapshot(spec, { fleetFolder: folder, blobs, connections })
+  const rows = {
+    of: 'caller' as const,
+    columns: { origin: [70, 70.5] },
+    types: { origin: 'VARCHAR' },
+    // One asks a microsecond before it was known, and one at once.
+    eventMs: [Date.UTC(2001, 0, 1), Date.UTC(2001, 0, 1) + 0.001],
+  }
+  const of = { ...job(rows), sources: [{ spec, snapshot }], view: aView({}, past) }
+  const table = await read(of)
+  const value = 'past.origin_value_mean_7200000ms'
+  expect(table.toArray().map(row => row[value])).toEqual([null, 2])
+  expect(Number(table.getChild('event_time')!.data[0]!.values[1] % 1_000n)).toBe(1)
+})

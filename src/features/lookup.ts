@@ -15,7 +15,7 @@ export interface FeatureAsk {
   /** Those that the groups read. */
   readonly sources: readonly SourceData[]
   readonly rows: AskedRows & {
-    /** When each row asks, in milliseconds since 1970 UTC. NaN: as if nothing were known. */
+    /** When each row asks, in milliseconds since 1970 UTC, to the microsecond. NaN: unknown. */
     readonly asOfMs: Float64Array
   }
 }
@@ -49,7 +49,7 @@ export async function lookupAsOf(
     const query = { number: rowNumberSql, from: [from, ...own.joins].join(' '), where: 'true' }
     await readByRow(engine, query, own.targets)
   }
-  const asOfUs = asked.asOfMs.map(ms => ms * 1_000)
+  const asOfUs = asked.asOfMs.map(ms => Math.round(ms * 1_000))
   const asking = new AskingRows({ relation, rows }, asOfUs)
   const { rowsAtOnce } = place
   const about = { view: { features }, groups: ask.groups, sources, rowsAtOnce }
