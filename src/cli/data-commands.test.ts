@@ -51,6 +51,8 @@ test('append: a file by its ending, once', async () => {
   const missing = await ask('data append readings nothing.csv')
   expect(missing).toMatchObject({ code: 2 })
   expect(missing.err).toContain('nothing.csv cannot be read')
+  expect((await ask('data append readings nothing')).err).toContain('nothing cannot be read')
+  expect((await ask(`data append readings ${folder}`)).err).toContain('is not a file')
 })
 
 test('delete: whose rows go is said by columns', async () => {

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startServer, type TestServer } from '../../test/control/server.ts'
 import { say } from '../../test/control/terminal.ts'
@@ -65,7 +66,11 @@ test('what cannot be sent is told before it is', async () => {
   expect(await refused(run, { stdin: '{' })).toEqual([2, 'muster: the message is not JSON'])
   expect(await refused(`${run} --message nowhere.json`, {})).toEqual([
     2,
-    'muster: nowhere.json does not exist',
+    'muster: nowhere.json cannot be read: it does not exist',
+  ])
+  expect(await refused(`${run} --message ${tmpdir()}`, {})).toEqual([
+    2,
+    `muster: ${tmpdir()} cannot be read: it is a folder`,
   ])
   const { code, err } = await ask('graphs show wafer-helth')
   expect([code, err]).toEqual([2, expect.stringContaining('nearest: wafer-health')])

@@ -94,7 +94,7 @@ test('outcomes: beside what was predicted, by model, and sent from a file', asyn
   expect(sent.err).toContain('1 outcome taken, 1 refused.')
   writeFileSync(join(folder, 'half.jsonl'), '{"receipt"\n')
   expect((await ask('outcomes half.jsonl')).err).toContain('line 1 of half.jsonl is not JSON')
-  expect((await ask('outcomes nothing.jsonl')).err).toContain('nothing.jsonl does not exist')
+  expect((await ask('outcomes nothing.jsonl')).err).toContain('nothing.jsonl cannot be read')
 })
 
 test('predictions erase: per receipt, exit 1 when one is not there', async () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, openAsBlob } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { MusterError } from '../../base/errors.ts'
 import { countOf } from '../../base/format.ts'
@@ -7,20 +8,25 @@ import { type AppendWords, rowsFormats } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { cannotRead } from '../read-here.ts'
 import { printable } from '../text.ts'
 import { waiting } from '../waiting.ts'
 
 export const act: Act = async call => {
   const [name = '', file = ''] = call.args
-  const format = formatOf(call, file)
   const path = resolve(call.terminal.cwd, file)
-  const known = call.flag('backfill') ? 'then' : 'now'
-  const digest = await contentDigest(path).catch((cause: unknown) => {
-    throw new MusterError('E_USAGE', `${file} cannot be read`, {
+  const unread = (cause: unknown) => {
+    throw cannotRead(file, cause)
+  }
+  const found = await stat(path).catch(unread)
+  // It is read twice: for its digest, and to be sent.
+  if (!found.isFile())
+    throw new MusterError('E_USAGE', `${file} is not a file`, {
       hint: 'name a file that is here',
-      cause,
     })
-  })
+  const format = formatOf(call, file)
+  const known = call.flag('backfill') ? 'then' : 'now'
+  const digest = await contentDigest(path).catch(unread)
   // By content: sent again after a lost answer, it is taken once.
   const key = `${known}.${digest}`
   const body = await openAsBlob(path)

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { MusterError } from '../../base/errors.ts'
 import { countOf, formatNumber } from '../../base/format.ts'
@@ -11,6 +12,7 @@ import {
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { cannotRead } from '../read-here.ts'
 import type { Column } from '../table.ts'
 import { printable } from '../text.ts'
 
@@ -38,25 +40,22 @@ function tellParts(call: Call, graph: string, { extra }: MusterError): void {
   if (told.success) sayParts(call, graph, told.data)
 }
 
+const messageHint = 'give --message FILE, or a JSON object on standard input'
+
 async function readMessage(call: Call): Promise<Record<string, unknown>> {
-  const hint = 'give --message FILE, or a JSON object on standard input'
+  const hint = messageHint
   const file = call.text('message') ?? '-'
   if (file === '-' && call.terminal.stdinIsTTY) {
     throw new MusterError('E_USAGE', 'there is no message', { field: '--message', hint })
   }
-  const from = file === '-' ? call.terminal.stdin : createReadStream(file)
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of from) {
-    chunks.push(Buffer.from(chunk as Uint8Array))
-    bytes += chunks.at(-1)?.length ?? 0
-    if (bytes > messageBytesMax) {
-      throw new MusterError('E_TOO_LARGE', 'a message has at most a megabyte', { hint })
-    }
-  }
+  const { stdin, cwd } = call.terminal
+  const from = file === '-' ? stdin : createReadStream(resolve(cwd, file))
+  const bytes = await bytesOf(from).catch((cause: unknown) => {
+    throw cause instanceof MusterError ? cause : cannotRead(file, cause, '--message')
+  })
   let value: unknown
   try {
-    value = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    value = JSON.parse(bytes.toString('utf8'))
   } catch {
     throw new MusterError('E_USAGE', 'the message is not JSON', { field: '--message', hint })
   }
@@ -64,6 +63,21 @@ async function readMessage(call: Call): Promise<Record<string, unknown>> {
     return value as Record<string, unknown>
   }
   throw new MusterError('E_USAGE', 'the message is not a JSON object', { field: '--message', hint })
+}
+
+async function bytesOf(from: AsyncIterable<unknown>): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of from) {
+    chunks.push(Buffer.from(chunk as Uint8Array))
+    bytes += chunks.at(-1)?.length ?? 0
+    if (bytes > messageBytesMax) {
+      throw new MusterError('E_TOO_LARGE', 'a message has at most a megabyte', {
+        hint: messageHint,
+      })
+    }
+  }
+  return Buffer.concat(chunks)
 }
 
 const columns: readonly Column[] = [

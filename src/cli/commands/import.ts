@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { digestOf } from '../../base/digest.ts'
 import { MusterError } from '../../base/errors.ts'
 import { countOf, formatCount } from '../../base/format.ts'
@@ -7,6 +5,7 @@ import { type ImportAnswer, importQuery } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { readHere } from '../read-here.ts'
 import { printable } from '../text.ts'
 import { waiting } from '../waiting.ts'
 
@@ -60,15 +59,4 @@ function tell({ screen }: Call, answer: ImportAnswer): void {
     screen.say(`Tried on ${countOf(runs, 'call')}: ${took}, its process and loading included.`)
   }
   screen.say(`Call it: POST /v2/models/${name}/infer`)
-}
-
-async function readHere(call: Call, file: string): Promise<Buffer> {
-  try {
-    return await readFile(resolve(call.terminal.cwd, file))
-  } catch (cause) {
-    throw new MusterError('E_USAGE', `${file} cannot be read`, {
-      hint: 'name a file that is here',
-      cause,
-    })
-  }
 }

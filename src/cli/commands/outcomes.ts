@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { MusterError } from '../../base/errors.ts'
 import { countOf, formatCount, formatNumber } from '../../base/format.ts'
 import { type OutcomesAsk, outcomesMax } from '../../contract/index.ts'
@@ -8,6 +6,7 @@ import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { pagesOf } from '../pages.ts'
+import { readHere } from '../read-here.ts'
 import type { Column } from '../table.ts'
 import { printable, timeWords } from '../text.ts'
 import { waiting } from '../waiting.ts'
@@ -93,7 +92,7 @@ async function showErrors(call: Call): Promise<number> {
 
 async function send(call: Call, file: string): Promise<number> {
   const { screen } = call
-  const outcomes = await readLines(resolve(call.terminal.cwd, file), file)
+  const outcomes = await readLines(call, file)
   const client = connect(call)
   let [taken, refused] = [0, 0]
   for (let at = 0; at < outcomes.length; at += outcomesMax) {
@@ -114,12 +113,8 @@ async function send(call: Call, file: string): Promise<number> {
   return refused > 0 ? exitCodes.failed : exitCodes.done
 }
 
-async function readLines(path: string, shown: string): Promise<OutcomesAsk['outcomes']> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read: ${cause.code}`
-    const detail = `${printable(shown)} ${why}`
-    throw new MusterError('E_USAGE', detail, { field: 'file', cause })
-  })
+async function readLines(call: Call, shown: string): Promise<OutcomesAsk['outcomes']> {
+  const text = (await readHere(call, shown, 'file')).toString('utf8')
   return text
     .split('\n')
     .map((line, at) => [line.trim(), at + 1] as const)
