@@ -132,6 +132,11 @@ test('messages show neither the machine nor the engine', async () => {
   expect(plainReason('IO Error: no "/var/x/y" or \'/a b\', or /c/d\nLINE 1: x')).toBe(
     "no a file or 'a file b', or a file",
   )
+  const value = 'Could not convert string "n/a" to INT32, nor n/a, km/h or 1/2'
+  expect(plainReason(`Conversion Error: ${value}`)).toBe(value)
+  expect(plainReason('IO Error: open:/a/b (/c/d) [/e/f, /g] file:///h/i')).toBe(
+    'open:a file (a file [a file, a file file:a file',
+  )
 })
 
 test('columns arrive as typed arrays, constants and all', async () => {

@@ -140,8 +140,16 @@ test('the SELECT of a group reads its source and nothing else', async () => {
     'drop table trips',
     "copy trips to 'x'",
     'select ? from trips',
+    'with recursive t as (select 1 as x union all select x + 1 from t) select * from trips, t',
+    'select * from (with recursive t as (select 1 as x union select x from t) select * from t)',
   ]
   for (const sql of bad) {
     expect(['E_SQL_FORBIDDEN', 'E_SQL_STATEMENT'], sql).toContain(await check(sql))
+  }
+  for (const sql of ['drop table trips', 'hour(happened)', 'select 1; select 2', '']) {
+    await expect(checkGroupSelect(engine, sql, 'trips'), sql).rejects.toMatchObject({
+      message: expect.not.stringMatching(/expression|json/),
+      hint: 'write one SELECT over trips',
+    })
   }
 })

@@ -15,9 +15,13 @@ export function isNode(value: unknown): value is AstNode {
 
 /**
  * The tree of one SELECT. Throws E_SQL_STATEMENT for anything else: another statement, two, none,
- * bad grammar.
+ * bad grammar. `what` is what its author was to write.
  */
-export async function parseSelect(engine: Engine, sql: string): Promise<AstNode> {
+export async function parseSelect(
+  engine: Engine,
+  sql: string,
+  what: 'SELECT' | 'SQL expression' = 'SQL expression',
+): Promise<AstNode> {
   if (sql.includes('\0')) throw new MusterError('E_SQL_STATEMENT', 'SQL holds no NUL')
   const [row] = await engine.rows<{ tree: string }>(
     `select json_serialize_sql(${literal(sql)})::varchar as tree`,
@@ -28,8 +32,9 @@ export async function parseSelect(engine: Engine, sql: string): Promise<AstNode>
     statements?: readonly { node: AstNode }[]
   }
   if (tree.error !== false || tree.statements === undefined) {
-    const reason = (tree.error_message ?? 'it does not parse').split('\n')[0]
-    throw new MusterError('E_SQL_STATEMENT', `this is not one SQL expression: ${reason}`)
+    const said = (tree.error_message ?? 'it does not parse').split('\n')[0]!
+    const reason = said.startsWith('Only SELECT') ? 'it is another statement' : said
+    throw new MusterError('E_SQL_STATEMENT', `this is not one ${what}: ${reason}`)
   }
   if (tree.statements.length !== 1) {
     throw new MusterError(

@@ -36,7 +36,7 @@ export function plainReason(message: string): string {
   return line
     .replace(/^[A-Za-z ]+ Error: /, '')
     .replace(/\b[Ff]ile (["']?)\/[^\s"',]+\1/g, 'the file')
-    .replace(/(["']?)\/[^\s"',]+\1/g, 'a file')
+    .replace(/(?<![^\s"'([:=,])(["']?)\/[^\s"',]+\1/g, 'a file')
     .slice(0, 300)
 }
 

@@ -1,6 +1,6 @@
 import { MusterError } from '../base/errors.ts'
 import type { Engine } from '../engine/index.ts'
-import { growingFunction, nodesOf, parseSelect } from '../engine/index.ts'
+import { at, growingFunction, nodesOf, parseSelect } from '../engine/index.ts'
 
 const volatileFunction = new RegExp(
   '^(?:random|uuid.*|gen_random_uuid|setseed|nextval|currval|now|today|ago|current_.*' +
@@ -10,11 +10,13 @@ const volatileFunction = new RegExp(
 
 /**
  * Checks the SELECT of a feature group: one statement that reads the group's source and what it
- * names itself by WITH, and no other table, no table function, no file. Throws E_SQL_STATEMENT or
- * E_SQL_FORBIDDEN.
+ * names itself by WITH, and no other table, no table function, no file, and no recursion, which may
+ * never end. Throws E_SQL_STATEMENT or E_SQL_FORBIDDEN.
  */
 export async function checkGroupSelect(engine: Engine, sql: string, source: string): Promise<void> {
-  const root = await parseSelect(engine, sql)
+  const root = await parseSelect(engine, sql, 'SELECT').catch(error => {
+    throw at(error, { hint: `write one SELECT over ${source}` })
+  })
   const own = new Set([source.toLowerCase()])
   for (const node of nodesOf(root)) {
     const ctes = (node.cte_map as { map?: readonly { key: string }[] } | undefined)?.map ?? []
@@ -33,6 +35,11 @@ export async function checkGroupSelect(engine: Engine, sql: string, source: stri
     if (node.type === 'TABLE_FUNCTION' || node.type === 'SHOW_REF' || node.type === 'PIVOT') {
       throw new MusterError('E_SQL_FORBIDDEN', 'a table function reaches outside the source', {
         hint: `read from ${source}`,
+      })
+    }
+    if (node.type === 'RECURSIVE_CTE_NODE') {
+      throw new MusterError('E_SQL_FORBIDDEN', 'a query that reads itself may never end', {
+        hint: `leave \`recursive\` out, and read from ${source}`,
       })
     }
     const isCall = node.class === 'FUNCTION' || node.class === 'WINDOW'
