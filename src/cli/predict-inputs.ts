@@ -53,7 +53,9 @@ export function readPairs(pairs: readonly string[]): Row {
 export function tensors(inputs: readonly InputFacts[], rows: readonly Row[]): object[] {
   const byName = new Map(inputs.map(input => [input.name, input]))
   for (const name of rows.flatMap(row => Object.keys(row.values))) {
-    if (!byName.has(name)) throw unknownInput('feature', name, byName.keys())
+    if (byName.has(name)) continue
+    if (name === 'features') throw notTyped(byName.keys())
+    throw unknownInput('feature', name, byName.keys())
   }
   const given = (input: InputFacts) => rows.some(row => Object.hasOwn(row.values, input.name))
   const lacking = inputs.filter(input => !isEnough(input, rows))
@@ -71,6 +73,14 @@ export function tensors(inputs: readonly InputFacts[], rows: readonly Row[]): ob
       datatype: input.datatype,
       data: rows.map(row => valueIn(input, row)),
     }))
+}
+
+/** The tensor of all inputs, which callers may send. */
+function notTyped(known: Iterable<string>): MusterError {
+  return new MusterError('E_TENSOR_UNKNOWN', '`features` is no feature but all of them', {
+    field: 'features',
+    hint: `name each, this command makes the tensors: ${[...known].join(', ')}`,
+  })
 }
 
 export function unknownInput(

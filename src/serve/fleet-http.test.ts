@@ -52,12 +52,12 @@ afterAll(async () => {
   plane.close()
 })
 
-async function call(path: string, body?: unknown) {
+async function call(path: string, body?: unknown, more: Record<string, string> = {}) {
   const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: body === undefined ? 'GET' : 'POST',
     ...(body === undefined
       ? {}
-      : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      : { headers: { 'content-type': 'application/json', ...more }, body: JSON.stringify(body) }),
   })
   const got = (await answer.json()) as Record<string, unknown>
   return { status: answer.status, body: got, headers: answer.headers }
@@ -123,6 +123,15 @@ test('what is wrong with the whole is refused as a whole', async () => {
   expect(await refused({ models: ['wafer'], inputs: [...inputs, inputs[0]] })).toBe(
     'E_TENSOR_DUPLICATE',
   )
+  const all = { name: 'features', shape: [2, 2], datatype: 'FP32', data: [1, 1, 1, 1] }
+  const matrix = (await call('/v2/fleet/infer', { models: ['wafer', 'wafer'], inputs: [all] })).body
+  expect(matrix).toMatchObject({ code: 'E_TENSOR_SHAPE', field: 'features' })
+  expect(matrix.detail).toContain('of all inputs is not taken here')
+  const one = { models: ['wafer'], inputs }
+  const deadline = await call('/v2/fleet/infer', one, { 'x-request-deadline-ms': 'x' })
+  expect([deadline.status, deadline.body.code]).toEqual([400, 'E_DEADLINE'])
+  const priority = await call('/v2/fleet/infer', one, { 'x-muster-priority': 'x' })
+  expect([priority.status, priority.body.code]).toEqual([400, 'E_USAGE'])
   const models = new Array(16_385).fill('wafer')
   expect(await refused({ models, inputs })).toBe('E_TOO_LARGE')
 })
@@ -143,6 +152,8 @@ test('v1: models, readiness, predictions by list and by name', async () => {
   expect(await code({ instances: [] })).toBe('E_USAGE')
   expect(await code({ instances: [[1]] })).toBe('E_TENSOR_SHAPE')
   expect(await code({ instances: [{ f9: 1 }] })).toBe('E_TENSOR_UNKNOWN')
+  const named = await call('/v1/models/wafer:predict', { instances: [{ features: [1, 2] }] })
+  expect(named.body.hint).toContain('send the list itself')
   expect(await code({ instances: [['a', 1]] })).toBe('E_TENSOR_DATA')
   expect(await code({ instances: [[1, 2]] }, 'wafre:predict')).toBe('E_MODEL_UNKNOWN')
   expect(await code({ instances: [[1, 2]] }, 'wafer:explain')).toBe('E_NOT_FOUND')

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify'
+import { deadlineAtMs } from '../base/deadline.ts'
 import { MusterError } from '../base/errors.ts'
 import { beforeBody } from './before-body.ts'
 import type { DataPlane } from './data-plane.ts'
 import { inferMany, type ManyAnswer, type ManyColumn } from './infer-many.ts'
+import { matrixName } from './input-reader.ts'
 import { askedBy, type ServerFacts } from './rim.ts'
 
 /*
@@ -22,11 +24,10 @@ export function fleetRoutes(app: FastifyInstance, plane: DataPlane, facts: Serve
   const onRequest = beforeBody(app, plane)
   app.post('/v2/fleet/infer', { bodyLimit: bodyBytesMax, onRequest }, async request => {
     const { id, models, inputs } = readBody(request.body, plane.limits.idLengthMax)
-    const said = await inferMany(plane, {
-      models,
-      inputs,
-      ...askedBy(request, tenantHeader),
-    })
+    const asked = askedBy(request, tenantHeader)
+    // Wrong for every row, it is wrong for the request.
+    deadlineAtMs(asked.deadlineMs, 0, plane.limits.deadlineMaxMs)
+    const said = await inferMany(plane, { models, inputs, ...asked })
     return answerOf(id, models, said)
   })
 }
@@ -79,6 +80,16 @@ function readColumn(input: unknown, rows: number, names: Set<string>): void {
     ? shape[0] === rows && (shape.length === 1 || (shape.length === 2 && shape[1] === 1))
     : shape === undefined
   if (fits && Array.isArray(data) && data.length === rows) return
+  if (name === matrixName) {
+    throw new MusterError(
+      'E_TENSOR_SHAPE',
+      `one tensor \`${field}\` of all inputs is not taken here`,
+      {
+        field,
+        hint: 'send a column an input: models of a request may have different ones',
+      },
+    )
+  }
   throw new MusterError('E_TENSOR_SHAPE', `input \`${field}\` has not a value for each row`, {
     field,
     hint: `give ${rows} values, one for each of \`models\`; null where a row has none`,

@@ -21,7 +21,13 @@ export interface InputValues {
 const float32Limit = 3.4028235677973366e38
 
 /** Null is missing; what is not finite, in JSON or in float32 (`1e999` is JSON), is refused. */
-export function placeNumber(into: InputValues, row: number, input: number, value: unknown): void {
+export function placeNumber(
+  into: InputValues,
+  row: number,
+  input: number,
+  value: unknown,
+  missingIs: 'null' | 'NaN' = 'null',
+): void {
   const { reader, x } = into
   const at = row * reader.count + input
   if (typeof value === 'number' && value < float32Limit && value > -float32Limit) {
@@ -30,14 +36,14 @@ export function placeNumber(into: InputValues, row: number, input: number, value
     return
   }
   if (value !== null || !reader.signature.inputs[input]!.mayBeMissing) {
-    throw unusable(reader, row, input, value)
+    throw unusable(reader, row, input, { value, missingIs })
   }
   x[at] = Number.NaN
 }
 
 /** Of bytes, which have no null: NaN is missing there. */
 export function placeFloat(into: InputValues, row: number, input: number, value: number): void {
-  placeNumber(into, row, input, Number.isNaN(value) ? null : value)
+  placeNumber(into, row, input, Number.isNaN(value) ? null : value, 'NaN')
 }
 
 /**
@@ -66,7 +72,12 @@ function seenOutside(into: InputValues, input: number): void {
 }
 
 /** A value that is missing where nothing imputes, beyond float32, or no number. */
-function unusable(reader: InputReader, row: number, input: number, value: unknown): MusterError {
+function unusable(
+  reader: InputReader,
+  row: number,
+  input: number,
+  { value, missingIs }: { readonly value: unknown; readonly missingIs: 'null' | 'NaN' },
+): MusterError {
   if (value !== null && typeof value !== 'number') {
     return wrongKind(reader, row, input, value, 'send a number; null if missing')
   }
@@ -74,7 +85,10 @@ function unusable(reader: InputReader, row: number, input: number, value: unknow
   const [what, hint] =
     value === null
       ? ['is missing', 'give a value: the feature view declares no `impute` for it']
-      : ['is not a finite float32 number', 'send a finite number below 3.4e38; null if missing']
+      : [
+          'is not a finite float32 number',
+          `send a finite number below 3.4e38; ${missingIs} if missing`,
+        ]
   return new MusterError('E_FEATURE_VALUE', `value ${row} of input \`${name}\` ${what}`, {
     field: name,
     hint,

@@ -104,10 +104,23 @@ describe('what is wrong with it names the row and the input', () => {
   })
 })
 
-test('beside other tensors, or under another name, it is not an input', () => {
+test('beside other tensors, twice, or under another name, it is refused, and told why', () => {
   const [input] = matrix(rows.flat()).inputs
   const twice = { inputs: [input, input] }
-  expect(refusal(twice).slice(0, 2)).toEqual(['E_TENSOR_UNKNOWN', 'features'])
+  expect(refusal(twice).slice(0, 2)).toEqual(['E_TENSOR_DUPLICATE', 'features'])
+  const hour = { name: 'hour', shape: [2], datatype: 'FP32', data: [1, 4] }
+  for (const inputs of [
+    [input, hour],
+    [hour, input],
+  ]) {
+    expect(refusal({ inputs })).toEqual([
+      'E_TENSOR_UNKNOWN',
+      'features',
+      '`features` holds all inputs: send it alone',
+    ])
+  }
+  const nested = matrix(Array.from({ length: 7 }, () => [1, 2]))
+  expect(refusal(nested)[2]).toContain('has 7 rows, its shape says 2')
   expect(refusal({ inputs: [{ ...input, name: 'x' }] }).slice(0, 2)).toEqual([
     'E_TENSOR_UNKNOWN',
     'x',

@@ -91,9 +91,10 @@ function checkLength(
   }
   // Flat, or nested as the shape says: of one column both are a value a row.
   if (data.length === rows * width || (data.length === rows && Array.isArray(data[0]))) return
+  const [what, wanted] = Array.isArray(data[0]) ? ['rows', rows] : ['values', rows * width]
   throw new MusterError(
     rows > limits.rowsPerRequestMax ? 'E_TENSOR_SHAPE' : 'E_TENSOR_DATA',
-    `input \`${name}\` has ${data.length} values, its shape says ${rows * width}`,
+    `input \`${name}\` has ${data.length} ${what}, its shape says ${wanted}`,
     { field: name },
   )
 }

@@ -3,6 +3,7 @@ import { MusterError } from '../base/errors.ts'
 import { beforeBody } from './before-body.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ImportedModel, TensorAnswer } from './imported.ts'
+import { matrixName } from './input-reader.ts'
 import type { ModelRepository } from './repository.ts'
 import { askedBy, type ServerFacts } from './rim.ts'
 import { jsonValues } from './tensor-values.ts'
@@ -105,7 +106,10 @@ function familyTensors(
   for (const [row, instance] of instances.entries()) {
     if (isObject(instance)) {
       for (const [name, value] of Object.entries(instance)) {
-        if (!known.has(name)) throw unknownInput(row, name, known.keys())
+        if (!known.has(name)) {
+          if (name === matrixName) throw notNamed(row, inputs)
+          throw unknownInput(row, name, known.keys())
+        }
         put(row, name, value)
       }
       continue
@@ -171,6 +175,15 @@ function nested(flat: readonly unknown[], shape: readonly number[]): unknown[] {
     level = lists
   }
   return level
+}
+
+/** The tensor of all inputs, which v2 has; here a row of it needs no name. */
+function notNamed(row: number, inputs: readonly { readonly name: string }[]): MusterError {
+  const what = `\`${matrixName}\` of instance ${row} is a tensor of v2, which v1 has not`
+  return new MusterError('E_TENSOR_UNKNOWN', what, {
+    field: matrixName,
+    hint: `send the list itself as the instance: ${inputs.map(({ name }) => name).join(', ')}`,
+  })
 }
 
 function unknownInput(row: number, name: string, known: Iterable<string>): MusterError {

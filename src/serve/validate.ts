@@ -204,11 +204,21 @@ function columnOf(
   }
   const column = reader.columns.get(name)
   if (column !== undefined) return column
+  if (name === matrixName && reader.takesMatrix && inputs.length > 1) throw besides(inputs)
   const matrix = inputs.length === 1 && Array.isArray(shape) && shape[1] === reader.count
   const shown = name.slice(0, 128)
   throw new MusterError('E_TENSOR_UNKNOWN', `\`${shown}\` is not an input of this model`, {
     field: shown,
     hint: matrix ? `${formOfAll(reader)}; ${listInputs(reader)}` : listInputs(reader),
+  })
+}
+
+function besides(inputs: readonly unknown[]): MusterError {
+  const times = inputs.filter(input => isObject(input) && input.name === matrixName).length
+  if (times > 1) return twice(matrixName)
+  return new MusterError('E_TENSOR_UNKNOWN', `\`${matrixName}\` holds all inputs: send it alone`, {
+    field: matrixName,
+    hint: 'or leave it out, and send each input by its name',
   })
 }
 
