@@ -122,6 +122,17 @@ test('rows that one name has at one moment are refused, with one of them', async
   expect(await problems(await readings('raised', good), raised)).toHaveLength(1)
 })
 
+test('rows that Muster numbered are no tie: the one that came later holds', async () => {
+  const tied = await readings('numbered', [...good, "('A', 'y', 1, 1, 9, 'w')"])
+  const location = { push: { partition: 'month' as const } }
+  const group = aGroup([], { latest })
+  expect(await problems(tied, group, { source: { location } })).toEqual([])
+  expect(await problems(tied, group, { source: { location, key: ['station'] } })).toEqual([])
+  // What a SELECT gives has lost its numbers.
+  const selected = { ...group, sql: 'select * from trips' }
+  expect(await problems(tied, selected, { source: { location } })).toHaveLength(1)
+})
+
 test('a row that is corrected before it happens is no tie: the later one holds', async () => {
   const snapshot = await readings('ahead', good, 'make_timestamp(known::bigint * 1000000)')
   const knownAt = `coalesce("${arrivalColumn}", happened)`

@@ -126,10 +126,13 @@ export async function checkLoaded(
   )
 }
 
-/** SQL of the accepted rows as they stand in files. `knownAt` null: when they happened. */
-export function numberedRows(shape: KeptShape, rowFrom: number, knownAt: Date | null): string {
+/**
+ * SQL of the accepted rows as they stand in files. `knownUs`: microseconds since 1970; null: when
+ * they happened.
+ */
+export function numberedRows(shape: KeptShape, rowFrom: number, knownUs: number | null): string {
   const number = `(${quoted(placeColumn)} - 1 + ${rowFrom})::integer`
-  const known = knownAt === null ? 'null' : literal(knownAt.toISOString().replace('Z', ''))
+  const known = knownUs === null ? 'null' : `make_timestamp(${knownUs}::bigint)`
   const columns = fileColumns(shape).map((column, at) => {
     const value =
       at === 0

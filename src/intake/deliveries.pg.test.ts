@@ -97,6 +97,31 @@ test('at once with new ones, what came before is told so, and is there once', as
   expect(rows.filter(row => row.includes(' | u | '))).toHaveLength(3)
 })
 
+test('deliveries at once become known one after the other, as they are numbered', async () => {
+  await using deliveries = new Deliveries(world.at)
+  const push = (value: number) => deliveries.push(readings, delivery('w', value))
+  const all = await Promise.all([push(1), push(2), push(3), push(4)])
+  await push(5) // The clock has not moved.
+  expect(new Set(all.map(({ batch }) => batch)).size).toBe(4)
+  const rows = await rowsOf(await keptSnapshot(readings, world.at), world.blobs)
+  const known = rows.filter(row => row.includes(' | w | ')).map(row => row.split(' | ').at(-1)!)
+  expect(known).toEqual([...new Set(known)].sort())
+  expect(known).toHaveLength(5)
+})
+
+test('of history that differs and comes at once, one holds and the others are told', async () => {
+  await using deliveries = new Deliveries(world.at)
+  const push = (value: number) =>
+    deliveries.push(readings, { ...delivery('h', value), knownAt: 'event' })
+  const all = await Promise.allSettled([push(1), push(2), push(3), push(1)])
+  expect(all.map(one => (one.status === 'rejected' ? one.reason.code : 'taken'))).toEqual([
+    'taken',
+    'E_DUPLICATE_KEY',
+    'E_DUPLICATE_KEY',
+    'taken', // It says the same as the first.
+  ])
+})
+
 test('more than is borne at once is refused, with a time to come again', async () => {
   await using deliveries = new Deliveries(world.at)
   const all = await Promise.allSettled(

@@ -1,4 +1,4 @@
-import { digestOf } from '../base/digest.ts'
+import { type Digest, digestOf } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
 import {
   heldBytes,
@@ -33,6 +33,8 @@ export class Deliveries implements AsyncDisposable {
   readonly #reader = new RowsReader()
   readonly #casts = new CastChecks()
   readonly #lines = new Map<string, DeliveryLine>()
+  /** By source: the last delivery of history. */
+  readonly #history = new Map<string, Promise<unknown>>()
   readonly #shapes = new WeakMap<SourceSpec, Promise<KeptShape>>()
   #deliveries = 0
   #bytes = 0
@@ -70,6 +72,26 @@ export class Deliveries implements AsyncDisposable {
   async #take(source: SourceSpec, delivery: PushedRows): Promise<Pushed> {
     const digest = digestOf(delivery.bytes)
     const shape = await this.#shapeOf(source)
+    const take = () => this.#keep(source, shape, delivery, digest)
+    return agrees(delivery, shape) ? await this.#inTurn(source.name, take) : await take()
+  }
+
+  /** Each is held against all that came before it, so the next is looked at when it is kept. */
+  #inTurn<T>(source: string, take: () => Promise<T>): Promise<T> {
+    const next = (this.#history.get(source) ?? Promise.resolve()).then(take)
+    this.#history.set(
+      source,
+      next.catch(() => undefined),
+    )
+    return next
+  }
+
+  async #keep(
+    source: SourceSpec,
+    shape: KeptShape,
+    delivery: PushedRows,
+    digest: Digest,
+  ): Promise<Pushed> {
     let held: ReadRows['held']
     try {
       held = await this.#checked(source, shape, delivery)

@@ -104,18 +104,18 @@ export async function numbered(
   if (rows === 0) return undefined
   if (loaded.length > 0) await checkLoaded(writer, shape, loaded)
   const reserved = await reserveRows(store, shape.source, rows, now)
-  const knownAt = incoming.knownAt === 'event' ? null : reserved.knownAt
+  const knownUs = incoming.knownAt === 'event' ? null : reserved.knownUs
   return {
     batch: {
       source: shape.source,
       number: reserved.batch,
       rowFrom: reserved.rowFrom,
       rows,
-      knownAt,
+      knownUs,
       receivedAt: now,
       idempotencyKey: incoming.idempotencyKey ?? null,
       digest,
     },
-    relation: numberedRows(shape, reserved.rowFrom, knownAt),
+    relation: numberedRows(shape, reserved.rowFrom, knownUs),
   }
 }

@@ -138,8 +138,8 @@ test('files of any size are appended in one commit, from each format', async () 
     '2025-02/744.parquet',
   ])
   expect((await rowsOf(snapshot, world.blobs)).slice(5000)).toEqual([
-    '5000 | a,"b | 2026-06-01 08:00:00 | 1.5 | 2026-06-15 12:00:00.001',
-    '5001 | c | 2026-06-02 00:00:00 | - | 2026-06-15 12:00:00.001',
+    '5000 | a,"b | 2026-06-01 08:00:00 | 1.5 | 2026-06-15 12:00:00.000001',
+    '5001 | c | 2026-06-02 00:00:00 | - | 2026-06-15 12:00:00.000001',
   ])
   const commits = await listCommits(world.store, 'readings', { limit: 10 })
   expect(commits.map(commit => commit.change)).toEqual([

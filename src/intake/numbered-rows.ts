@@ -15,8 +15,8 @@ export interface NumberedRows {
   readonly held: HeldRows
   /** Of the first row; the others follow. */
   readonly rowFrom: number
-  /** Null: known when they happened. */
-  readonly knownAt: Date | null
+  /** Microseconds since 1970; null: known when they happened. */
+  readonly knownUs: number | null
 }
 
 /** Rows of several deliveries of the same columns as those of one, with their own two columns. */
@@ -32,11 +32,10 @@ export function joinRows(deliveries: readonly NumberedRows[]): JoinedRows {
   const values = columns.map((_, at) => deliveries.flatMap(({ held }) => held.values[at]!))
   const numbers: number[] = []
   const knownUs: (number | null)[] = []
-  for (const { held, rowFrom, knownAt } of deliveries) {
-    const us = knownAt === null ? null : knownAt.getTime() * 1_000
+  for (const { held, rowFrom, knownUs: known } of deliveries) {
     for (let row = 0; row < held.rows; row++) {
       numbers.push(rowFrom + row)
-      knownUs.push(us)
+      knownUs.push(known)
     }
   }
   return { held: { columns, values, rows: numbers.length }, numbers, knownUs }

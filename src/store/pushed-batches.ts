@@ -14,8 +14,11 @@ export interface ReservedRows {
   readonly batch: number
   /** Of the first row; the others follow. */
   readonly rowFrom: number
-  /** When the rows became known: later than that of all rows before them, and never before now. */
-  readonly knownAt: Date
+  /**
+   * When the last of the batches became known, in microseconds since 1970; those before it a
+   * microsecond earlier each: later than all rows before them, and never before now.
+   */
+  readonly knownUs: number
 }
 
 /** Row numbers are INTEGER, for arrays are indexed by them. */
@@ -29,7 +32,7 @@ export async function reserveRows(
   now: Date,
 ): Promise<ReservedRows> {
   return numbering(store, source, rows, () =>
-    store.one(`${reserveSql} select "batch", "rowFrom", "knownAt" from reserved`, [
+    store.one(`${reserveSql} select "batch", "rowFrom", "knownUs" from reserved`, [
       source,
       rows,
       1,
@@ -46,11 +49,17 @@ const reserveSql = `with reserved as (
   update source_state set
     next_row = next_row + $2::bigint,
     next_batch = next_batch + $3::bigint,
-    known_to = greatest($4::timestamptz, known_to + interval '1 millisecond')
+    known_to = greatest($4::timestamptz, known_to + interval '1 microsecond')
+      + ($3 - 1) * interval '1 microsecond'
   where source = $1 and next_row + $2::bigint <= ${rowNumbersMax}
   returning next_batch - $3::bigint as "batch", next_row - $2::bigint as "rowFrom",
-    known_to as "knownAt"
+    known_to as "knownTo", ${microsOf('known_to')} as "knownUs"
 )`
+
+/** A moment, which a Date would round, in microseconds since 1970. */
+function microsOf(moment: string): string {
+  return `(extract(epoch from ${moment}) * 1000000)::bigint`
+}
 
 /** What `number` gives, which has no row before the first of the source, and after its last. */
 async function numbering<Row>(
@@ -74,16 +83,17 @@ export interface PushedBatch {
   readonly number: number
   readonly rowFrom: number
   readonly rows: number
-  /** Null: known when they happened. */
-  readonly knownAt: Date | null
+  /** In microseconds since 1970; null: known when they happened. */
+  readonly knownUs: number | null
   readonly receivedAt: Date
   readonly idempotencyKey: string | null
   /** Of what was sent. */
   readonly digest: Digest
 }
 
-const columns = `source, number, row_from as "rowFrom", rows, known_at as "knownAt",
-  received_at as "receivedAt", idempotency_key as "idempotencyKey", digest`
+const columns = `source, number, row_from as "rowFrom", rows,
+  ${microsOf('known_at')} as "knownUs", received_at as "receivedAt",
+  idempotency_key as "idempotencyKey", digest`
 
 /** What an earlier delivery with this key left. */
 export async function batchByKey(
@@ -109,7 +119,7 @@ export async function putBatch(
   const count = await sql.run(
     `insert into pushed_batch (source, number, bytes, row_from, rows, known_at, received_at,
        idempotency_key, digest)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     values ($1, $2, $3, $4, $5, timestamptz 'epoch' + $6 * interval '1 microsecond', $7, $8, $9)
      on conflict (source, idempotency_key) do nothing`,
     [
       batch.source,
@@ -117,7 +127,7 @@ export async function putBatch(
       bytes,
       batch.rowFrom,
       batch.rows,
-      batch.knownAt,
+      batch.knownUs,
       batch.receivedAt,
       batch.idempotencyKey,
       batch.digest,
@@ -138,7 +148,7 @@ export type KeptDelivery = PushedBatch & { readonly again: boolean }
 
 /**
  * Keeps deliveries of one source, whose keys differ from each other; all or none. They become known
- * at one moment, later than all rows before them, and their numbers say which of them came later.
+ * one after the other, in the order in which they are given, later than all rows before them.
  */
 export async function keepDeliveries(
   store: Transactions,
@@ -164,10 +174,10 @@ export async function keepDeliveries(
   )
   let { rowFrom } = reserved
   const fresh = deliveries.map(({ isNew, rows: count, idempotencyKey, digest }, at) => {
-    const knownAt = isNew ? reserved.knownAt : null
+    const knownUs = isNew ? reserved.knownUs - (deliveries.length - 1 - at) : null
     const place = { source, number: reserved.batch + at, rowFrom, rows: count }
     rowFrom += count
-    return { ...place, knownAt, receivedAt: now, idempotencyKey, digest, again: false }
+    return { ...place, knownUs, receivedAt: now, idempotencyKey, digest, again: false }
   })
   if (reserved.kept === fresh.length) return fresh
   const byKey = await batchesByKey(store, source, deliveries)
@@ -194,13 +204,14 @@ const keepSql = {
   insert into pushed_batch (source, number, bytes, row_from, rows, known_at, received_at,
     idempotency_key, digest)
   select $1, "batch" + place - 1, substring($5::bytea from bytes_to - size + 1 for size),
-    "rowFrom" + rows_to - rows, rows, case when is_new then "knownAt" end, $4,
+    "rowFrom" + rows_to - rows, rows,
+    case when is_new then "knownTo" - ($3 - place) * interval '1 microsecond' end, $4,
     idempotency_key, digest
   from placed, reserved
   on conflict (source, idempotency_key) do nothing
   returning 1
 )
-select "batch", "rowFrom", "knownAt", (select count(*) from kept) as "kept" from reserved`,
+select "batch", "rowFrom", "knownUs", (select count(*) from kept) as "kept" from reserved`,
 }
 
 async function batchesByKey(
@@ -233,7 +244,7 @@ export async function backlogOf(sql: Sql, source: string): Promise<Backlog> {
 }
 
 /** A batch that is in no snapshot yet. */
-export type WaitingBatch = Pick<PushedBatch, 'number' | 'rows' | 'rowFrom' | 'knownAt'> & {
+export type WaitingBatch = Pick<PushedBatch, 'number' | 'rows' | 'rowFrom' | 'knownUs'> & {
   /** As `heldBytes` writes them. */
   readonly bytes: Buffer
 }
@@ -254,7 +265,8 @@ export async function waitingBatches(
        from pushed_batch where source = $1 and bytes is not null and number > $4
        order by number limit $2
      )
-     select b.number, b.rows, b.bytes, b.row_from as "rowFrom", b.known_at as "knownAt"
+     select b.number, b.rows, b.bytes, b.row_from as "rowFrom",
+       ${microsOf('b.known_at')} as "knownUs"
      from waiting w join pushed_batch b on b.source = $1 and b.number = w.number
      where w.size <= $3 or w.number = (select min(number) from waiting)
      order by b.number`,
