@@ -25,9 +25,10 @@ import { grpcJsServer } from './grpc-js-server.ts'
 /*
  * What `throughput.ts` measures, one process each. `ours`: the data plane over HTTP, 10,000 models
  * of 16 features. `ceiling`: a bare node:http server that parses the same body and answers constant
- * bytes of the same length. `grpc`: ours over gRPC; `grpc-js`: its peer; `http2`: their ceiling, a
- * bare node:http2 server that decodes nothing. `journalled` and `durable`: ours with a journal,
- * every answer on disk within a second or before it goes out.
+ * bytes of the same length. `grpc`: ours over gRPC; `grpc-js`: its peer, `grpc-js-plane`: that in
+ * front of our plane; `http2`: their ceiling, a bare node:http2 server that decodes nothing.
+ * `journalled` and `durable`: ours with a journal, every answer on disk within a second or before
+ * it goes out.
  * Prints the port when it listens.
  */
 
@@ -141,6 +142,8 @@ async function start(kind: string | undefined): Promise<number> {
       return oursGrpc()
     case 'grpc-js':
       return grpcJsServer()
+    case 'grpc-js-plane':
+      return grpcJsServer((await openPlane()).plane)
     case 'http2':
       return http2Ceiling()
     case 'journalled':

@@ -41,7 +41,7 @@ export class Sides implements AsyncDisposable {
       child.once('exit', code => reject(new Error(`${kind} ended with ${code}`)))
       child.stdout!.once('data', data => resolve(Number(data)))
     })
-    const models = kind === 'ours' || kind === 'grpc' ? 10_000 : peerModels
+    const models = /^(?:ours|grpc|grpc-js-plane)$/.test(kind) ? 10_000 : peerModels
     const side = { name: kind, pid: child.pid!, port, protocol, models } as const
     await untilItAnswers(side)
     return side
