@@ -1,5 +1,6 @@
 import { type ErrorCode, errorCodes, MusterError } from '../base/errors.ts'
 import type { RunnerLimits, RunnerModel } from './model.ts'
+import { reasonIn } from './runtime-words.ts'
 
 /* What callers are told when a model did not answer. */
 
@@ -34,9 +35,9 @@ export function pinnedLeaveNone(model: RunnerModel, bytes: number, pinned: numbe
 }
 
 /** What a runner said. Its word is not taken for a code that does not exist. */
-export function runnerRefusal(model: RunnerModel, code: string, detail: string): MusterError {
+export function runnerRefusal(model: RunnerModel, code: string, said: string): MusterError {
   const known = code in errorCodes ? (code as ErrorCode) : 'E_MODEL_RUN'
-  return new MusterError(known, `${model.label}: ${detail}`)
+  return new MusterError(known, `${model.label}: ${reasonIn(said)}`, { cause: new Error(said) })
 }
 
 export function stuck(model: RunnerModel, limitMs: number): MusterError {

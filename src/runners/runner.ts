@@ -21,8 +21,8 @@ const outputBytesMax = 64 * 1_048_576
  * that it made room for, with the call that waits for it, comes right behind.
  */
 const closeLater = { fileBytesMax: 65_536, afterMs: 5 } as const
-/** Characters of what ONNX Runtime says that are passed on. */
-const detailMax = 300
+/** Characters of what ONNX Runtime says that are passed on, to be logged. */
+const saidMax = 2_000
 
 /**
  * Serves until the other end of `socket` closes. `capBytes`: the memory that models may take, on
@@ -147,14 +147,9 @@ function capMemory(capBytes: number): boolean {
 const memoryWords =
   /bad_alloc|bad allocation|allocat\w* (?:memory|failed)|failed to allocate|memory/i
 
-/** What a caller may know of it: without paths of the machine that ONNX Runtime was built on. */
+/** Its code, and the words of ONNX Runtime: of them callers are told a part (`reasonIn`). */
 function refusalOf(error: unknown, kind: number): readonly [ErrorCode, string] {
   const said = error instanceof Error ? error.message : String(error)
   if (memoryWords.test(said)) return ['E_MODEL_MEMORY', 'it asks for more memory than a runner has']
-  const detail = said
-    .replace(/(?:[A-Za-z]:)?[\\/][^\s'"]+/g, '')
-    .replace(/[^\x20-\x7e]+/g, ' ')
-    .slice(0, detailMax)
-    .trim()
-  return [kind === frameKind.load ? 'E_MODEL_LOAD' : 'E_MODEL_RUN', detail]
+  return [kind === frameKind.load ? 'E_MODEL_LOAD' : 'E_MODEL_RUN', said.slice(0, saidMax)]
 }

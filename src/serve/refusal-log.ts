@@ -19,7 +19,7 @@ export class RefusalLog {
   write(error: MusterError, thrown: unknown, request: FastifyRequest): void {
     const span = spanOf(request)
     span?.fail(error.code)
-    const { status, code, message, field } = error
+    const { status, code, message, field, cause } = error
     if (!this.#hasRoom(status)) return
     const { method, url } = request.raw
     const about = {
@@ -31,6 +31,8 @@ export class RefusalLog {
       ...(field !== undefined && { field: field.slice(0, 200) }),
       ...(this.#left > 0 && { refusalsNotLogged: this.#left }),
       ...(status === 500 && { err: thrown }),
+      // What the model's own run said, of which callers are told a part.
+      ...(code === 'E_MODEL_RUN' && cause instanceof Error && { said: cause.message }),
     }
     this.#left = 0
     if (status === 500) request.log.error(about, message)
