@@ -43,11 +43,12 @@ export async function checkView(
     at: at('eventTime'),
     ...time,
   })
-  if (view.asOf !== view.eventTime) {
-    const asOf = await check.bind(engine, relation, view.asOf, { at: at('asOf'), ...time })
-    if (eventTime !== undefined && asOf !== undefined) {
-      await checkAsOf(check, engine, view, relation)
-    }
+  const atEvent = view.asOf === view.eventTime
+  const asOf = atEvent
+    ? eventTime
+    : await check.bind(engine, relation, view.asOf, { at: at('asOf'), ...time })
+  if (!atEvent && eventTime !== undefined && asOf !== undefined) {
+    await checkAsOf(check, engine, view, relation)
   }
   if (view.where !== undefined) {
     await check.bind(engine, relation, view.where, { at: at('where'), ...truth })
@@ -62,7 +63,7 @@ export async function checkView(
   }
   await checkOwnRows(check, engine, view, relation, {
     groups: about.groups,
-    labels: [...labels.values()].flat(),
+    labels: asOf === undefined ? [] : [...labels.values()].flat(),
     ahead: [...ahead.values()],
   })
   const late = [...about.groups.values()].map(g => g.late).filter(l => l.source === relation.name)

@@ -95,6 +95,21 @@ test('every expression is bound, and all problems are said at once', async () =>
   expect(first).toMatchObject({ code: 'E_SOURCE', at: { kind: 'Source', name: 'trips' } })
 })
 
+test('a wrong as-of time is told once, at the view; a wrong SELECT as a SELECT', async () => {
+  const view = (asOf: string) => aView({ hour: 'hour(happened)' }, past(), { asOf })
+  const blueprint = aBlueprint({ label: 'delay > 15' })
+  const told = (asOf: string) => problems(aFleet(source, [past()], [view(asOf)], [blueprint]))
+  for (const asOf of ['happened -', 'hapened', 'miles']) {
+    expect(await told(asOf), asOf).toEqual([expect.stringContaining('FeatureView now@1 asOf: ')])
+  }
+  for (const sql of ['copy trips to 1', 'select nothing(miles) from trips', 'select 1 from']) {
+    const group = aGroup([], { sql })
+    expect(await check(aFleet(source, [group], [], [])), sql).toMatchObject([
+      { at: { name: 'past', path: ['sql'] }, hint: 'write one SELECT over trips' },
+    ])
+  }
+})
+
 test('a pipeline of classes needs a label of classes, and says so before a run', async () => {
   const view = aView({ miles: 'miles' })
   const pipeline = { id: 'logistic@1', parameters: {} }

@@ -1,4 +1,5 @@
-import { type Engine, quoted, type Relation } from '../engine/index.ts'
+import { MusterError } from '../base/errors.ts'
+import { at, type Engine, quoted, type Relation } from '../engine/index.ts'
 import { rowNumber } from '../sources/index.ts'
 import type { FeatureGroupSpec } from '../spec/index.ts'
 import { checkGroupSelect } from './group-select.ts'
@@ -26,9 +27,11 @@ export async function openGroupRows(
     return { relation: source.relation, rows: source.rows, named, from: quoted(named) }
   }
   await checkGroupSelect(engine, group.sql, group.source)
-  const columns = (await engine.describe(`select * from (\n${group.sql}\n)`)).filter(
-    column => column.name !== rowNumber,
-  )
+  const described = await engine.describe(`select * from (\n${group.sql}\n)`).catch(error => {
+    const isOdd = error instanceof MusterError && error.code === 'E_SQL_STATEMENT'
+    throw isOdd ? at(error, { hint: `write one SELECT over ${group.source}` }) : error
+  })
+  const columns = described.filter(column => column.name !== rowNumber)
   const names = columns.map(column => quoted(column.name)).join(', ')
   const relation: Relation = { name: `muster group ${group.name}`, columns }
   await engine.define(

@@ -1,4 +1,12 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -109,6 +117,20 @@ function keepWriting(path: string): () => void {
     on = false
   }
 }
+
+test('a page that cannot be read is told with its file, whichever column it is of', async () => {
+  const rows = "timestamp '2001-01-01' + to_minutes(i) as happened, i * 7919 % 1000 as value"
+  await parquet('pages/a.parquet', `select ${rows} from range(5000) t(i)`)
+  const path = await parquet('pages/b.parquet', `select ${rows} from range(5000) t(i)`)
+  const whole = readFileSync(join(folder, path))
+  const found = []
+  for (const from of [4, Math.floor(whole.length * 0.3), Math.floor(whole.length * 0.7)]) {
+    write(path, Buffer.from(whole).fill(0xff, from, from + 60))
+    found.push(await told(aSource('pages')))
+  }
+  const said = /^E_DATA_CORRUPT at files: `pages\/b.parquet` is not readable as parquet: .*; write/
+  expect(found).toEqual(Array(3).fill(expect.stringMatching(said)))
+})
 
 test('ten million columns are refused before they fill the memory', async () => {
   const before = process.memoryUsage().rss
