@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { MusterError } from '../base/errors.ts'
+import { Pulse, silence } from './pulse.ts'
 import type { Sql, SqlText, Transactions } from './sql.ts'
 
 /**
@@ -12,6 +13,10 @@ const connectionsMax = 12
  * A statement over 111,468 models takes seconds; one that runs for two minutes has lost its way.
  */
 const statementTimeoutMs = 120_000
+/** For one connection that is dead while the server lives: it would have ended any statement. */
+const answerTimeoutMs = statementTimeoutMs + 10_000
+/** Of the question whether it is there: a connection, and a statement on it. */
+const askMs = 5_000
 /** A transaction that nobody carries on holds locks that others wait for. */
 const idleInTransactionMs = 60_000
 const transactionAttempts = 5
@@ -39,12 +44,18 @@ function getTypeParser(oid: number, format?: 'text' | 'binary') {
   return pg.types.getTypeParser(oid as 20, format as 'text')
 }
 
+interface Server {
+  readonly pool: pg.Pool
+  readonly pulse: Pulse
+}
+
 export async function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
   const pool = new pg.Pool({
     connectionString: url,
     max: options.connections ?? connectionsMax,
     application_name: options.applicationName ?? 'muster',
     statement_timeout: statementTimeoutMs,
+    query_timeout: answerTimeoutMs,
     idle_in_transaction_session_timeout: idleInTransactionMs,
     connectionTimeoutMillis: options.connectMs ?? connectMs,
     types: numberTypes as never,
@@ -53,26 +64,48 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
   // broken by the next use; unheard, its error would end us.
   pool.on('error', () => {})
   pool.on('connect', client => client.on('error', () => {}))
-  const store = onPool(pool)
+  const store = onServer({ pool, pulse: new Pulse(() => askServer(url)) })
   try {
     await store.one('select 1 as "up"')
   } catch (error) {
-    await pool.end()
+    await store.close()
     throw error
   }
   return store
 }
 
-function onPool(pool: pg.Pool): Store {
+/** On a connection of its own: those of the pool may all be waiting. */
+async function askServer(url: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'muster asks',
+    connectionTimeoutMillis: askMs,
+    query_timeout: askMs,
+  })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.query('select 1')
+  } catch (error) {
+    // Of one that refuses us, each call tells why.
+    if (!(error instanceof pg.DatabaseError)) throw error
+  } finally {
+    void client.end()
+  }
+}
+
+function onServer(server: Server): Store {
+  const { pool, pulse } = server
   let closed: Promise<void> | undefined
   const close = () => {
+    pulse.close()
     closed ??= pool.end()
     return closed
   }
   const once = async <T>(deed: (sql: Sql) => Promise<T>): Promise<T> => {
-    const client = await connect(pool)
+    const client = await connect(server)
     try {
-      const result = await deed(onClient(client))
+      const result = await deed(onClient(client, pulse))
       client.release()
       return result
     } catch (error) {
@@ -84,28 +117,47 @@ function onPool(pool: pg.Pool): Store {
     all: (text, values) => once(sql => sql.all(text, values)),
     one: (text, values) => once(sql => sql.one(text, values)),
     run: (text, values) => once(sql => sql.run(text, values)),
-    transaction: (deed, reading) => transact(pool, deed, reading),
+    transaction: (deed, reading) => transact(server, deed, reading),
     close,
     [Symbol.asyncDispose]: close,
   }
 }
 
-/** A connection, tried again while the server is away: nothing was sent, so nothing can double. */
-async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+/**
+ * A connection, tried again when the server has just gone: nothing was sent, so nothing can double.
+ * While it is known to be away, it is not tried.
+ */
+async function connect({ pool, pulse }: Server): Promise<pg.PoolClient> {
   for (let tries = 1; ; tries++) {
+    if (pulse.isAway) throw asDatabaseError(silence())
+    const connection = pool.connect()
     try {
-      return await pool.connect()
+      return await pulse.until(connection)
     } catch (error) {
+      if (pulse.isAway) {
+        connection.then(
+          late => late.release(),
+          () => {},
+        )
+        throw asDatabaseError(error)
+      }
       // That took its time already; tried again, callers would wait for minutes.
       if (isTimeout(error)) throw noConnection(pool, error)
-      if (pool.ending || tries >= connectTries || !isBroken(error)) throw asDatabaseError(error)
+      if (pool.ending || !isBroken(error)) throw asDatabaseError(error)
+      if (tries >= connectTries) {
+        if (!(error instanceof pg.DatabaseError)) pulse.lose()
+        throw asDatabaseError(error)
+      }
       await sleep(connectPauseMs)
     }
   }
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('timeout exceeded when')
+  return (
+    error instanceof Error &&
+    /^timeout exceeded when|due to connection timeout$|^timeout expired$/.test(error.message)
+  )
 }
 
 function noConnection({ totalCount, options }: pg.Pool, cause: unknown): MusterError {
@@ -118,25 +170,26 @@ function noConnection({ totalCount, options }: pg.Pool, cause: unknown): MusterE
 }
 
 async function transact<T>(
-  pool: pg.Pool,
+  server: Server,
   deed: (sql: Sql) => Promise<T>,
   reading?: 'snapshot',
 ): Promise<T> {
   const begin = reading ? 'begin isolation level repeatable read read only' : 'begin'
   for (let attempt = 1; ; attempt++) {
-    const client = await connect(pool)
+    const client = await connect(server)
+    const sql = onClient(client, server.pulse)
     let committing = false
     try {
-      await client.query(begin)
-      const result = await deed(onClient(client))
+      await sql.run(begin)
+      const result = await deed(sql)
       committing = true
-      await client.query('commit')
+      await sql.run('commit')
       client.release()
       return result
     } catch (error) {
       const broken = isBroken(error)
-      if (!broken) await client.query('rollback').catch(() => {})
-      client.release(broken ? (error as Error) : undefined)
+      const rolledBack = !broken && (await undo(sql))
+      client.release(rolledBack ? undefined : (error as Error))
       const again = isConflict(error) || (broken && !committing)
       if (!again || attempt >= transactionAttempts) throw asDatabaseError(error)
       await sleep(5 * 2 ** attempt)
@@ -144,10 +197,18 @@ async function transact<T>(
   }
 }
 
-function onClient(client: pg.ClientBase): Sql {
+/** A connection on which this fails is in nobody knows what state. */
+async function undo(sql: Sql): Promise<boolean> {
+  return sql.run('rollback').then(
+    () => true,
+    () => false,
+  )
+}
+
+function onClient(client: pg.ClientBase, pulse: Pulse): Sql {
   const query = (text: SqlText, values?: readonly unknown[]) => {
     const statement = typeof text === 'string' ? { text } : text
-    return client.query({ ...statement, ...(values && { values: [...values] }) })
+    return pulse.answer(client.query({ ...statement, ...(values && { values: [...values] }) }))
   }
   return {
     all: async <Row extends object>(text: SqlText, values?: readonly unknown[]) =>
@@ -175,14 +236,20 @@ function isBroken(error: unknown): boolean {
     return true
   return (
     error instanceof Error &&
-    /connection terminated|timeout exceeded when|is not queryable/i.test(error.message)
+    /connection terminated|timeout exceeded when|query read timeout|is not queryable/i.test(
+      error.message,
+    )
   )
 }
 
 /** E_DATABASE when the server does not answer; every other error as it is. */
 function asDatabaseError(error: unknown): unknown {
   if (!isBroken(error)) return error
-  return new MusterError('E_DATABASE', 'Postgres closed the connection or does not accept one', {
+  const detail =
+    codeOf(error) === 'ETIMEDOUT'
+      ? 'Postgres does not answer'
+      : 'Postgres closed the connection or does not accept one'
+  return new MusterError('E_DATABASE', detail, {
     hint: 'wait until it is up again; the call may be repeated',
     cause: error,
   })

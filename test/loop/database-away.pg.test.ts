@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { must } from '../../src/base/assert.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { ControlClient, type GraphPartRow } from '../../src/contract/index.ts'
 import { type Server, startServer } from '../../src/main/up.ts'
@@ -230,6 +231,41 @@ test('F9: PostgreSQL stopped: no inference fails, writes are told to come back',
   expect(ended[200]).toBeGreaterThan(100)
   expect((await plan()).status).toBe(201)
 }, 180_000)
+
+/** The server of the database and its children, as a host that hangs has them. */
+async function signalPostgres(signal: NodeJS.Signals): Promise<void> {
+  const pid = must(await postgres.pid(), 'it runs')
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  for (const one of [pid, ...children.trim().split(' ').map(Number)]) process.kill(one, signal)
+}
+
+test('F9: PostgreSQL stands still: calls end, health says so, inference goes on', async () => {
+  const calls = load()
+  const frozen = Promise.withResolvers<void>()
+  const held = server.store
+    .transaction(async sql => {
+      await signalPostgres('SIGSTOP').then(frozen.resolve, frozen.reject)
+      return sql.one('select 1')
+    })
+    .catch(error => error)
+  try {
+    await frozen.promise
+    const runs = await fetch(`${server.url}/api/v1/runs`)
+    expect([runs.status, Number(runs.headers.get('retry-after')) > 0]).toEqual([503, true])
+    expect(await runs.json()).toMatchObject({
+      code: 'E_DATABASE',
+      detail: expect.stringContaining('does not answer'),
+    })
+    expect(await held).toMatchObject({ code: 'E_DATABASE' })
+    await until(async () => (await health()).body.parameters !== undefined)
+    expect((await health()).body.parameters?.degraded).toMatchObject([{ away: 'database' }])
+  } finally {
+    await signalPostgres('SIGCONT')
+    expect(Object.keys(await calls.stop())).toEqual(['200'])
+  }
+  await until(async () => (await health()).body.parameters === undefined)
+  expect((await fetch(`${server.url}/api/v1/runs`)).status).toBe(200)
+}, 60_000)
 
 test('F13: every connection of the pool is held: inference does not notice', async () => {
   const calls = load()
