@@ -115,7 +115,7 @@ class RedisStore implements OnlineStore {
       const keys = asks.length === 1 ? asks[0]!.keys : asks.flatMap(ask => ask.keys)
       values = await this.#redis.mgetBuffer(...keys)
     } catch (error) {
-      const refusal = away(error, this.#url)
+      const refusal = awayForCallers(error)
       for (const { reject } of asks) reject(refusal)
       return
     }
@@ -239,6 +239,14 @@ function away(cause: unknown, url: string): MusterError {
       cause,
     },
   )
+}
+
+/** Whoever asks for a prediction has no use for an address: it is told at start and by doctor. */
+function awayForCallers(cause: unknown): MusterError {
+  return new MusterError('E_FEATURES_AWAY', `the online store ${reasonOf(cause)}`, {
+    hint: 'send it again in a while; why, is told by: muster doctor',
+    cause,
+  })
 }
 
 function busy(): MusterError {
