@@ -1,11 +1,10 @@
 import type { DeleteAnswer } from '../contract/index.ts'
-import { openEngine, quoted } from '../engine/index.ts'
 import type { Entity } from '../intake/index.ts'
-import { type EraseAsk, eraseEntities, type HeldAs } from '../journal/index.ts'
+import { eraseEntities, type HeldAs } from '../journal/index.ts'
 import { impactOf } from '../plan/index.ts'
 import type { BlueprintSpec, FleetSpec, SourceSpec } from '../spec/index.ts'
-import { latestSnapshot, type Sql } from '../store/index.ts'
 import type { DeskParts } from './desk-parts.ts'
+import { entityTexts } from './entity-texts.ts'
 
 /*
  * Whose rows are deleted from a source, their predictions go too, as far as these tell of whom they
@@ -39,7 +38,7 @@ async function eraseFrom(
   const sets = Map.groupBy(entities.entries(), ([, each]) => Object.keys(each).sort().join('\n'))
   for (const members of sets.values()) {
     const columns = Object.keys(members[0]![1]).sort()
-    const named = await asRowsHaveThem(source.name, columns, members, store)
+    const named = await entityTexts(source.name, columns, members, store)
     for (const { name } of readers) {
       const blueprint = spec.blueprints.get(name)!
       const heldAs = columns.map(column => placesOf(column, source.name, blueprint, spec))
@@ -95,33 +94,4 @@ function placesOf(
     from.kind === 'row' && isIt(from.sql) ? [{ input: name }] : [],
   )
   return [...parts, ...inputs]
-}
-
-/** Values as texts of their columns' types: `070` of a whole number is 70, as names have it. */
-async function asRowsHaveThem(
-  source: string,
-  columns: readonly string[],
-  members: readonly (readonly [number, Entity])[],
-  sql: Sql,
-): Promise<EraseAsk['entities']> {
-  const types = new Map(
-    (await latestSnapshot(sql, source))?.columns.map(({ name, type }) => [name, type]),
-  )
-  await using engine = await openEngine({ allowedPaths: [] })
-  const values = columns.map(column => members.map(([, entity]) => String(entity[column])))
-  await engine.load(
-    'named',
-    columns.map((name, i) => ({ name, type: 'VARCHAR', values: values[i]! }) as const),
-    members.length,
-  )
-  const typed = columns.map((column, i) => {
-    const type = types.get(column)
-    const cast = type === undefined ? quoted(column) : `try_cast(${quoted(column)} as ${type})`
-    return `coalesce(${cast}::varchar, ${quoted(column)}) as v${i}`
-  })
-  const rows = await engine.rows<Record<string, string>>(`select ${typed.join(', ')} from named`)
-  return rows.map((row, i) => ({
-    at: members[i]![0],
-    values: columns.map((_, c) => row[`v${c}`]!),
-  }))
 }

@@ -6,12 +6,22 @@ import { pipeline } from 'node:stream/promises'
 import type { SentFile, SourcesDesk } from '../api/index.ts'
 import { MusterError } from '../base/errors.ts'
 import type { AppendAnswer, CommitRow, PageAsk, SourceView } from '../contract/index.ts'
+import { isToldByText } from '../features/index.ts'
 import type { SourceCommit } from '../fleet/index.ts'
-import { appendRows, compactSource, deleteEntities } from '../intake/index.ts'
+import { appendRows, compactSource, deleteEntities, type Entity } from '../intake/index.ts'
+import type { Erased } from '../online/index.ts'
 import { isKept, type SourceSpec } from '../spec/index.ts'
-import { backlogOf, lastCommit, listCommits, type Sql, snapshotLeft } from '../store/index.ts'
+import {
+  backlogOf,
+  lastCommit,
+  latestSnapshot,
+  listCommits,
+  type Sql,
+  snapshotLeft,
+} from '../store/index.ts'
 import { nearestNames } from './catalogue.ts'
 import type { DeskParts } from './desk-parts.ts'
+import { entityTexts } from './entity-texts.ts'
 import { erasePredictionsOf } from './erase-predictions.ts'
 import { push } from './push.ts'
 
@@ -29,8 +39,8 @@ export function sourcesDesk(parts: DeskParts): SourcesDesk {
     deleteEntities: async (name, { entities }) => {
       const source = await declaredSource(parts, name)
       try {
-        const deleted = await deleteEntities(source, entities, parts)
-        await leaveOnline(source, parts)
+        const { commit, ...deleted } = await deleteEntities(source, entities, parts)
+        await leaveOnline(source, entities, commit, parts)
         return { ...deleted, predictions: await erasePredictionsOf(source, entities, parts) }
       } finally {
         parts.wake()
@@ -41,12 +51,36 @@ export function sourcesDesk(parts: DeskParts): SourcesDesk {
 }
 
 /** Who asked to be forgotten is served no more when the answer comes. */
-async function leaveOnline(source: SourceSpec, { online, fleet }: DeskParts): Promise<void> {
+async function leaveOnline(
+  source: SourceSpec,
+  entities: readonly Entity[],
+  commit: number | undefined,
+  { online, fleet, store }: DeskParts,
+): Promise<void> {
   const spec = await fleet.spec()
   if (online === undefined || spec === undefined) return
   const groups = [...spec.groups.values()].filter(g => g.online && g.source === source.name)
   if (groups.length === 0) return
-  await online.features.follow(spec, { groups: groups.map(({ name }) => name) })
+  const erased = commit === undefined ? undefined : await erasedBy(commit, source, entities, store)
+  await online.features.follow(spec, { groups: groups.map(({ name }) => name), erased })
+}
+
+/** Undefined where they are named by different columns: their groups are built anew then. */
+async function erasedBy(
+  commit: number,
+  { name }: SourceSpec,
+  entities: readonly Entity[],
+  sql: Sql,
+): Promise<Erased | undefined> {
+  const columns = Object.keys(entities[0]!).sort()
+  const areAlike = entities.every(one => Object.keys(one).sort().join('\n') === columns.join('\n'))
+  const types = new Map((await latestSnapshot(sql, name))?.columns.map(c => [c.name, c.type]))
+  // Of others one value may have more texts than one, as 0 and -0.
+  if (!areAlike || !columns.every(column => isToldByText(types.get(column) ?? ''))) return undefined
+  const texts = await entityTexts(name, columns, [...entities.entries()], sql)
+  const entityOf = (values: readonly string[]) =>
+    Object.fromEntries(columns.map((column, i) => [column, values[i]!]))
+  return { commit, entities: texts.map(({ values }) => entityOf(values)) }
 }
 
 /** E_NOT_FOUND, with the nearest names, for a source that the applied fleet does not declare. */

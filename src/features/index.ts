@@ -10,6 +10,7 @@ export {
   openCurrent,
   type Reach,
 } from './current.ts'
+export { isToldByText } from './entities.ts'
 export { buildFrame, type FrameInput, type StepPlace } from './frame.ts'
 export { eventTimeColumn, type FrameJob, frameStream } from './frame-stream.ts'
 export { buildLabels, type LabelInput } from './labels.ts'

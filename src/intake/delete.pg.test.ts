@@ -64,7 +64,7 @@ test('an entity goes from the newest snapshot, from the past, and from the disk'
   const second = (await listCommits(world.store, 'readings', { limit: 10 })).at(-2)!
   expect(await blobsWithCanary()).toBeGreaterThan(3)
   const done = await deleteEntities(source, [{ station: canary }, { station: 'nobody' }], world.at)
-  expect(done).toEqual({ rows: 3, entities: 1, snapshots: 5 })
+  expect(done).toEqual({ rows: 3, entities: 1, snapshots: 5, commit: 6 })
   expect(await blobsWithCanary()).toBe(0)
   const stations = async (at = world.at) => {
     const snapshot = await keptSnapshot(source, at)

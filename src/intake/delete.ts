@@ -3,7 +3,13 @@ import { openWriter } from '../engine/index.ts'
 import type { Snapshot } from '../fleet/index.ts'
 import { type KeptParts, type KeptShape, pathsOf } from '../sources/index.ts'
 import { isKept, type SourceSpec } from '../spec/index.ts'
-import { condemnFiles, type Erasure, eraseSnapshots, standingSnapshots } from '../store/index.ts'
+import {
+  condemnFiles,
+  type Erasure,
+  eraseSnapshots,
+  lastCommit,
+  standingSnapshots,
+} from '../store/index.ts'
 import type { IntakeAt } from './at.ts'
 import { Erasing } from './erasure.ts'
 import { flushPushed } from './flush.ts'
@@ -28,6 +34,8 @@ export interface Deleted {
   readonly entities: number
   /** Snapshots that gave way. */
   readonly snapshots: number
+  /** Of the history; none when there were no rows. */
+  readonly commit?: number
 }
 
 const entitiesMax = 10_000
@@ -101,6 +109,7 @@ async function deleteOnce(
     const of = await erasing.leftOf(source, snapshot, left, blobs)
     erasures.push({ snapshot: snapshot.id, left: of })
   }
+  let commit: number | undefined
   const outcome = await commitGrowth(source, shape, tip, at, {
     parts,
     change: { kind: 'delete', ...found },
@@ -108,8 +117,10 @@ async function deleteOnce(
     also: async sql => {
       const profiles = await eraseSnapshots(sql, erasures)
       await condemnFiles(sql, source.name, [...erasing.holders, ...profiles])
+      commit = (await lastCommit(sql, source.name))?.number
       return true
     },
   })
-  return outcome === 'recorded' ? { ...found, snapshots: affected.length } : undefined
+  if (outcome !== 'recorded') return undefined
+  return { ...found, snapshots: affected.length, ...(commit !== undefined && { commit }) }
 }

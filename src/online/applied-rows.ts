@@ -31,6 +31,11 @@ export class AppliedRows {
     if (this.#spans.length > spansMax) this.#spans = this.#spans.slice(-spansMax)
   }
 
+  /** Rows were removed, and nobody knows which: all that is new in a commit is read again. */
+  forget(): void {
+    this.#spans = []
+  }
+
   /** Whether it may have any. */
   isKnown(connection: number): boolean {
     return connection === this.#connection && this.#spans.length > 0

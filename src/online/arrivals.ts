@@ -42,6 +42,16 @@ export class Arrivals implements AsyncDisposable {
     return next
   }
 
+  /** Between two batches, so that no row that is removed counts as put. */
+  erase(generation: Generation, keys: readonly Buffer[]): Promise<void> {
+    const next = this.#last.then(() => {
+      generation.applied.forget()
+      return this.#at.store.drop(keys)
+    })
+    this.#last = next.catch(() => undefined)
+    return next
+  }
+
   async #put(batch: AcceptedRows, generations: readonly Generation[]): Promise<void> {
     const kinds = generations.flatMap(generation =>
       generation.kinds.filter(kind => kind.streams).map(kind => ({ generation, kind })),

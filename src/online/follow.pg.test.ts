@@ -2,7 +2,7 @@ import { expect, inject, test } from 'vitest'
 import { linesOf, openWorld, push, type Row, readings } from '../../test/intake-world.ts'
 import { SeededRandom } from '../base/random.ts'
 import { aFleet, aGroup, aWindow } from '../engine/small-data.fixture.ts'
-import { type AcceptedRows, appendRows, keptSnapshot } from '../intake/index.ts'
+import { type AcceptedRows, appendRows, deleteEntities, keptSnapshot } from '../intake/index.ts'
 import { OnlineFeatures, openOnlineStore, verifyOnline } from './index.ts'
 
 const group = aGroup(
@@ -40,7 +40,7 @@ test('rows that were served as they came are not read again, all others are', as
   let unseen = 0
   const outcomes = new Set<string>()
   for (let step = 0; step < 40; step++) {
-    const kind = whole(10)
+    const kind = whole(11)
     const rows = some()
     if (kind < 5) {
       const pushed = (batch: AcceptedRows) => online.apply(batch)
@@ -56,6 +56,17 @@ test('rows that were served as they came are not read again, all others are', as
       online = await OnlineFeatures.open(parts) // As after a crash: what had been put is not known.
       opened.push(online)
       await follow(online)
+      unseen = 0
+    } else if (kind === 10) {
+      const station = `s${whole(5)}`
+      const { commit } = await deleteEntities(readings, [{ station }], at)
+      if (commit === undefined) continue
+      // Rows that come between the deletion and its removal stay.
+      const pushed = (batch: AcceptedRows) => online.apply(batch)
+      await push({ clock, at: { ...at, pushed } }, [{ ...rows[0]!, station }])
+      if (whole(2) === 0) await keptSnapshot(readings, at)
+      const told = await online.follow(fleet, { erased: { commit, entities: [{ station }] } })
+      outcomes.add(`${told[0]!.outcome} of a deletion`)
       unseen = 0
     } else {
       const before = online.generation('state')!.record.commit
@@ -73,5 +84,7 @@ test('rows that were served as they came are not read again, all others are', as
   }
   expect(outcomes).toContain('kept of no unseen')
   expect(outcomes).toContain('added of some unseen')
+  expect(outcomes).toContain('added of a deletion')
+  expect(outcomes).not.toContain('built of a deletion')
   for (const one of opened) await one[Symbol.asyncDispose]()
 }, 180_000)

@@ -1,5 +1,7 @@
+export type { Erased } from './erased.ts'
+export type { FollowOptions, Materialised } from './materialised.ts'
 export { openOnlineMetrics } from './metrics.ts'
-export { type FollowOptions, type Materialised, OnlineFeatures } from './online-features.ts'
+export { OnlineFeatures } from './online-features.ts'
 export { type OnlineWhere, openOnlineStore } from './open-store.ts'
 export type { OnlineStore } from './store.ts'
 export { type FeatureFinding, type VerifyAsk, type VerifyPlace, verifyOnline } from './verify.ts'

@@ -72,16 +72,22 @@ class LmdbStore implements OnlineStore {
     return [...this.#database.getKeys({ start: prefix, end: after(prefix), limit })]
   }
 
+  async drop(keys: readonly Buffer[]): Promise<void> {
+    for (let from = 0; from < keys.length; from += keysAtOnce) {
+      this.#database.transactionSync(() => {
+        for (const key of keys.slice(from, from + keysAtOnce)) this.#database.removeSync(key)
+      })
+      await setImmediate()
+    }
+  }
+
   async remove(prefix: Buffer): Promise<number> {
     let removed = 0
     for (;;) {
       const keys = await this.keys(prefix, keysAtOnce)
       if (keys.length === 0) return removed
-      this.#database.transactionSync(() => {
-        for (const key of keys) this.#database.removeSync(key)
-      })
+      await this.drop(keys)
       removed += keys.length
-      await setImmediate()
     }
   }
 

@@ -5,6 +5,7 @@ import { rowNumber } from '../sources/index.ts'
 import { isKept, type SourceSpec } from '../spec/index.ts'
 import { acceptedAfter, readCommit, type Sql, snapshotLeft } from '../store/index.ts'
 import type { RowSpan } from './applied-rows.ts'
+import { onlyErased } from './erased.ts'
 import type { Generation } from './generation.ts'
 import { putRows } from './put-rows.ts'
 import type { OnlineStore } from './store.ts'
@@ -21,6 +22,8 @@ export interface LoadAt {
   readonly nowUs: () => number
   /** Called after each stretch, with the rows and the new entities in it. */
   readonly progress?: (rows: number, entities: number) => void
+  /** Removes whom a commit has deleted; false when that is not known, or more than removing. */
+  readonly erase: (generation: Generation, commit: number) => Promise<boolean>
 }
 
 export interface Loaded {
@@ -91,7 +94,7 @@ export interface Followed extends Loaded {
 
 /**
  * Adds what commits after `from` have added. Undefined when one of them did not only add rows:
- * erased some, corrected what is in quarantine, or found other files.
+ * erased some of whom nobody has told, corrected what is in quarantine, or found other files.
  */
 export async function followCommits(
   generation: Generation,
@@ -105,6 +108,10 @@ export async function followCommits(
   let [rows, entities] = [0, 0]
   for (const commit of commits) {
     const snapshot = await snapshotLeft(at.records, commit.snapshot)
+    if (snapshot && commit.change.kind === 'delete' && onlyErased(before, snapshot)) {
+      if (!(await at.erase(generation, commit.number))) return undefined
+      continue
+    }
     const added = snapshot && addedBy(source, commit.change.kind, before, snapshot)
     if (added === undefined || (added.snapshot && !generation.streams)) return undefined
     if (added.snapshot !== undefined) {

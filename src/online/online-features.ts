@@ -18,10 +18,12 @@ import {
   type Transactions,
 } from '../store/index.ts'
 import { Arrivals } from './arrivals.ts'
+import { erasedKeys } from './erased.ts'
 import { type Definition, definitionOf, Generation } from './generation.ts'
 import { generationPrefix } from './keys.ts'
 import { followCommits, type LoadAt, loadSnapshot } from './load.ts'
 import { lookupOnline, notHeld } from './lookup.ts'
+import { type FollowOptions, type Materialised, refused, wantedGroups } from './materialised.ts'
 import { type OnlineMetrics, openOnlineMetrics } from './metrics.ts'
 import type { OnlineStore } from './store.ts'
 
@@ -40,26 +42,6 @@ export interface OnlineParts {
   readonly clock: Clock
   readonly log: (line: string) => void
   readonly metrics?: OnlineMetrics
-}
-
-/** What became of a group. */
-export interface Materialised {
-  readonly group: string
-  /** `kept`: it held everything already. */
-  readonly outcome: 'kept' | 'added' | 'built' | 'refused'
-  readonly rows: number
-  readonly entities: number
-  /** The newest commit of its source that it holds. */
-  readonly commit: number | null
-  readonly because: string
-}
-
-export interface FollowOptions {
-  /** These groups only; E_NOT_FOUND for one that is not kept online. */
-  readonly groups?: readonly string[]
-  /** Build each anew, whether it needs it or not. */
-  readonly full?: boolean
-  readonly progress?: (group: string, rows: number) => void
 }
 
 /** A read that began before the switch has ended by then. */
@@ -349,7 +331,7 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     }
   }
 
-  #loadAt(group: string, { progress }: FollowOptions): LoadAt {
+  #loadAt(group: string, { progress, erased }: FollowOptions): LoadAt {
     const { store, records, blobs } = this.#parts
     let rows = 0
     return {
@@ -360,6 +342,13 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
       progress: count => {
         rows += count
         progress?.(group, rows)
+      },
+      erase: async (generation, commit) => {
+        const keys = erased?.commit === commit ? erasedKeys(generation, erased) : undefined
+        if (keys === undefined) return false
+        this.#caughtUp.delete(generation.source) // Rows since then may wait, and are put again.
+        await this.#arrivals.erase(generation, keys)
+        return true
       },
     }
   }
@@ -372,23 +361,6 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     await this.#turn
     await this.#arrivals[Symbol.asyncDispose]()
   }
-}
-
-function wantedGroups(fleet: FleetSpec, named?: readonly string[]): readonly FeatureGroupSpec[] {
-  const online = [...fleet.groups.values()].filter(group => group.online)
-  if (named === undefined) return online
-  return named.map(name => {
-    const group = online.find(one => one.name === name)
-    if (group !== undefined) return group
-    throw new MusterError('E_NOT_FOUND', `no group \`${name}\` is kept online`, {
-      field: 'group',
-      hint: `these are: ${online.map(one => one.name).join(', ') || 'none'}`,
-    })
-  })
-}
-
-function refused(group: string, because: string): Materialised {
-  return { group, outcome: 'refused', rows: 0, entities: 0, commit: null, because }
 }
 
 function reasonOf(error: unknown): string {

@@ -178,6 +178,12 @@ class RedisStore implements OnlineStore {
     return found.slice(0, limit)
   }
 
+  async drop(keys: readonly Buffer[]): Promise<void> {
+    for (let from = 0; from < keys.length; from += keysAtOnce) {
+      await this.#asked(() => this.#redis.unlink(...keys.slice(from, from + keysAtOnce)))
+    }
+  }
+
   async remove(prefix: Buffer): Promise<number> {
     let removed = 0
     for await (const keys of this.#scan(prefix)) {

@@ -114,6 +114,9 @@ test.for(engines)(
     const left = await Promise.all(prefixes.map(prefix => store.keys(prefix, 5_000)))
     expect(left.map(keys => keys.length)).toEqual([0, 1_200, 1_200])
     expect(await store.remove(prefixes[0]!)).toBe(0)
+    const dropped = await store.keys(prefixes[1]!, 700)
+    await store.drop([...dropped, Buffer.from('nobody')])
+    expect(await store.keys(prefixes[1]!, 5_000)).toHaveLength(500)
   },
 )
 

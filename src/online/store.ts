@@ -26,6 +26,8 @@ export interface OnlineStore extends AsyncDisposable {
   update(keys: readonly Buffer[], change: Change): Promise<void>
   /** Up to `limit` of the keys that begin with `prefix`. */
   keys(prefix: Buffer, limit: number): Promise<readonly Buffer[]>
+  /** Removes these keys; one that is not there is no fault. Throws E_FEATURES_AWAY. */
+  drop(keys: readonly Buffer[]): Promise<void>
   /** Removes every key that begins with `prefix`; gives how many. */
   remove(prefix: Buffer): Promise<number>
 }
