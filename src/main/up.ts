@@ -59,7 +59,8 @@ export async function startServer(config: Config): Promise<Server> {
   await checkPort(config)
   stack.use(await ownStateFolder(config.home))
   const log = openLog(config.home, 'control')
-  const records = await openRecords(config, stack, log)
+  const wakes = new Wakes()
+  const records = await openRecords(config, stack, { log, turned: () => wakes.hear() })
   const { databaseUrl, store, blobs, queue, postmaster } = records
   const connections = config.connections ?? readConnections({})
   const { fleetFolder, dataRoots = [] } = config
@@ -68,7 +69,6 @@ export async function startServer(config: Config): Promise<Server> {
   const answering = await openAnswering({ config, records, fleet, intake, log }, stack)
   const { runners, metrics, tracing, online, kept, vectors, serving } = answering
   const { plane } = serving
-  const wakes = new Wakes()
   stack.use(await listen(databaseUrl, notice => wakes.hear(notice)))
   const beforeDone = async (): Promise<void> => {
     await serving.follower.follow()
@@ -170,7 +170,11 @@ function openDeliveries(intake: IntakeAt, online: OnlineRole, log: Logger): Deli
 }
 
 /** What is recorded and stored: the database, which is started where there is none, and blobs. */
-async function openRecords(config: Config, stack: AsyncDisposableStack, log: Logger) {
+async function openRecords(
+  config: Config,
+  stack: AsyncDisposableStack,
+  { log, turned }: { readonly log: Logger; readonly turned: () => void },
+) {
   const embedded = config.databaseUrl
     ? undefined
     : stack.use(
@@ -183,7 +187,7 @@ async function openRecords(config: Config, stack: AsyncDisposableStack, log: Log
   const databaseUrl = config.databaseUrl ?? embedded!.url
   await migrate(databaseUrl)
   if (config.databaseUrl) stack.use(await useAlone(databaseUrl, line => log.error(line)))
-  const store = stack.use(await openStore(databaseUrl))
+  const store = stack.use(await openStore(databaseUrl, { turned }))
   const blobs = await openBlobs(join(config.home, 'blobs'))
   const queue = stack.use(await openQueue(databaseUrl, store, { log: line => log.warn(line) }))
   await queue.recover()

@@ -19,6 +19,7 @@ const awayAfterBeats = 10
 /** Whether the server of a store says anything while somebody waits for it. */
 export class Pulse {
   readonly #ask: () => Promise<unknown>
+  readonly #turned: () => void
   readonly #waiting = new Set<(error: Error) => void>()
   #isHeard = false
   #isAway = false
@@ -26,9 +27,13 @@ export class Pulse {
   #isWatching = false
   #isClosed = false
 
-  /** `ask` resolves when the server answers on a connection of its own, and has an end. */
-  constructor(ask: () => Promise<unknown>) {
+  /**
+   * `ask` resolves when the server answers on a connection of its own, and has an end. `turned` is
+   * called when the server is found away, and when it is found back.
+   */
+  constructor(ask: () => Promise<unknown>, turned: () => void) {
     this.#ask = ask
+    this.#turned = turned
   }
 
   /** It is not to be asked until it is back, which is looked for in the background. */
@@ -58,6 +63,7 @@ export class Pulse {
 
   /** Whoever waits is told, and whoever comes until it is back. */
   lose(): void {
+    if (!this.#isAway) this.#turned()
     this.#isAway = true
     for (const reject of this.#waiting) reject(silence())
     void this.#watch()
@@ -86,6 +92,7 @@ export class Pulse {
     try {
       await this.#ask()
       this.#isHeard = true
+      if (this.#isAway) this.#turned()
       this.#isAway = false
     } catch {
       // It is asked again by the next beat.

@@ -35,6 +35,8 @@ export interface StoreOptions {
   readonly applicationName?: string
   /** Milliseconds until a connection is there; default 10,000. */
   readonly connectMs?: number
+  /** Called when the database is found away, and when it is found back; must not throw. */
+  readonly turned?: () => void
 }
 
 /** bigint comes as a number: none of ours reaches 2^53. */
@@ -64,7 +66,10 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
   // broken by the next use; unheard, its error would end us.
   pool.on('error', () => {})
   pool.on('connect', client => client.on('error', () => {}))
-  const store = onServer({ pool, pulse: new Pulse(() => askServer(url)) })
+  const store = onServer({
+    pool,
+    pulse: new Pulse(() => askServer(url), options.turned ?? (() => {})),
+  })
   try {
     await store.one('select 1 as "up"')
   } catch (error) {
