@@ -40,6 +40,12 @@ describe('queries (RELIABILITY C69)', () => {
     expect(answer.body).not.toMatch(/node_modules|\.ts:|\bat /)
   })
 
+  test('triggers have pages too', async () => {
+    const page = (await get('/triggers?limit=1')).json()
+    expect(page).toMatchObject({ items: [{ name: 'wafer-health/readings' }], nextCursor: null })
+    expect((await get('/triggers?limt=1')).json().code).toBe('E_QUERY')
+  })
+
   test('a cursor of another filter or list is refused', async () => {
     const first = await get('/models?limit=2&filter=level:leaf')
     const { nextCursor } = first.json()

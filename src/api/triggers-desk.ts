@@ -4,11 +4,14 @@ import type {
   LettersQuery,
   LetterView,
   PageAsk,
-  TriggersAnswer,
+  TriggerRow,
 } from '../contract/index.ts'
 
 export interface TriggersDesk {
-  triggers(): Promise<TriggersAnswer>
+  /** By name, which is `after.id`. */
+  triggers(ask: PageAsk): Promise<readonly TriggerRow[]>
+  /** Results on their way to sinks. */
+  outbox(): number
   /** Newest first; `after.id` is the id of a letter. */
   letters(ask: PageAsk & Pick<LettersQuery, 'graph' | 'state'>): Promise<readonly LetterRow[]>
   /** E_NOT_FOUND. */

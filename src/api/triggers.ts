@@ -7,6 +7,8 @@ import {
   lettersQuery,
   letterView,
   pageOf,
+  pageQuery,
+  type TriggerRow,
   triggersAnswer,
 } from '../contract/index.ts'
 import { answerPage } from './ask.ts'
@@ -20,9 +22,14 @@ export function triggerRoutes(api: ApiScope, desk: TriggersDesk): void {
     schema: {
       summary: 'What starts graphs: connections, and what came of their messages',
       tags: ['graphs'],
+      querystring: pageQuery,
       response: { 200: triggersAnswer },
     },
-    handler: () => desk.triggers(),
+    handler: async ({ query }) => {
+      const place = ({ name }: TriggerRow) => ({ value: null, id: name })
+      const page = await answerPage(query, 'triggers', desk.triggers, place)
+      return { ...page, outbox: desk.outbox() }
+    },
   })
   letterRoutes(api, desk)
   eventsRoute(api, desk)
@@ -104,7 +111,8 @@ function eventsRoute(plain: ApiScope, desk: TriggersDesk): void {
       url: '/events/:path',
       bodyLimit: eventsBodyBytesMax,
       schema: {
-        summary: 'CloudEvents 1.0 (binary, structured, batch) for a trigger: 204 when all are done',
+        summary:
+          'CloudEvents 1.0 (binary, structured, batch) for a trigger: 204 when all are done, or dead letters',
         tags: ['graphs'],
         consumes: eventTypes,
         params: z.object({ path: z.string().max(300) }),

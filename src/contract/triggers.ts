@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { pageQuery } from './lists.ts'
-import { count, isoTime } from './words.ts'
+import { count, isoTime, pageOf } from './words.ts'
 
 /* What starts graphs, and the messages that were given up. */
 
@@ -23,8 +23,7 @@ export const triggerRow = z.object({
 })
 export type TriggerRow = z.infer<typeof triggerRow>
 
-export const triggersAnswer = z.object({
-  items: z.array(triggerRow),
+export const triggersAnswer = pageOf(triggerRow).extend({
   outbox: count.describe('Results on their way to sinks; ten thousand stop the triggers.'),
 })
 export type TriggersAnswer = z.infer<typeof triggersAnswer>

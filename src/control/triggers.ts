@@ -12,12 +12,14 @@ export function triggersDesk(parts: Pick<DeskParts, 'store' | 'triggers'>): Trig
     throw new MusterError('E_NOT_FOUND', 'this server runs no triggers')
   }
   return {
-    async triggers() {
-      const items = triggers()
+    async triggers({ limit, after }) {
+      return triggers()
         .status()
+        .filter(({ name }) => after === undefined || name > after.id)
+        .slice(0, limit)
         .map(({ counts, ...row }) => ({ ...row, ...counts }))
-      return { items, outbox: triggers().waitingDeliveries }
     },
+    outbox: () => triggers().waitingDeliveries,
     async letters({ limit, after, graph, state }) {
       const beforeNumber = after === undefined ? undefined : numberOf(after.id)
       return (await listLetters(store, { graph, state, beforeNumber, limit })).map(rowOf)

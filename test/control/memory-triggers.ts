@@ -54,26 +54,24 @@ export function memoryTriggers(): TriggersDesk {
   })
   return {
     async triggers() {
-      return {
-        items: [
-          {
-            name: 'wafer-health/readings',
-            kind: 'amqp',
-            connection: 'plant',
-            state: 'connected',
-            because: null,
-            forMs: 81_000,
-            taken: 1_200,
-            done: 1_190,
-            again: 4,
-            failed: 9,
-            dead: 3,
-            retrying: 3,
-          },
-        ],
-        outbox: 0,
-      }
+      return [
+        {
+          name: 'wafer-health/readings',
+          kind: 'amqp',
+          connection: 'plant',
+          state: 'connected',
+          because: null,
+          forMs: 81_000,
+          taken: 1_200,
+          done: 1_190,
+          again: 4,
+          failed: 9,
+          dead: 3,
+          retrying: 3,
+        },
+      ]
     },
+    outbox: () => 0,
     async letters({ limit, after, state }) {
       const rows = letters.filter(one => state === undefined || one.state === state)
       return rows.filter(({ id }) => after === undefined || id < after.id).slice(0, limit)
