@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startServer, type TestServer } from '../../test/control/server.ts'
 import { ControlClient, writeCursor } from '../contract/index.ts'
@@ -238,6 +241,19 @@ describe('the client', () => {
     server.app.server.closeAllConnections()
     await server.app.close()
     await expect(client.summary()).rejects.toMatchObject({ code: 'E_SERVER_AWAY' })
+  })
+
+  test('says that a server is late, which is not away', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const client = new ControlClient({ server: `http://127.0.0.1:${port}`, timeoutMs: 20 })
+    await expect(client.summary()).rejects.toMatchObject({
+      code: 'E_ANSWER_LATE',
+      message: expect.stringContaining('has not answered GET /api/v1/fleet in time'),
+    })
+    silent.closeAllConnections()
+    silent.close()
   })
 })
 

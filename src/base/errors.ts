@@ -104,6 +104,7 @@ export const errorCodes = {
   E_DATABASE: { status: 503, title: 'the database does not answer' },
   E_DATABASE_OWNED: { status: 409, title: 'another Muster works in this database' },
   E_SERVER_AWAY: { status: 503, title: 'no Muster server answers' },
+  E_ANSWER_LATE: { status: 504, title: 'the server has not answered in time' },
   E_BIND: { status: 403, title: 'this address may not be bound' },
   E_PARITY: { status: 500, title: 'the graph does not reproduce the fit' },
   E_INTERNAL: { status: 500, title: 'Muster failed' },

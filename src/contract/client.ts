@@ -7,7 +7,14 @@ import {
   publishedView,
   viewDiff,
 } from './catalogue.ts'
-import { type DoctorAnswer, doctorAnswer, type ValidateAsk, validateAnswer } from './checks.ts'
+import {
+  type DoctorAnswer,
+  doctorAnswer,
+  type ReadyAnswer,
+  readyAnswer,
+  type ValidateAsk,
+  validateAnswer,
+} from './checks.ts'
 import { type GraphMessage, type GraphWords, graphAnswer, graphRow, graphView } from './graphs.ts'
 import { type ImportQuery, importAnswer, importedActAnswer, importedPage } from './imported.ts'
 import type { SortWord } from './lists.ts'
@@ -27,6 +34,7 @@ import { errorOfProblem } from './problem.ts'
 import { type LiftAsk, liftAnswer, quarantinedVersion } from './quarantine.ts'
 import { queryOf } from './query.ts'
 import { type ControlEvent, controlEvent, runRow, runView } from './runs.ts'
+import { isLate, serverAway, serverForeign, serverLate } from './server-errors.ts'
 import {
   profileView,
   quarantinePage,
@@ -207,6 +215,11 @@ export class ControlClient {
     const path = `/graphs/${encodeURIComponent(name)}/infer${queryOf(query)}`
     return this.#post(path, message, graphAnswer, headers)
   }
+  /** Whether models are answered, said by the data plane without the database. */
+  async ready(): Promise<ReadyAnswer> {
+    return this.parse(await this.request('GET', '/v2/health/ready'), readyAnswer)
+  }
+
   doctor(): Promise<DoctorAnswer> {
     return this.#get('/doctor', doctorAnswer)
   }
@@ -300,7 +313,7 @@ export class ControlClient {
       }
     } catch (error) {
       if (error instanceof MusterError || this.#options.signal?.aborted) throw error
-      throw this.#away('the stream of events broke off', error)
+      throw serverAway('the stream of events broke off', error)
     }
   }
 
@@ -339,11 +352,12 @@ export class ControlClient {
       })
     } catch (error) {
       if (signal?.aborted) throw error
-      throw this.#away(`no Muster server answers at ${this.server}`, error)
+      if (isLate(error)) throw serverLate(this.server, `${method} ${path}`, error)
+      throw serverAway(`no Muster server answers at ${this.server}`, error)
     }
     if (response.ok) return response
     const text = await response.text()
-    throw refusalOf(text) ?? this.#foreign(`it answered ${response.status} to ${path}`)
+    throw refusalOf(text) ?? serverForeign(this.server, `it answered ${response.status} to ${path}`)
   }
 
   async #get<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
@@ -359,7 +373,7 @@ export class ControlClient {
     try {
       value = JSON.parse(await response.text())
     } catch {
-      throw this.#foreign('its answer is not JSON')
+      throw serverForeign(this.server, 'its answer is not JSON')
     }
     return this.#read(schema, value)
   }
@@ -368,24 +382,7 @@ export class ControlClient {
     const read = schema.safeParse(value)
     if (read.success) return read.data
     const at = read.error.issues[0]?.path.join('.') ?? ''
-    throw this.#foreign(`its answer has another form${at ? ` at ${at}` : ''}`)
-  }
-
-  #away(detail: string, cause: unknown): MusterError {
-    return new MusterError('E_SERVER_AWAY', detail, {
-      hint: 'start one: muster up (or name another: --server URL)',
-      cause,
-    })
-  }
-
-  #foreign(why: string): MusterError {
-    return new MusterError(
-      'E_SERVER_AWAY',
-      `${this.server} is no Muster server of this version: ${why}`,
-      {
-        hint: 'compare the versions: muster doctor (or name another: --server URL)',
-      },
-    )
+    throw serverForeign(this.server, `its answer has another form${at ? ` at ${at}` : ''}`)
   }
 }
 

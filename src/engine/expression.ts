@@ -199,7 +199,9 @@ function columnOf(relation: Relation, names: readonly string[]): string {
   const found = find(names[0]) ?? find(qualified)
   if (found !== undefined) return found
   const near = nearest(names.join('.'), spelled)
-  throw new MusterError('E_DATA_SCHEMA', `there is no column \`${names.join('.')}\``, {
+  const detail = `there is no column \`${names.join('.')}\``
+  if (spelled.length === 0) throw new MusterError('E_DATA_SCHEMA', detail)
+  throw new MusterError('E_DATA_SCHEMA', detail, {
     hint:
       near.length > 0
         ? `use \`${near[0]}\``

@@ -230,3 +230,22 @@ test('numbers of a column of text are texts, one by one', async () => {
   expect(table.toArray().map(row => row[value])).toEqual([null, 2])
   expect(Number(table.getChild('event_time')!.data[0]!.values[1] % 1_000n)).toBe(1)
 })
+
+test.each([
+  [{}, /^only eventTime was sent/],
+  [{ place: ['p'] }, /^the columns are place$/],
+  [{ orign: ['A'] }, /^use `orign`$/],
+])('rows of columns %j lack one, which is told with those that were sent', async (sent, hint) => {
+  const rows = {
+    of: 'caller' as const,
+    columns: sent as Record<string, string[]>,
+    types: {},
+    eventMs: [0],
+  }
+  await expect(read({ ...job(rows), view: aView({}, past) })).rejects.toMatchObject({
+    code: 'E_DATA_SCHEMA',
+    field: 'rows',
+    message: 'there is no column `origin`',
+    hint: expect.stringMatching(hint),
+  })
+})

@@ -1,7 +1,7 @@
 import { must } from '../base/assert.ts'
 import { type Digest, digestOf } from '../base/digest.ts'
 import { MusterError } from '../base/errors.ts'
-import { embedded, microsOf, quoted } from '../engine/index.ts'
+import { at, embedded, microsOf, quoted } from '../engine/index.ts'
 import type { Blobs, Derived, FrameManifest, SourceData } from '../fleet/index.ts'
 import type { FeatureGroupSpec, FeatureViewSpec } from '../spec/index.ts'
 import { type ArrowColumn, arrowStream, keyColumnOf } from './arrow-stream.ts'
@@ -220,7 +220,11 @@ async function spine(
   const found = await lookupAsOf(
     { features, groups, sources, rows: { columns, types, asOfMs } },
     { blobs },
-  )
+  ).catch(error => {
+    if (!(error instanceof MusterError) || error.code !== 'E_DATA_SCHEMA') throw error
+    const hint = 'only eventTime was sent: give each row its entity columns too'
+    throw at(error, { field: 'rows', hint })
+  })
   const given = Object.entries(columns).map(([name, values]) => keyColumnOf(name, values))
   const looked = features.map(({ name }): ArrowColumn => {
     const values = must(found.get(name), 'every feature was looked up')
