@@ -7,6 +7,8 @@ import {
   placeColumn,
   type RowsFile,
   readRows,
+  requestTextMax,
+  tooLongKey,
 } from '../sources/index.ts'
 import { arrivalColumn } from '../spec/index.ts'
 
@@ -33,6 +35,7 @@ export async function acceptRows(
 ): Promise<number> {
   await readRows(writer, file, shape, accepted)
   const rows = await checkEventTimes(writer, shape, now)
+  await checkKeyLengths(writer, shape)
   await checkKeys(writer, shape)
   return rows
 }
@@ -72,6 +75,18 @@ export function refuseEventTime(
     field,
     hint: 'check the clock, the zone and the unit of the sender; times without a zone are UTC',
   })
+}
+
+async function checkKeyLengths(writer: Writer, { columns, key }: KeptShape): Promise<void> {
+  for (const { name, type } of columns) {
+    if (type !== 'VARCHAR' || !key.includes(name)) continue
+    const length = `length(${quoted(name)})`
+    const [row] = await writer.rows<{ place: bigint; length: bigint }>(
+      `select ${quoted(placeColumn)} as place, ${length} as length from ${accepted}
+       where ${length} > ${requestTextMax} order by place limit 1`,
+    )
+    if (row) throw tooLongKey(name, Number(row.place), Number(row.length))
+  }
 }
 
 /** Rows of one name that become known together cannot be told which of them holds. */

@@ -180,6 +180,47 @@ test('lines of every form are read, or refused, by both', async () => {
   expect(differing).toEqual([])
 })
 
+test.each([
+  [
+    'beyond DOUBLE',
+    '1e999',
+    'DOUBLE',
+    'row 1: `a` is 1e999, not DOUBLE',
+    /or declare another type/,
+  ],
+  ['beyond FLOAT', '1e300', 'FLOAT', 'row 1: `a` is 1e300, not FLOAT', /or declare another type/],
+  ['NaN', 'NaN', 'DOUBLE', 'row 1: `a` is NaN, not DOUBLE', /JSON has no NaN/],
+  ['a member twice', '1,"a":2', 'DOUBLE', 'row 1 has `a` twice', /one of them/],
+  [
+    'a long key',
+    `"${'x'.repeat(5_000)}"`,
+    'VARCHAR',
+    'row 1: `a` has 5000 characters',
+    /at most 4096/,
+  ],
+])('%s is refused by both, with its row and column', async (_, value, type, detail, hint) => {
+  const shape = shapeOf(type, ['a'])
+  const bytes = Buffer.from(`{${good},"a":${value}}`)
+  const refused = `E_DATA_SCHEMA ${detail.replace(/ is .*, not /, ' not ')}`
+  expect(await byDuckDb(bytes, shape)).toBe(refused)
+  expect(await byJavaScript(bytes, shape)).toBe(refused)
+  const read = () => {
+    const { held, misfit } = readJsonLines(bytes, shape.columns)
+    if (misfit) throw misfitOf(shape.columns[misfit.column]!, misfit.row, misfit.shown)
+    checkRows(held, shape, now)
+  }
+  expect(read).toThrow(
+    expect.objectContaining({ message: detail, hint: expect.stringMatching(hint) }),
+  )
+})
+
+test('the row that is shown to whoever sends none would fit', () => {
+  const { columns } = shapeOf('BIGINT')
+  const sent = () => readJsonLines(Buffer.from(`[{${good},"a":1}]`), columns)
+  const hint = 'send one object a line: {"at": "2026-01-01T00:00:00Z", "a": 70}'
+  expect(sent).toThrow(expect.objectContaining({ hint }))
+})
+
 test('rows at random, of few names and times, are taken or refused alike', async () => {
   const value = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom('1', '2', 'null', '1.0') },

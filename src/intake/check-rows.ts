@@ -1,5 +1,5 @@
 import type { HeldRows, HeldValue, KeptShape } from '../sources/index.ts'
-import { momentOf, shownMoment } from '../sources/index.ts'
+import { momentOf, requestTextMax, shownMoment, tooLongKey } from '../sources/index.ts'
 import { differing, futureMaxMs, refuseEventTime } from './accept.ts'
 
 /* What `acceptRows` asks of rows in DuckDB, asked of rows that JavaScript holds. */
@@ -9,7 +9,18 @@ const ancientUs = Date.UTC(1970, 0, 1) * 1_000 - 62_135_596_800 * 1e6
 /** Throws E_DATA_SCHEMA, E_EVENT_TIME, E_DUPLICATE_KEY, as `acceptRows` does. */
 export function checkRows(held: HeldRows, shape: KeptShape, now: Date): void {
   checkEventTimes(held, shape, now)
-  if (shape.key.length > 0) checkKeys(held, shape)
+  if (shape.key.length === 0) return
+  checkKeyLengths(held, shape)
+  checkKeys(held, shape)
+}
+
+function checkKeyLengths({ columns, values }: HeldRows, { key }: KeptShape): void {
+  for (const [at, { name, type }] of columns.entries()) {
+    if (type !== 'VARCHAR' || !key.includes(name)) continue
+    const texts = values[at] as readonly (string | null)[]
+    const row = texts.findIndex(text => text !== null && text.length > requestTextMax)
+    if (row >= 0) throw tooLongKey(name, row + 1, texts[row]!.length)
+  }
 }
 
 function checkEventTimes({ columns, values }: HeldRows, shape: KeptShape, now: Date): void {

@@ -59,7 +59,10 @@ export function fromJson(json: string, pointer: string, type: string): Conversio
   const { value, bad } = fromText(`json_extract_string(${json}, ${path})`, type)
   const kinds = [...jsonKinds[jsonKindOf(type)], 'NULL'].map(literal).join(', ')
   const misfit = `coalesce(json_type(${json}, ${path}) not in (${kinds}), false)`
-  return { value, bad: `(${misfit} or ${bad})` }
+  const endless = /^(?:FLOAT|DOUBLE)$/.test(type)
+    ? `coalesce(not isfinite(${value}), false)`
+    : 'false'
+  return { value, bad: `(${misfit} or ${bad} or ${endless})` }
 }
 
 /** Of a column that has a type; undefined when no value of it can be had as the other. */

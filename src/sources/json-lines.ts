@@ -3,13 +3,13 @@ import type { Column } from '../engine/index.ts'
 import { jsonKindOf } from './convert.ts'
 import type { HeldRows, HeldValue } from './held-rows.ts'
 import { type ReadText, readTextAs } from './held-value.ts'
-import { brokenJson, type Misfit, noObject, undeclared } from './row-faults.ts'
+import { brokenJson, type Misfit, noObject, repeated, undeclared } from './row-faults.ts'
 
 /*
  * JSON lines, one flat object each, straight into columns. Not JSON.parse, which rounds whole
- * numbers, lets the last of two equal names count where DuckDB has the first, and says nothing of
- * halves of characters. Like DuckDB it lets a comma stand before the end of an object, and NaN and
- * Infinity be numbers, as Python writes them.
+ * numbers, lets the last of two equal names count, and says nothing of halves of characters. Like
+ * DuckDB it lets a comma stand before the end of an object. NaN and Infinity, as Python writes
+ * them, are numbers that are of no type.
  */
 
 export interface ReadRows {
@@ -68,6 +68,7 @@ class LineReader {
   #misfit: Misfit | undefined
   #noObject = 0
   #undeclared: { readonly name: string; readonly row: number } | undefined
+  #repeated: { readonly name: string; readonly row: number } | undefined
   #at = 0
   #to = 0
 
@@ -83,11 +84,12 @@ class LineReader {
   }
 
   done(): ReadRows {
-    if (this.#noObject > 0) throw noObject(this.#noObject)
+    if (this.#noObject > 0) throw noObject(this.#noObject, this.#columns)
     if (this.#undeclared !== undefined) {
       const { name, row } = this.#undeclared
       throw undeclared(name, this.#columns, `row ${row}`)
     }
+    if (this.#repeated !== undefined) throw repeated(this.#repeated.name, this.#repeated.row)
     const held = { columns: this.#columns, values: this.#values, rows: this.#rows }
     return { held, misfit: this.#misfit }
   }
@@ -202,13 +204,17 @@ class LineReader {
     return true
   }
 
-  /** Of two values under one name the first counts. */
   #put(column: number, kind: string | undefined, text: string, from: number): void {
-    if (column < 0 || this.#seen[column] === this.#rows) return
+    if (column < 0) return
+    if (this.#seen[column] === this.#rows) {
+      this.#repeated ??= { name: this.#columns[column]!.name, row: this.#rows }
+      return
+    }
     this.#seen[column] = this.#rows
     let value: HeldValue | undefined = null
     if (kind !== undefined) {
       value = kind === this.#kinds[column] ? this.#readers[column]!(text) : undefined
+      if (this.#floats[column] && !Number.isFinite(value)) value = undefined
       if (value === undefined) this.#misfits(column, from)
     }
     this.#values[column]!.push(value ?? null)

@@ -21,6 +21,7 @@ import {
   missingColumn,
   noObject,
   otherType,
+  repeated,
   shownMax,
   undeclared,
 } from './row-faults.ts'
@@ -141,7 +142,7 @@ function jsonFaults(
   return [
     {
       fault: `json_type(json) <> 'OBJECT'`,
-      tell: async place => noObject(place),
+      tell: async place => noObject(place, declared),
     },
     {
       fault: `not list_has_all([${names}], json_keys(json))`,
@@ -153,6 +154,16 @@ function jsonFaults(
            ) where key not in (${names}) limit 1`,
         )
         return undeclared(must(unknown, 'the row has such a key').key, declared, `row ${place}`)
+      },
+    },
+    {
+      fault: 'len(list_distinct(json_keys(json))) < len(json_keys(json))',
+      async tell(place) {
+        const [row] = await writer.rows<{ keys: readonly string[] }>(
+          `select json_keys(json) as keys from ${table} where ${quoted(placeColumn)} = ${place}`,
+        )
+        const twice = row?.keys.find((name, at) => row.keys.indexOf(name) < at)
+        return repeated(must(twice, 'the row has such a key'), place)
       },
     },
   ]
@@ -179,7 +190,7 @@ async function readCsv(
 ): Promise<RawRows> {
   await using engine = await openEngine({ allowedPaths: [path], tempFolder: writer.folder })
   const texts = Object.fromEntries(declared.map(c => [c.name, 'VARCHAR']))
-  const { columns } = await csvFacts(engine, path, 'the file', texts)
+  const { columns } = await csvFacts(engine, path, sentFile, texts)
   checkNames(columns, declared)
   const names = columns.map(c => c.name)
   const table = await store(writer, `* from ${csvText([path], names)}`)
@@ -225,7 +236,7 @@ export function checkNames(found: readonly Column[], declared: readonly Column[]
   if (missing) throw missingColumn(missing, names)
   const known = new Set(declared.map(c => c.name))
   const more = found.find(c => !known.has(c.name))
-  if (more) throw undeclared(more.name, declared, 'the file')
+  if (more) throw undeclared(more.name, declared, sentFile)
 }
 
 async function misfit(
