@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -7,6 +9,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { someRun } from '../../test/control/memory-desk.ts'
 import { startServer, type TestServer } from '../../test/control/server.ts'
 import { type Said, say, type TestTerminal } from '../../test/control/terminal.ts'
+import { MusterError } from '../base/errors.ts'
+import { problemOf } from '../contract/index.ts'
 
 let server: TestServer
 let folder = ''
@@ -258,6 +262,27 @@ describe('the fleet', () => {
     // The server looks at its own state folder; the one here may be another.
     expect(out).not.toContain('.muster')
   })
+})
+
+test('doctor tells a server without its database from none', async () => {
+  const degraded = [{ away: 'database', since: '2026-11-22T05:16:40.112Z', means: 'runs wait' }]
+  const because = new MusterError('E_DATABASE', 'Postgres does not answer')
+  const refusal = problemOf(because, 'r-1')
+  const lame = createServer(({ url }, answer) => {
+    const isReady = url === '/v2/health/ready'
+    answer.writeHead(isReady ? 200 : 503, { 'content-type': 'application/json' })
+    answer.end(JSON.stringify(isReady ? { ready: true, parameters: { degraded } } : refusal))
+  })
+  await new Promise<void>(resolve => lame.listen(0, '127.0.0.1', resolve))
+  const at = `http://127.0.0.1:${(lame.address() as AddressInfo).port}`
+  const { code, out } = await say(['doctor', '--server', at])
+  lame.close()
+  expect(code).toBe(1)
+  expect(out).toContain(`ok\tserver\t${at} answers`)
+  expect(out).toMatch(
+    /^fault\tdegraded\tdatabase is away since 2026-11-22T05:16:40.112Z: runs wait/m,
+  )
+  expect(out).toMatch(/^fault\tstatus\tPostgres does not answer/m)
 })
 
 test('a reader that leaves early is no failure', async () => {

@@ -59,5 +59,18 @@ export const check = z.object({
   cure: z.string().nullable(),
 })
 export type Check = z.infer<typeof check>
+
+/** `GET /v2/health/ready` of a server that takes calls. */
+export const readyAnswer = z.object({
+  ready: z.literal(true),
+  parameters: z
+    .object({
+      degraded: z.array(z.object({ away: z.string(), since: z.string(), means: z.string() })),
+    })
+    .exactOptional()
+    .describe('What it goes on without.'),
+})
+export type ReadyAnswer = z.infer<typeof readyAnswer>
+
 export const doctorAnswer = z.object({ ok: z.boolean(), checks: z.array(check) })
 export type DoctorAnswer = z.infer<typeof doctorAnswer>

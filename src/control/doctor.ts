@@ -4,7 +4,8 @@ import { asMusterError } from '../base/errors.ts'
 import { countOf, formatCount, formatNumber } from '../base/format.ts'
 import { type DoctorAnswer, freeBytesMin } from '../contract/index.ts'
 import { probeConnection } from '../sources/index.ts'
-import { journalTotals } from '../store/index.ts'
+import { journalTotals, listLetters } from '../store/index.ts'
+import type { TriggerStatus } from '../triggers/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 import { failedRuns } from './failed-runs.ts'
 
@@ -116,17 +117,91 @@ async function journal({ predictions, store }: DeskParts): Promise<Check | undef
   return { name, ok: lost === 0, detail: `${kept}; ${since}`, cure: lost === 0 ? null : cure }
 }
 
-/** What can be wrong on the side of the server, each with its cure. */
-export async function doctor(parts: DeskParts): Promise<DoctorAnswer> {
-  const checks = [await database(parts), await state(parts), await disk(parts), await bytes(parts)]
-  if (checks[0]!.ok) {
-    checks.push(await runs(parts))
-    const kept = await online(parts)
-    if (kept !== undefined) checks.push(kept)
-    const answers = await journal(parts)
-    if (answers !== undefined) checks.push(answers)
+function triggers({ triggers }: DeskParts): Check | undefined {
+  const all = triggers?.status() ?? []
+  if (triggers === undefined || all.length === 0) return undefined
+  const name = 'triggers'
+  const faulty = all.filter(({ state, forMs }) => !isTaking(state, forMs))
+  const waiting = triggers.waitingDeliveries
+  const waits = waiting > 0 ? `; ${countOf(waiting, 'result')} waiting for sinks` : ''
+  if (faulty.length === 0) {
+    const detail = `${countOf(all.length, 'trigger')}, all taking messages${waits}`
+    return { name, ok: true, detail, cure: null }
   }
-  const { names } = parts.connections
-  checks.push(...(await Promise.all(names.map(name => connection(name, parts)))))
+  const shown = faulty
+    .slice(0, shownMax)
+    .map(({ name, state, because }) => `${name} is ${state}${because ? `: ${because}` : ''}`)
+  const more = faulty.length > shownMax ? `; ${formatCount(faulty.length - shownMax)} more` : ''
+  const detail = `${shown.join('; ')}${more}${waits}`
+  return { name, ok: false, detail, cure: 'see all: muster triggers; mend their connections' }
+}
+
+/** A connection is made within seconds. */
+const connectingMs = 10_000
+
+function isTaking(state: TriggerStatus['state'], forMs: number): boolean {
+  return state === 'connected' || (state === 'connecting' && forMs < connectingMs)
+}
+
+const lettersMax = 100
+
+async function letters({ store }: DeskParts): Promise<Check> {
+  const name = 'letters'
+  const ask = { graph: undefined, state: 'waiting', beforeNumber: undefined } as const
+  const waiting = await listLetters(store, { ...ask, limit: lettersMax + 1 })
+  const newest = waiting[0]
+  if (newest === undefined) return { name, ok: true, detail: 'none waits', cure: null }
+  const count = waiting.length > lettersMax ? `more than ${lettersMax}` : `${waiting.length}`
+  const { graph, trigger, cause } = newest
+  const detail = `${count} waiting; the newest, of ${graph}/${trigger}: ${cause}`
+  return { name, ok: false, detail, cure: 'see them: muster deadletters; then replay or drop them' }
+}
+
+/** Of each check: a person waits, and a disk or a database may stand still. */
+const checkMs = 12_000
+
+/** Never rejects; a check that has no end is a fault. */
+async function within(name: string, look: () => Promise<Check | undefined>) {
+  const failed = (detail: string): Check => ({
+    name,
+    ok: false,
+    detail,
+    cure: 'see log/control.log',
+  })
+  const { promise: late, resolve } = Promise.withResolvers<Check>()
+  const timer = setTimeout(
+    () => resolve(failed(`it is not known within ${checkMs / 1_000} s`)),
+    checkMs,
+  )
+  try {
+    return await Promise.race([look(), late])
+  } catch (error) {
+    return failed(asMusterError(error).message)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** What can be wrong on the side of the server, each with its cure; looked at side by side. */
+export async function doctor(parts: DeskParts): Promise<DoctorAnswer> {
+  const looked = (checks: Readonly<Record<string, () => Promise<Check | undefined>>>) =>
+    Promise.all(Object.entries(checks).map(([name, look]) => within(name, look)))
+  const connections = parts.connections.names.map(
+    name => [`connection ${name}`, () => connection(name, parts)] as const,
+  )
+  const [[base], own, recorded, others] = await Promise.all([
+    looked({ database: () => database(parts) }),
+    looked({ state: () => state(parts), disk: () => disk(parts), bytes: () => bytes(parts) }),
+    looked({
+      runs: () => runs(parts),
+      online: () => online(parts),
+      journal: () => journal(parts),
+      letters: () => letters(parts),
+    }),
+    looked({ triggers: async () => triggers(parts), ...Object.fromEntries(connections) }),
+  ])
+  // Without the database nothing is known of what is recorded there: that is said once.
+  const found = [base, ...own, ...(base?.ok ? recorded : []), ...others]
+  const checks = found.filter(check => check !== undefined)
   return { ok: checks.every(check => check.ok), checks }
 }

@@ -64,7 +64,7 @@ function probeServer(connection: BrokerConnection | WebhookConnection): Promise<
     const socket = dial({ ...firstServerOf(connection), timeout: probeMs })
     socket.on('connect', () => {
       socket.destroy()
-      resolve({ ok: true, detail: 'it can be connected to', cure: null })
+      resolve({ ok: true, detail: 'a port is open; whoever uses it logs in', cure: null })
     })
     socket.on('timeout', () => socket.destroy(new Error('it does not answer in time')))
     socket.on('error', reject)

@@ -1,7 +1,12 @@
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { asMusterError } from '../../base/errors.ts'
-import { type Check, freeBytesMin } from '../../contract/index.ts'
+import { asMusterError, MusterError } from '../../base/errors.ts'
+import {
+  type Check,
+  type ControlClient,
+  type FleetSummary,
+  freeBytesMin,
+} from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -77,28 +82,63 @@ async function checkState({ terminal }: Call): Promise<Check[]> {
   ]
 }
 
-async function checkServer(call: Call): Promise<Check[]> {
-  const client = connect(call, AbortSignal.any([call.terminal.signal, AbortSignal.timeout(5_000)]))
+/** Health waits for nothing but the process. */
+const healthMs = 5_000
+/** Longer than the database is waited for. */
+const summaryMs = 15_000
+/** Longer than the server gives each of its checks, which it makes side by side. */
+const checksMs = 20_000
+
+/** What one ask of the server came to: each has a limit of its own, and none waits for another. */
+async function asked<T>(
+  call: Call,
+  limitMs: number,
+  ask: (client: ControlClient) => Promise<T>,
+): Promise<{ readonly answer: T } | { readonly why: MusterError }> {
+  const limit = AbortSignal.timeout(limitMs)
+  const client = connect(call, AbortSignal.any([call.terminal.signal, limit]))
   try {
-    const summary = await client.summary()
-    const { version } = summary.server
-    const same = version === call.terminal.version
-    const answer = await client.doctor()
-    return [
-      ok('server', `${client.server} answers`),
-      same
-        ? ok('version', version)
-        : fault(
-            'version',
-            `the server is ${version}, this command is ${call.terminal.version}`,
-            'use the same version of both',
-          ),
-      ...answer.checks,
-    ]
+    return { answer: await ask(client) }
   } catch (error) {
-    const { message, hint } = asMusterError(error)
-    const late = error instanceof Error && error.name === 'TimeoutError'
-    const detail = late ? `${client.server} does not answer within 5 s` : message
-    return [fault('server', detail, hint ?? 'start one: muster up')]
+    if (!limit.aborted) return { why: asMusterError(error) }
+    const late = `${client.server} does not answer within ${limitMs / 1_000} s`
+    return { why: new MusterError('E_SERVER_AWAY', late) }
   }
+}
+
+async function checkServer(call: Call): Promise<Check[]> {
+  const [ready, summary, checks] = await Promise.all([
+    asked(call, healthMs, client => client.ready()),
+    asked(call, summaryMs, client => client.summary()),
+    asked(call, checksMs, client => client.doctor()),
+  ])
+  if (isGone(ready) && isGone(summary)) {
+    return [fault('server', ready.why.message, ready.why.hint ?? 'start one: muster up')]
+  }
+  const found = [ok('server', `${call.server} answers`)]
+  if ('answer' in ready) {
+    for (const { away, since, means } of ready.answer.parameters?.degraded ?? []) {
+      const detail = `${away} is away since ${since}: ${means}`
+      found.push(fault('degraded', detail, 'bring it back; Muster finds it by itself'))
+    }
+  } else if (ready.why.code === 'E_NOT_SERVING') {
+    found.push(fault('health', ready.why.message, 'see its log: log/control.log in MUSTER_HOME'))
+  }
+  found.push('answer' in summary ? checkVersion(call, summary.answer) : unsaid('status', summary))
+  found.push(...('answer' in checks ? checks.answer.checks : [unsaid('checks', checks)]))
+  return found
+}
+
+function isGone(of: object): of is { readonly why: MusterError } {
+  return 'why' in of && (of.why as MusterError).code === 'E_SERVER_AWAY'
+}
+
+function unsaid(name: string, { why }: { readonly why: MusterError }): Check {
+  return fault(name, why.message, why.hint ?? 'see its log: log/control.log in MUSTER_HOME')
+}
+
+function checkVersion({ terminal }: Call, { server: { version } }: FleetSummary): Check {
+  if (version === terminal.version) return ok('version', version)
+  const detail = `the server is ${version}, this command is ${terminal.version}`
+  return fault('version', detail, 'use the same version of both')
 }
