@@ -9,6 +9,9 @@ import { csvLineBytesMax } from './file-shape.ts'
  * its reader gives the rows before it and says nothing of the rest.
  */
 
+/** What a file is called that somebody sent, for it has no name here. */
+export const sentFile = 'the file'
+
 const quote = 0x22
 const comma = 0x2c
 const newline = 0x0a
@@ -26,7 +29,7 @@ export async function csvHeader(path: string, shown: string): Promise<readonly s
     const before = seen.get(name.toLowerCase())
     if (before !== undefined) {
       const both = before === name ? `two columns \`${name}\`` : `\`${before}\` and \`${name}\``
-      const detail = `\`${shown}\` has ${both}, which are one name in SQL`
+      const detail = `${named(shown)} has ${both}, which are one name in SQL`
       throw new MusterError('E_DATA_SCHEMA', detail, {
         hint: 'give each column a name of its own',
       })
@@ -41,7 +44,7 @@ async function startOf(path: string, shown: string): Promise<string> {
   await using file = await open(path)
   const bytes = Buffer.alloc(csvLineBytesMax)
   const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
-  if (bytesRead === 0) throw corrupt(`\`${shown}\` is empty`, 'begin it with a line of names')
+  if (bytesRead === 0) throw corrupt(`${named(shown)} is empty`, 'begin it with a line of names')
   let end = 0
   let inside = false
   for (; end < bytesRead; end++) {
@@ -54,11 +57,11 @@ async function startOf(path: string, shown: string): Promise<string> {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(record)
   } catch {
-    throw notUtf8(`the first line of \`${shown}\``)
+    throw notUtf8(`the first line of ${named(shown)}`)
   }
-  if (text.includes('\0')) throw notUtf8(`the first line of \`${shown}\``)
+  if (text.includes('\0')) throw notUtf8(`the first line of ${named(shown)}`)
   if (text.trim() !== '') return text
-  throw corrupt(`the first line of \`${shown}\` is empty`, 'begin it with a line of names')
+  throw corrupt(`the first line of ${named(shown)} is empty`, 'begin it with a line of names')
 }
 
 function recordOf(line: string): readonly string[] {
@@ -80,7 +83,7 @@ export async function checkQuotes(path: string, shown: string): Promise<void> {
     }
   }
   throw corrupt(
-    `\`${shown}\`: a quote in line ${line} is never closed`,
+    `${named(shown)}: a quote in line ${line} is never closed`,
     'close it, or write a quote that begins a value as three: """like this""',
   )
 }
@@ -139,7 +142,7 @@ function lastMark(bytes: Buffer, end: number): number | undefined {
 /** What DuckDB says of a CSV file that it cannot read, in words of ours; undefined for the rest. */
 export function csvFault(message: string, shown: string): MusterError | undefined {
   const line = /CSV Error on Line: (\d+)/.exec(message)?.[1]
-  const where = line === undefined ? `\`${shown}\`` : `line ${line} of \`${shown}\``
+  const where = line === undefined ? `${named(shown)}` : `line ${line} of ${named(shown)}`
   const [, names, values] = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(message) ?? []
   if (names !== undefined) {
     const detail = `${where} has ${values} values, and the header ${names} names`
@@ -151,12 +154,12 @@ export function csvFault(message: string, shown: string): MusterError | undefine
   }
   if (/state machine/i.test(message)) {
     return corrupt(
-      `lines of \`${shown}\` end in several ways`,
+      `lines of ${named(shown)} end in several ways`,
       'end all with \\n, or all with \\r\\n',
     )
   }
   if (!/maximum line size/i.test(message)) return undefined
-  const detail = `\`${shown}\` has a line of more than ${csvLineBytesMax} bytes`
+  const detail = `${named(shown)} has a line of more than ${csvLineBytesMax} bytes`
   return new MusterError('E_CSV_LINE', detail, {
     field: shown,
     hint: 'look for a quote that is never closed',
@@ -169,4 +172,9 @@ function notUtf8(what: string): MusterError {
 
 function corrupt(detail: string, hint: string): MusterError {
   return new MusterError('E_DATA_CORRUPT', detail, { hint })
+}
+
+/** In backticks, but for a file that was sent without a name. */
+function named(shown: string): string {
+  return shown === sentFile ? shown : `\`${shown}\``
 }

@@ -11,6 +11,7 @@ import {
   type Writer,
 } from '../engine/index.ts'
 import { type Conversion, fromJson, fromText, fromTyped } from './convert.ts'
+import { sentFile } from './csv-text.ts'
 import { csvFacts } from './file-facts.ts'
 import type { KeptShape } from './kept-shape.ts'
 import { columnsOfParquet } from './partitions.ts'
