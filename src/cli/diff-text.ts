@@ -1,7 +1,7 @@
 import { countOf, formatCount, formatNumber } from '../base/format.ts'
 import type { ColumnProfileView, SnapshotDiffView, SnapshotFacts } from '../contract/index.ts'
 import type { Column } from './table.ts'
-import { printable, shortDigestText, timeWords } from './text.ts'
+import { cut, printable, shortDigestText, timeWords } from './text.ts'
 
 /*
  * Snapshots and what differs between two of them, for people. What is the same is not repeated:
@@ -49,8 +49,15 @@ function changeText(added: number, removed: number): string {
 }
 
 function namesText({ count, first }: { count: number; first: readonly (readonly string[])[] }) {
-  const names = first.map(values => values.map(printable).join('.')).join(' ')
+  const names = first.map(values => values.map(nameText).join('.')).join(' ')
   return count > first.length ? `${names} and ${formatCount(count - first.length)} more` : names
+}
+
+/** Of a UUID nothing is cut; a text that somebody wrote into a key may be a page. */
+const nameMax = 40
+
+function nameText(value: string): string {
+  return cut(printable(value), nameMax)
 }
 
 function schemaLine(what: string, name: string, type: string): string {

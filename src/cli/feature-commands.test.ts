@@ -33,6 +33,12 @@ describe('on a terminal', () => {
   })
 })
 
+test('a command that is misspelt is no search that finds nothing', async () => {
+  const said = await ask('features materialize')
+  expect(said).toMatchObject({ code: 2, out: '' })
+  expect(said.err).toContain('the command is: muster features materialise')
+})
+
 test('a pipe gets full values, and all of them', async () => {
   expect((await ask('data list')).out).toMatchInlineSnapshot(`
     "flights	accepted	3000000	12	2001-07-01 00:00	2026-11-21 12:03:41	c-7	files flights.parquet

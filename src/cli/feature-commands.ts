@@ -68,7 +68,7 @@ const data: readonly CommandFacts[] = [
   {
     name: 'data delete',
     group: 'data',
-    summary: 'Delete every row of an entity, from the past too; the bytes are removed',
+    summary: 'Delete every row of an entity, from the past too, and predictions for it',
     arguments: [source],
     options: [
       {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { askedServer } from '../../test/control/asked-server.ts'
+import { diffLines } from './diff-text.ts'
 
 const { muster } = askedServer()
 
@@ -24,6 +25,21 @@ unit     -> 0      -> 2  -> hall          -> roof
   expect(said.err).toContain('The same in both: station.')
   const json = JSON.parse((await muster('data diff c-11 c-12 --json')).out)
   expect(json).toMatchObject({ v: 1, source: 'readings', rows: { changed: 1 } })
+})
+
+test('an entity that is a page long is cut', () => {
+  const profile = { snapshot: `sha256:${'a'.repeat(64)}`, commit: null, rows: 1, setAside: 0 }
+  const side = { ...profile, from: null, to: null }
+  const lines = diffLines({
+    ...{ source: 'readings', key: ['station'], from: side, to: side, columns: [] },
+    schema: { added: [], removed: [], retyped: [] },
+    rows: { by: 'key', added: 1, removed: 0, changed: 0 },
+    entities: {
+      added: { count: 1, first: [['x'.repeat(5_000)]] },
+      removed: { count: 0, first: [] },
+    },
+  })
+  expect(lines).toContain(`    added   ${'x'.repeat(39)}…`)
 })
 
 test('data profile shows a column a line', async () => {

@@ -82,6 +82,12 @@ test('snapshots of two sources are not compared', async () => {
   await expect(desk.snapshots.profile('towns', 'sales')).rejects.toMatchObject({ code: 'E_QUERY' })
   const profile = await desk.snapshots.profile('towns', undefined)
   expect(profile).toMatchObject({ rows: 1, columns: [{ name: 'town', top: [{ value: 'cork' }] }] })
+  // A snapshot says of which source it is.
+  for (const name of [profile.commit!, 'towns@2100-01-01']) {
+    expect(await desk.snapshots.profile(name, undefined)).toEqual(profile)
+  }
+  const unknown = desk.snapshots.profile('c-999', undefined)
+  await expect(unknown).rejects.toMatchObject({ message: 'no snapshot is named `c-999`' })
 })
 
 test('rows in quarantine are seen and released before anything is applied', async () => {

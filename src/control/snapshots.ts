@@ -65,16 +65,18 @@ async function profile(
   of: string | undefined,
   parts: DeskParts,
 ): Promise<ProfileView> {
-  const source = await knownSource(name, parts)
+  const isSnapshot = of === undefined && /^c-\d+$|@/.test(name)
+  const declared = isSnapshot ? undefined : await knownSource(name, parts)
   const named = await namedSnapshot(of ?? name, parts.store)
-  if (named.snapshot.source !== name) {
+  const source = declared ?? (await knownSource(named.snapshot.source, parts))
+  if (named.snapshot.source !== source.name) {
     throw new MusterError('E_QUERY', `${of} is a snapshot of ${named.snapshot.source}`, {
       field: 'of',
       hint: `see the history of ${name}: muster data history ${name}`,
     })
   }
   const { entities, columns } = await profileIn(source, named, parts)
-  return { ...factsOf(named), source: name, entities, columns: ownCopy(columns) }
+  return { ...factsOf(named), source: source.name, entities, columns: ownCopy(columns) }
 }
 
 /** The types of an answer are mutable; what it is made from is not. */

@@ -94,7 +94,7 @@ export async function declaredSource(parts: DeskParts, name: string): Promise<So
     hint:
       near.length > 0
         ? `nearest: ${near.join(', ')}`
-        : 'declare it and apply the fleet: muster apply',
+        : 'list them: muster data list; a new one is declared and applied: muster apply',
   })
 }
 

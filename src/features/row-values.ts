@@ -1,5 +1,6 @@
 import { MusterError } from '../base/errors.ts'
 import { isNumber, type ListParameter } from '../engine/index.ts'
+import { requestTextMax } from '../sources/index.ts'
 
 /*
  * Values of a row's columns that come in a request and not from a file. They are checked as
@@ -23,9 +24,6 @@ export function rowValueKind(type: string): RowValueKind | undefined {
   if (type === 'BOOLEAN') return 'boolean'
   return textual.test(type) ? 'text' : undefined
 }
-
-/** Keys and times are shorter, and functions of text can take the square of their length. */
-const textLengthMax = 4_096
 
 const isFloat = (type: string): boolean => type === 'FLOAT' || type === 'DOUBLE'
 export const isWhole = (type: string): boolean => /INT/.test(type) && isNumber(type)
@@ -69,11 +67,12 @@ function written(column: NamedColumn, value: RowValue, index: number): string | 
   if (value === null) return null
   const kind = rowValueKind(column.type)
   if (kind === 'text' && typeof value === 'string') {
-    if (value.length <= textLengthMax) return value
+    // Keys and times are shorter, and functions of text can take the square of their length.
+    if (value.length <= requestTextMax) return value
     throw new MusterError(
       'E_FEATURE_VALUE',
       `value ${index} of \`${column.name}\` has ${value.length} characters`,
-      { field: column.name, hint: `a text of a request has at most ${textLengthMax}` },
+      { field: column.name, hint: `a text of a request has at most ${requestTextMax}` },
     )
   }
   if (kind === 'boolean' && typeof value === 'boolean') return String(value)
@@ -87,6 +86,14 @@ function written(column: NamedColumn, value: RowValue, index: number): string | 
 }
 
 export function unusable(column: NamedColumn, value: RowValue, index: number): MusterError {
+  // It is a rounded one by now: what was sent is not known any more.
+  if (Number.isInteger(value) && !Number.isSafeInteger(value) && !isFloat(column.type)) {
+    const detail = `value ${index} of \`${column.name}\` is too large for a JSON number`
+    return new MusterError('E_FEATURE_VALUE', detail, {
+      field: column.name,
+      hint: 'send it as text: "9223372036854775807"',
+    })
+  }
   const shown = typeof value === 'string' ? `the text \`${value.slice(0, 64)}\`` : String(value)
   return new MusterError(
     'E_FEATURE_VALUE',

@@ -164,4 +164,8 @@ test('an entity of another kind than its column is refused by name', async () =>
   for (const odd of ['70', 1.5, true]) {
     await expect(read(odd)).rejects.toMatchObject({ code: 'E_FEATURE_VALUE', field: 'station' })
   }
+  await expect(read(2 ** 63)).rejects.toMatchObject({
+    message: 'value 0 of `station` is too large for a JSON number',
+    hint: expect.stringContaining('send it as text'),
+  })
 })

@@ -109,6 +109,9 @@ test('all columns that are named must be equal, each as a value of its type', as
   ] as const) {
     await expect(deleteEntities(source, [entity], world.at)).rejects.toMatchObject({ code })
   }
+  await expect(by({ value: 'many' })).rejects.toMatchObject({
+    hint: 'name it as it stands in the rows: muster data profile readings',
+  })
   const elsewhere = { ...source, location: { files: ['a.csv'] } }
   await expect(deleteEntities(elsewhere, [{ station: '7' }], world.at)).rejects.toMatchObject({
     code: 'E_SOURCE',

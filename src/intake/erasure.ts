@@ -154,7 +154,7 @@ export class Erasing {
       const detail = `\`${entity[name]}\` is no ${types.get(name)}, which \`${name}\` is`
       throw new MusterError('E_USAGE', detail, {
         field: name,
-        hint: `name it as it stands in the rows: muster data delete ${this.#shape.source}`,
+        hint: `name it as it stands in the rows: muster data profile ${this.#shape.source}`,
       })
     }
   }

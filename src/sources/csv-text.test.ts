@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openEngine } from '../engine/index.ts'
+import { csvHeader, sentFile } from './csv-text.ts'
 import { csvFacts } from './file-facts.ts'
 import { csvText } from './relation.ts'
 
@@ -55,6 +56,12 @@ test.each([
   [Buffer.from('\ufeffa,b\n1,2\n', 'utf16le'), 'the first line of `x.csv` is not UTF-8'],
 ])('%j is refused', async (text, because) => {
   expect(await read(text)).toBe(because)
+})
+
+test('a file that was sent without a name is named by no name', async () => {
+  const path = join(folder, 'sent.csv')
+  writeFileSync(path, '')
+  await expect(csvHeader(path, sentFile)).rejects.toThrow(/^the file is empty$/)
 })
 
 test.each([0, 1, 2, 3])('a quote that is never closed takes no rows with it (%i)', async shift => {

@@ -70,7 +70,7 @@ export function changeWords({ change }: Pick<CommitRow, 'change'>): string {
       return `${countOf(change.rows, 'row')} appended${late}`
     }
     case 'delete':
-      return `${countOf(change.rows, 'row')} of ${formatCount(change.entities)} deleted`
+      return `${countOf(change.rows, 'row')} of ${countOf(change.entities, 'entity')} deleted`
     case 'compact':
       return `${formatCount(change.filesBefore)} files to ${formatCount(change.filesAfter)}`
     case 'release':

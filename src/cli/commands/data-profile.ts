@@ -31,7 +31,7 @@ export const act: Act = async call => {
     return exitCodes.done
   }
   const entities = profile.entities === null ? '' : `, ${countOf(profile.entities, 'entity')}`
-  screen.say(`${printable(source)}: ${snapshotText(profile)}${entities}`)
+  screen.say(`${printable(profile.source)}: ${snapshotText(profile)}${entities}`)
   screen.table(columns, profile.columns.map(rowOf))
   return exitCodes.done
 }

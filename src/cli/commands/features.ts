@@ -41,6 +41,12 @@ export const act: Act = async call => {
     more = page.nextCursor !== null
     near = page.nearest
   }
+  const command = shown === 0 ? commandNear(words) : undefined
+  if (command !== undefined) {
+    throw new MusterError('E_USAGE', `nothing has \`${words}\`, and it is no command`, {
+      hint: `the command is: muster features ${command}`,
+    })
+  }
   if (screen.json) return exitCodes.done
   if (shown === 0) screen.say(nothingFound([words, kind, owner].filter(Boolean).join(' '), near))
   else {
@@ -48,6 +54,15 @@ export const act: Act = async call => {
     screen.say('One of them: muster features show NAME')
   }
   return exitCodes.done
+}
+
+const commands = ['show', 'diff', 'next', 'materialise', 'verify']
+
+/** A command that was misspelt and so taken for words to search for. */
+function commandNear(words: string): string | undefined {
+  const [word = ''] = words.split(' ')
+  const [near] = nearest(word, commands, 1)
+  return near?.slice(0, 3) === word.slice(0, 3) ? near : undefined
 }
 
 function nothingFound(words: string, near: readonly string[]): string {
