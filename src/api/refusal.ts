@@ -31,7 +31,7 @@ function ofSchema(error: FastifyError, request: FastifyRequest): MusterError | u
   const twice = part === 'querystring' && Array.isArray(query[field])
   const unknown = part === 'querystring' && first.keyword === 'unrecognized_keys'
   return new MusterError(
-    codeOfPart[part] ?? 'E_USAGE',
+    field === 'digest' ? 'E_DIGEST' : (codeOfPart[part] ?? 'E_USAGE'),
     twice ? `\`${field}\` is given more than once` : detail,
     {
       ...(field ? { field } : {}),

@@ -24,6 +24,7 @@ const types: Readonly<Record<string, string>> = {
   boolean: 'true or false',
   array: 'a list',
   object: 'an object',
+  record: 'a JSON object',
 }
 
 /** `whole`: what the fault is in when it is in no field of it: `the body`, `the query`. */

@@ -21,7 +21,7 @@ export const errorCodes = {
   E_REQUEST_SLOW: { status: 408, title: 'the request did not arrive in time' },
   E_SPEC: { status: 400, title: 'the declaration is not valid' },
   E_PATH: { status: 400, title: 'the path is not allowed' },
-  E_DIGEST: { status: 400, title: 'the digest is not of the form sha256:<64 hex>' },
+  E_DIGEST: { status: 400, title: 'the digest is not sha256:<64 hex>, or not that of the bytes' },
   E_NAME: { status: 400, title: 'the name is not well formed' },
   E_MODEL_UNKNOWN: { status: 404, title: 'no such model in the fleet' },
   E_NOT_FOUND: { status: 404, title: 'no such thing' },

@@ -7,7 +7,9 @@ import { count, digest, pageOf } from './words.ts'
 /** No dots: such a model has no ancestors. */
 export const importedName = z
   .string()
-  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/)
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/, {
+    error: 'a name is letters, digits, - and _ between letters or digits, at most 63',
+  })
   .describe('Letters, digits, - and _, at most 63.')
 
 export const importQuery = z.strictObject({

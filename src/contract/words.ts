@@ -7,7 +7,9 @@ import type { ModelName } from '../base/ids.ts'
  */
 
 export const isoTime = z.iso.datetime().describe('ISO 8601, UTC: 2026-11-21T12:03:41.000Z.')
-export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/)
+export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, {
+  error: 'a digest is sha256: and 64 digits, 0 to 9 and a to f',
+})
 export const count = z.int().min(0)
 export const seconds = z.number().min(0)
 /**

@@ -45,7 +45,7 @@ export async function importModel(parts: DeskParts, upload: ModelUpload): Promis
   const smoke = readSmokeJson(head, upload.smokeBytes)
   await using file = await receiveFile(rest, parts.blobs.scratch, uploadBytesMax)
   if (upload.digest !== undefined && upload.digest !== file.digest) {
-    throw new MusterError('E_DIGEST', 'the file that arrived is not of the digest that was said', {
+    throw new MusterError('E_DIGEST', 'the bytes that arrived have another digest than was said', {
       field: 'digest',
       hint: 'send it again',
       extra: { arrived: file.digest },

@@ -103,7 +103,12 @@ async function* decoded(file: ReceivedFile, from: number, to: number): AsyncGene
     yield readBase64(text.slice(0, whole), /^[A-Za-z0-9+/]*$/)
     left = text.slice(whole)
   }
-  yield readBase64(left, /^[A-Za-z0-9+/]*={0,2}$/)
+  yield wholeBase64(left)
+}
+
+/** Throws E_USAGE for what is none. */
+export function wholeBase64(text: string): Buffer {
+  return readBase64(text, /^[A-Za-z0-9+/]*={0,2}$/)
 }
 
 function readBase64(text: string, form: RegExp): Buffer {

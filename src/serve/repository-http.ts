@@ -1,8 +1,15 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MusterError } from '../base/errors.ts'
-import { type LoadJson, longText, readLoadJson } from './load-json.ts'
-import { checkLargeLoads, type ModelRepository, oneFile, smallLoadBytes } from './repository.ts'
+import { type LoadJson, longText, readLoadJson, wholeBase64 } from './load-json.ts'
+import {
+  checkConfig,
+  checkLargeLoads,
+  type ModelRepository,
+  modelFile,
+  oneFile,
+  smallLoadBytes,
+} from './repository.ts'
 
 /* The repository extension over HTTP: `POST /v2/repository/...`. */
 
@@ -10,7 +17,6 @@ interface Named {
   Params: { readonly model: string }
 }
 
-const filePrefix = 'file:'
 /** A model in base64, and what is around it. */
 const loadBytesMax = 344 * 1_048_576
 
@@ -43,7 +49,7 @@ const notJson = () => new MusterError('E_MEDIA_TYPE', 'the body is not JSON')
 
 function addRoutes(app: FastifyInstance, repository: ModelRepository): void {
   app.post('/v2/repository/index', async (request, reply) => {
-    const { ready = false } = objectOf(request.body)
+    const { ready = false } = membersOf(request.body, 'ready')
     if (typeof ready !== 'boolean') throw notRead('ready', 'it is true or false')
     const { entries, hasMore } = await repository.index({ readyOnly: ready })
     if (hasMore) reply.header('link', '</api/v1/models>; rel="next"')
@@ -51,7 +57,7 @@ function addRoutes(app: FastifyInstance, repository: ModelRepository): void {
   })
   app.post<Named>('/v2/repository/models/:model/unload', async ({ params, body }) => {
     // `unload_dependents` is of ensembles, which are graphs here, and go on as they can.
-    objectOf(objectOf(body).parameters)
+    objectOf(membersOf(body, 'parameters').parameters)
     await repository.unload(params.model)
     return {}
   })
@@ -86,18 +92,32 @@ function fewLargeBodies() {
   }
 }
 
-/** `config` is read for nothing: what a model takes and gives is in its file. */
 function modelOf({ json, long }: LoadJson): AsyncIterable<Uint8Array> | undefined {
+  const { parameters } = membersOf(json, 'parameters')
+  const given = objectOf(parameters)
   let model: AsyncIterable<Uint8Array> | undefined
-  for (const [key, value] of Object.entries(objectOf(objectOf(json).parameters))) {
+  for (const [key, value] of Object.entries(given)) {
     if (key === 'config') continue
-    if (!key.startsWith(filePrefix) || typeof value !== 'string') {
+    if (!modelFile.test(key) || typeof value !== 'string') {
       throw notRead(key.slice(0, 128), 'give "file:1/model.onnx" with the file in base64')
     }
     if (model !== undefined) throw new MusterError('E_USAGE', 'a model is one file', oneFile)
-    model = value === longText && long ? long : Readable.from([Buffer.from(value, 'base64')])
+    model = value === longText && long ? long : Readable.from([wholeBase64(value)])
   }
+  checkConfig('config' in given, model !== undefined)
   return model
+}
+
+/** Throws E_USAGE for a member that is not read. */
+function membersOf(body: unknown, name: string): Record<string, unknown> {
+  const members = objectOf(body)
+  const other = Object.keys(members).find(member => member !== name)
+  if (other === undefined) return members
+  const field = other.slice(0, 128)
+  throw new MusterError('E_USAGE', `the body has a member \`${field}\` that is not read`, {
+    field,
+    hint: `send {} or ${name}`,
+  })
 }
 
 function objectOf(value: unknown): Record<string, unknown> {

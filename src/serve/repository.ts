@@ -47,6 +47,21 @@ export function checkLargeLoads(large: number): void {
   })
 }
 
+/** Of a parameter with a file: `file:1/model.onnx`, as Triton's clients name it; no other place. */
+export const modelFile = /^file:\d{1,9}\/[\w-][\w.-]{0,127}$/
+
+/**
+ * Triton's clients send `config` with each file. It is read for nothing, for what a model takes and
+ * gives is in its file; without one it would change what it does not. Throws E_USAGE.
+ */
+export function checkConfig(hasConfig: boolean, hasFile: boolean): void {
+  if (!hasConfig || hasFile) return
+  throw new MusterError('E_USAGE', '`config` is not read: a model is what its file says', {
+    field: 'config',
+    hint: 'leave it out; to bring a model send "file:1/model.onnx" too',
+  })
+}
+
 /** What two of them are told. */
 export const oneFile = {
   field: 'parameters',

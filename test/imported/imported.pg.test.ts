@@ -54,6 +54,7 @@ const codeOf = (of: Promise<unknown>): Promise<string> =>
   )
 interface Answered {
   readonly code: string
+  readonly detail: string
   readonly parameters: { readonly receipt: string }
   readonly model_version: string
   readonly outputs: readonly { readonly data: unknown }[]
@@ -208,6 +209,25 @@ test('the repository: index, load with a file, unload, load', async () => {
   expect((await load({ 'file:1/model.onnx': large })).status).toBe(200)
   expect((await post('/v2/models/brought/infer', x(2))).body.outputs[0]!.data).toEqual([5])
   expect((await load({ 'file:1/a': large, 'file:1/b': file })).status).toBe(400)
+  for (const [parameters, said] of [
+    [{ 'file:1/model.onnx': '!!!' }, 'base64'],
+    [{ 'file:../../x': file }, 'not of the expected form'],
+    [{ config: '{}' }, '`config` is not read'],
+  ] as const) {
+    const { status, body } = await load(parameters)
+    expect([status, body.detail]).toEqual([400, expect.stringContaining(said)])
+  }
+  const headers = { 'content-type': 'application/octet-stream' }
+  for (const [query, code, said] of [
+    ['as=../h2', 'E_QUERY', 'at most 63'],
+    ['as=half&digest=sha256:77', 'E_DIGEST', '64 digits'],
+    [`as=half&digest=sha256:${'7'.repeat(64)}`, 'E_DIGEST', 'have another digest'],
+  ] as const) {
+    const url = `${server.url}/api/v1/models/import?${query}`
+    const told = await fetch(url, { method: 'POST', headers, body: 'x' })
+    expect(await told.json()).toMatchObject({ code, detail: expect.stringContaining(said) })
+  }
+  expect((await post('/v2/repository/index', { redy: true })).body).toMatchObject({ field: 'redy' })
   const facts = await (await fetch(`${server.url}/v2`)).text()
   expect(facts).toContain('"model_repository"')
 })

@@ -1,6 +1,6 @@
 import { MusterError } from '../../base/errors.ts'
 import type { ReceivedFile } from '../../registry/index.ts'
-import { oneFile } from '../repository.ts'
+import { checkConfig, modelFile, oneFile } from '../repository.ts'
 
 /*
  * The message of a `load` call, which may hold a model. It is on the disk, and is not to be in
@@ -27,23 +27,27 @@ const fieldsMax = 1_000
 const textBytesMax = 2_048
 /** A tag and a length, of at most ten bytes each. */
 const headBytes = 20
-const filePrefix = 'file:'
 
 /** Throws E_USAGE. */
 export async function readLoadMessage(file: ReceivedFile): Promise<LoadMessage> {
   const fields = new Fields(file)
   let [modelName, repositoryName] = ['', '']
   let model: Field | undefined
+  let hasConfig = false
   for await (const field of fields.of(0, file.sizeBytes)) {
     if (field.number === 1) repositoryName = await fields.text(field)
     else if (field.number === 2) modelName = await fields.text(field)
     else if (field.number === 3) {
       const found = await parameter(fields, field)
-      if (found === undefined) continue
+      if (found === undefined) {
+        hasConfig = true
+        continue
+      }
       if (model !== undefined) throw new MusterError('E_USAGE', 'a model is one file', oneFile)
       model = found
     }
   }
+  checkConfig(hasConfig, model !== undefined)
   return {
     // KServe's messages have the model where Triton's have a repository, of which there is one.
     modelName: modelName === '' ? repositoryName : modelName,
@@ -51,7 +55,7 @@ export async function readLoadMessage(file: ReceivedFile): Promise<LoadMessage> 
   }
 }
 
-/** Where the file is. `config` is read for nothing: what a model takes and gives is in its file. */
+/** Where the file is; undefined of `config`. */
 async function parameter(fields: Fields, entry: Field): Promise<Field | undefined> {
   let key = ''
   let value: Field | undefined
@@ -64,7 +68,7 @@ async function parameter(fields: Fields, entry: Field): Promise<Field | undefine
   for await (const field of fields.of(value?.from ?? 0, value?.to ?? 0)) {
     bytes = field.number === 4 && field.isBytes ? field : undefined
   }
-  if (key.startsWith(filePrefix) && bytes !== undefined) return bytes
+  if (modelFile.test(key) && bytes !== undefined) return bytes
   const shown = key.slice(0, 128)
   throw new MusterError('E_USAGE', `\`${shown}\` is not of the expected form`, {
     field: shown,

@@ -86,6 +86,8 @@ test('what is no such message, or brings two files, or grows, is refused', async
     'E_USAGE',
   )
   expect(await refused(request({ weights: file(model) }))).toBe('E_USAGE')
+  expect(await refused(request({ 'file:../x': file(model) }))).toBe('E_USAGE')
+  expect(await refused(request({ config: file(model) }))).toBe('E_USAGE')
   expect(await refused(Buffer.alloc(4_000, 8))).toBe('E_USAGE')
   for (const bytes of ['ff', '0a05', '1a0a0a', '0b', '00', '1a020aff', 'ffffffffffffffffffff01']) {
     expect(await refused(Buffer.from(bytes, 'hex')), bytes).toBe('E_USAGE')
