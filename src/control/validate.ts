@@ -7,6 +7,7 @@ import {
   readDeclared,
   SpecRefused,
 } from '../reconcile/index.ts'
+import { oddTimes } from '../sources/index.ts'
 import { countDocuments, type DeclarationProblem, problemAt } from '../spec/index.ts'
 import type { DeskParts } from './desk-parts.ts'
 
@@ -31,6 +32,7 @@ export async function validate(ask: ValidateAsk, parts: DeskParts): Promise<Vali
       findings.push(...findingsOf(taken))
       problems.push(...problemsOf(taken, read))
       await bindDeclared(read, taken, parts.blobs)
+      findings.push(...(await oddTimesOf(taken, parts)))
     }
   } catch (error) {
     if (!(error instanceof SpecRefused)) throw error
@@ -56,6 +58,21 @@ function findingsOf(taken: readonly TakenSource[]): readonly DataFinding[] {
         : [{ source: source.name, onFail, expected, because, count }],
     ),
   )
+}
+
+async function oddTimesOf(
+  taken: readonly TakenSource[],
+  { blobs, clock }: DeskParts,
+): Promise<readonly DataFinding[]> {
+  const found: DataFinding[] = []
+  for (const { source, snapshot } of taken) {
+    if (snapshot === undefined) continue
+    for (const { count, said } of await oddTimes(source, snapshot, { blobs, now: clock.now() })) {
+      const about = { source: source.name, onFail: 'warn' as const, expected: 'eventTime' }
+      found.push({ ...about, because: said, count })
+    }
+  }
+  return found
 }
 
 function problemsOf(taken: readonly TakenSource[], read: ReadSpec): readonly DeclarationProblem[] {

@@ -46,6 +46,8 @@ export interface ToPlan {
   readonly held?: ReadonlyMap<string, HeldBack>
   readonly recorded: Recorded
   readonly now: Date
+  /** What is odd about the data, and stops nothing. */
+  readonly dataNotes?: readonly string[]
   /** The data is that of this time, not of now. */
   readonly asOf?: Date | undefined
 }
@@ -123,8 +125,8 @@ function inOrder(a: Draft, b: Draft): number {
 }
 
 function notesOf(input: ToPlan, groups: readonly PlanGroup[]): readonly string[] {
-  const { spec, members, snapshots, held = new Map(), asOf } = input
-  const notes = [...heldNotes({ spec, members, held })]
+  const { spec, members, snapshots, held = new Map(), dataNotes = [], asOf } = input
+  const notes = [...heldNotes({ spec, members, held }), ...dataNotes]
   if (asOf !== undefined) notes.unshift(`the data is as it was at ${asOf.toISOString()}`)
   for (const blueprint of sorted(spec.blueprints)) {
     if (isWaiting(blueprint, spec, snapshots)) continue

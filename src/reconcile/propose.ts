@@ -11,6 +11,7 @@ import {
 } from '../fleet/index.ts'
 import { type IntakeAt, takeSources } from '../intake/index.ts'
 import { missingSources, planFleet, type Recorded, recipesOf } from '../plan/index.ts'
+import { oddTimes } from '../sources/index.ts'
 import { type BlueprintSpec, problemAt, type SpecFile } from '../spec/index.ts'
 import {
   currentSpec,
@@ -73,8 +74,10 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   const underWay = await planUnderWay(declared, at.store)
   if (underWay) return { plan: underWay, declared }
   const recorded = await readRecorded(declared, at.store)
-  const about = { spec, members, snapshots, held, recorded, asOf: at.asOf }
-  const draft = planFleet({ ...about, now: at.clock.now() })
+  const now = at.clock.now()
+  const dataNotes = await oddTimesOf(declared, { blobs: at.blobs, now })
+  const about = { spec, members, snapshots, held, dataNotes, recorded, asOf: at.asOf }
+  const draft = planFleet({ ...about, now })
   const works = new Map<string, RunWork>()
   for (const blueprint of trained(declared, draft.groups)) {
     const list = must(members.get(blueprint.name), 'every blueprint has its members')
@@ -82,6 +85,19 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   }
   await recordSpec(at.store, { digest: spec.digest, fleet: spec.name, files })
   return { plan: await recordPlan(at.store, draft, works), declared }
+}
+
+async function oddTimesOf(
+  { spec, snapshots }: Declared,
+  place: Parameters<typeof oddTimes>[2],
+): Promise<readonly string[]> {
+  const notes: string[] = []
+  for (const source of spec.sources.values()) {
+    const snapshot = snapshots.get(source.name)
+    const odd = snapshot === undefined ? [] : await oddTimes(source, snapshot, place)
+    for (const { said } of odd) notes.push(`${source.name}: ${said}`)
+  }
+  return notes
 }
 
 /**

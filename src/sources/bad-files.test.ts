@@ -14,7 +14,7 @@ import { openEngine } from '../engine/index.ts'
 import { aSource, writeParquet } from '../engine/small-data.fixture.ts'
 import { type BlobFolder, openBlobs } from '../registry/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
-import { defineSource, pathsOf, readConnections, takeSnapshot } from './index.ts'
+import { defineSource, oddTimes, pathsOf, readConnections, takeSnapshot } from './index.ts'
 
 /* What files do to those who read them: each is refused whole, with the file and the column. */
 
@@ -206,6 +206,23 @@ test('rows of the future are kept: their range is told, and no past sees them', 
   write('future.csv', 'happened,value\n2001-01-01,1\n9999-12-31,2\n2190-01-01,3\n')
   const snapshot = await take(aSource('future.csv'))
   expect(snapshot).toMatchObject({ rows: 3, toMs: Date.UTC(9999, 11, 31) })
+})
+
+test('rows that happen never, or a day or more from now, are counted', async () => {
+  const now = new Date('2020-01-01T12:00:00Z')
+  const odd = async (times: readonly string[], eventTime = 'happened') => {
+    write('odd.csv', `happened,value\n${times.map((time, at) => `${time},${at}\n`).join('')}`)
+    const source = aSource('odd.csv', { eventTime })
+    return (await oddTimes(source, await take(source), { blobs, now })).map(({ said }) => said)
+  }
+  expect(await odd(['2020-01-01T12:00:00', '2020-01-02T12:00:00'])).toEqual([])
+  expect(await odd(['2020-01-01', '', ''])).toEqual(['2 of 3 rows have no event time'])
+  expect(await odd(['', '2020-01-01', '2020-01-03', '9999-12-31'])).toEqual([
+    '1 of 4 rows has no event time',
+    '2 rows happen later than a day from now',
+  ])
+  const lost = 'try_cast(happened as timestamp)'
+  expect(await odd(['x', 'y'], lost)).toEqual(['2 of 2 rows have no event time'])
 })
 
 test('rows that are there twice stand twice', async () => {

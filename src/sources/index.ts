@@ -16,6 +16,7 @@ export {
 export { fromText } from './convert.ts'
 export { stabilityIndex } from './drift.ts'
 export { isPublicAddress } from './egress.ts'
+export { oddTimes } from './event-times.ts'
 export { checkExpectations, expectationDigest, freshness } from './expectations.ts'
 export { readArrowRows } from './held-arrow.ts'
 export {

@@ -1,29 +1,17 @@
 import { stat } from 'node:fs/promises'
 import { type Digest, digestOfValue } from '../base/digest.ts'
-import { MusterError } from '../base/errors.ts'
+import type { MusterError } from '../base/errors.ts'
 import { Recent } from '../base/recent.ts'
-import {
-  type Column,
-  DataFault,
-  type Engine,
-  embedded,
-  faultAt,
-  isMoment,
-  isTime,
-  microsOf,
-  openEngine,
-  quoted,
-  readExpression,
-} from '../engine/index.ts'
+import { type Column, DataFault, type Engine, faultAt, openEngine } from '../engine/index.ts'
 import type { Blobs, Snapshot, SnapshotFile } from '../fleet/index.ts'
 import type { SourceSpec } from '../spec/index.ts'
 import type { Connections } from './connections.ts'
 import { columnAt, locationAt } from './declared-at.ts'
+import { timeRange } from './event-times.ts'
 import { csvFacts, type FileFacts, parquetFacts } from './file-facts.ts'
 import { locateFiles, type Places } from './locate.ts'
 import { readTable } from './postgres.ts'
 import { postgresOf } from './postgres-session.ts'
-import { defineSource } from './relation.ts'
 import { storeObjects } from './s3.ts'
 import { type StoredFile, storeFile } from './stored-files.ts'
 
@@ -212,73 +200,5 @@ function checkDeclared(
   const shown = columns.slice(0, 20).map(c => `${c.name} ${c.type}`)
   throw new DataFault(columnAt(source, first), 'E_DATA_SCHEMA', differences.join('; '), {
     hint: `it has ${shown.join(', ')}${columns.length > 20 ? ', ...' : ''}`,
-  })
-}
-
-const rangesSeen = new Recent<{ fromMs: number | null; toMs: number | null }>(1_000)
-
-async function timeRange(
-  engine: Engine,
-  source: SourceSpec,
-  snapshot: Snapshot,
-  paths: ReadonlyMap<string, string>,
-): Promise<{ fromMs: number | null; toMs: number | null }> {
-  const { eventTime } = source
-  if (eventTime === undefined || snapshot.rows === 0) return { fromMs: null, toMs: null }
-  const seenAs = digestOfValue([snapshot.files, snapshot.columns, eventTime])
-  const before = rangesSeen.get(seenAs)
-  if (before !== undefined) return before
-  try {
-    const relation = await defineSource(engine, { spec: source, snapshot }, paths)
-    const { type } = await readExpression(engine, relation, eventTime)
-    if (!isTime(type)) throw await noTime(engine, source.name, eventTime, type)
-    const [row] = await engine.rows<{ from: number | null; to: number | null }>(
-      `select min(us) / 1000 as "from", max(us) / 1000 as "to" from
-       (select ${microsOf(eventTime)} as us from ${quoted(source.name)}
-        where ${isMoment(eventTime)})`,
-    )
-    const range = { fromMs: row?.from ?? null, toMs: row?.to ?? null }
-    if (range.fromMs !== null && range.fromMs > exactMsMax) throw allTooLate(eventTime)
-    rangesSeen.set(seenAs, range)
-    return range
-  } catch (error) {
-    throw faultAt({ kind: 'Source', name: source.name, path: ['eventTime'] }, error)
-  }
-}
-
-/** Times beyond the year 2255 are not exact to the microsecond any more: `microsOf`. */
-const exactMsMax = Number.MAX_SAFE_INTEGER / 1_000
-
-/** Single rows of the far future are known later than any training; all of them are a mistake. */
-function allTooLate(eventTime: string): MusterError {
-  const detail = `every \`${eventTime}\` lies after the year 2255`
-  const hint = 'look at its unit: epoch_ms(...) takes milliseconds, to_timestamp(...) seconds'
-  return new MusterError('E_DATA_SCHEMA', detail, { hint })
-}
-
-async function noTime(
-  engine: Engine,
-  source: string,
-  eventTime: string,
-  type: string,
-): Promise<MusterError> {
-  const detail = `\`${eventTime}\` is ${type}, not a time`
-  if (type !== 'VARCHAR') {
-    const hint = 'make it a time: epoch_ms(...) of milliseconds, to_timestamp(...) of seconds'
-    return new MusterError('E_DATA_SCHEMA', detail, { hint })
-  }
-  const value = embedded(eventTime)
-  // In an expression the name of a column may need its quotes: `at` does.
-  const written = embedded(eventTime).slice(2, -2)
-  const [row] = await engine.rows<{ value: string }>(
-    `select ${value}[:80] as value from ${quoted(source)}
-     where ${value} is not null and try_cast(${value} as timestamptz) is null limit 1`,
-  )
-  if (row === undefined) {
-    const hint = `make it a time: cast(${written} as timestamptz)`
-    return new MusterError('E_DATA_SCHEMA', detail, { hint })
-  }
-  return new MusterError('E_DATA_SCHEMA', `${detail}: \`${row.value}\``, {
-    hint: `name a time, or say how it is written: strptime(${written}, '%d.%m.%Y %H:%M')`,
   })
 }
