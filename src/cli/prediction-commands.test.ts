@@ -70,6 +70,7 @@ test('replay: the same, or which ancestor is gone', async () => {
 `)
   const gone = await ask('replay 01KB3Q8W5V000000000000000A')
   expect(gone.code).toBe(1)
+  expect(gone.err).toContain('2 rows of this answer were erased on request.')
   expect(gone.out).toContain('  pack      222222  GONE: the bytes of sha256:222222222222')
   expect(JSON.parse((await ask(`replay ${receipt} --json`)).out)).toMatchObject({ outcome: 'same' })
 })

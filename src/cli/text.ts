@@ -1,3 +1,5 @@
+import { countOf } from '../base/format.ts'
+
 /*
  * Text that may stand on a terminal. Names, reasons and hints come from data and from servers:
  * control characters in them could move the cursor or forge a line, so they are written visibly.
@@ -92,4 +94,9 @@ export function bytesWords(bytes: number): string {
     unit++
   }
   return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
+
+/** Of an answer of which other rows are there still. */
+export function erasedWords(rows: number): string {
+  return `${countOf(rows, 'row')} of this answer ${rows === 1 ? 'was' : 'were'} erased on request.`
 }

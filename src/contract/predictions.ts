@@ -62,6 +62,7 @@ export type PredictionsPage = z.infer<typeof predictionsPage>
 export const predictionView = z.object({
   receipt,
   rows: z.array(predictionRow),
+  erasedRows: count.describe('Of the same answer, erased on request.'),
   lineage: z
     .object({
       versionDigest: digest,
@@ -93,7 +94,8 @@ export const replayView = z.object({
     .enum(['same', 'different', 'gone'])
     .describe('same: to the last bit. gone: what it was made from is not there any more.'),
   because: z.string(),
-  recorded: z.array(z.number()).describe('By row.'),
+  recorded: z.array(z.number()).describe('By row that is there.'),
+  erasedRows: count.describe('Of the same answer, erased on request: not computed.'),
   replayed: z.array(z.number()).nullable(),
   ancestors: z.array(
     z.object({

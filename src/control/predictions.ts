@@ -61,7 +61,8 @@ export function predictionsDesk(parts: Parts): PredictionsDesk {
       const rows = await answer(receipt, place())
       const imported = parts.imported?.fleet
       const find: ReplayPlace['find'] = of => findReceipt(of, place())
-      return replay(rows, { ...place(), ...own(), clock, imported, find })
+      const replayed = await replay(rows, { ...place(), ...own(), clock, imported, find })
+      return { ...replayed, erasedRows: await erasedRows(store, rows[0].receipt) }
     },
     async takeOutcomes({ outcomes }) {
       const { outcomeWindowDays: windowDays } = own()
@@ -164,6 +165,7 @@ async function detailOf(
   return {
     receipt,
     rows: rows.map(viewOf),
+    erasedRows: await erasedRows(store, receipt),
     lineage: made === undefined ? null : lineageOf(made),
     outcomes: outcomes.map(({ row, value, receivedAt, corrected }) => ({
       row,
@@ -172,6 +174,10 @@ async function detailOf(
       corrected,
     })),
   }
+}
+
+async function erasedRows(store: DeskParts['store'], receipt: ReceiptId): Promise<number> {
+  return (await erasedOf(store, [receipt])).get(receipt) ?? 0
 }
 
 function lineageOf(

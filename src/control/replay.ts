@@ -29,10 +29,11 @@ export interface ReplayPlace {
 }
 
 type Rows = readonly [PredictionRow, ...PredictionRow[]]
+export type Replayed = Omit<ReplayView, 'erasedRows'>
 type Ancestor = ReplayView['ancestors'][number]
 
-/** `rows` are all of one answer, in their order. */
-export async function replay(rows: Rows, place: ReplayPlace): Promise<ReplayView> {
+/** `rows` are all that are left of one answer, in their order. */
+export async function replay(rows: Rows, place: ReplayPlace): Promise<Replayed> {
   const [{ receipt, model, answeredBy, how, version }] = rows
   const recorded = rows.flatMap(({ value }) => value ?? [])
   const ancestors: Ancestor[] = []

@@ -83,16 +83,17 @@ export async function replaceJournalFile(
   })
 }
 
-/** Those of these receipts of which rows were erased. */
+/** How many rows were erased, of those of these receipts of which any were. */
 export async function erasedOf(
   sql: Sql,
   receipts: readonly ReceiptId[],
-): Promise<ReadonlySet<ReceiptId>> {
-  const rows = await sql.all<{ receipt: ReceiptId }>(
-    'select distinct receipt from erased_prediction where receipt = any($1)',
+): Promise<ReadonlyMap<ReceiptId, number>> {
+  const rows = await sql.all<{ receipt: ReceiptId; rows: number }>(
+    `select receipt, count(*)::int as "rows" from erased_prediction
+     where receipt = any($1) group by receipt`,
     [receipts],
   )
-  return new Set(rows.map(({ receipt }) => receipt))
+  return new Map(rows.map(({ receipt, rows }) => [receipt, rows]))
 }
 
 /** Forgets that answers were erased which would not be kept any more. */

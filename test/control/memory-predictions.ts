@@ -61,6 +61,7 @@ export const memoryPredictions: PredictionsDesk = {
     return {
       receipt,
       rows: [first],
+      erasedRows: 1,
       lineage: {
         versionDigest: `sha256:${'3'.repeat(64)}`,
         view: 'flights@1',
@@ -78,7 +79,7 @@ export const memoryPredictions: PredictionsDesk = {
   async replay(receipt) {
     const { model, answeredBy, how, version, graph, pack } = first
     const recorded = [0.30078125]
-    const about = { receipt, model, answeredBy, how, version, recorded }
+    const about = { receipt, model, answeredBy, how, version, recorded, erasedRows: 0 }
     const there = { kind: 'graph' as const, name: graph!, found: true, because: null }
     if (receipt === first.receipt) {
       return {
@@ -93,6 +94,7 @@ export const memoryPredictions: PredictionsDesk = {
     const because = 'the bytes of sha256:222222222222 are gone'
     return {
       ...about,
+      erasedRows: 2,
       outcome: 'gone',
       because: `pack ${pack}: ${because}`,
       replayed: null,

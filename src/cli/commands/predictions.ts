@@ -6,7 +6,7 @@ import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { pagesOf } from '../pages.ts'
 import type { Column } from '../table.ts'
-import { pad, printable, shortDigestText, timeWords } from '../text.ts'
+import { erasedWords, pad, printable, shortDigestText, timeWords } from '../text.ts'
 import { waiting } from '../waiting.ts'
 
 const columns: readonly Column[] = [
@@ -80,6 +80,7 @@ async function show(call: Call, receipt: string): Promise<number> {
   if (screen.json) screen.object(found)
   else {
     for (const line of lines(found)) screen.data(line)
+    if (found.erasedRows > 0) screen.say(erasedWords(found.erasedRows))
     screen.say(`Compute it again: muster replay ${printable(receipt)}`)
   }
   return exitCodes.done

@@ -2,14 +2,17 @@ import type { ReplayView } from '../../contract/index.ts'
 import type { Act } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { pad, printable, shortDigestText } from '../text.ts'
+import { erasedWords, pad, printable, shortDigestText } from '../text.ts'
 import { waiting } from '../waiting.ts'
 
 export const act: Act = async call => {
   const { screen } = call
   const replayed = await waiting(call, 'computing', connect(call).replay(call.args[0] ?? ''))
   if (screen.json) screen.object(replayed)
-  else for (const line of lines(replayed)) screen.data(line)
+  else {
+    for (const line of lines(replayed)) screen.data(line)
+    if (replayed.erasedRows > 0) screen.say(erasedWords(replayed.erasedRows))
+  }
   return replayed.outcome === 'same' ? exitCodes.done : exitCodes.failed
 }
 
