@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'iovalkey'
 import { MusterError } from '../base/errors.ts'
 import { type Change, keysAtOnce, type OnlineStore } from './store.ts'
@@ -11,6 +12,8 @@ import { type Change, keysAtOnce, type OnlineStore } from './store.ts'
 /** A lookup that takes longer would be late for its caller anyway. */
 const commandTimeoutMs = 2_000
 const connectTimeoutMs = 5_000
+/** Between two looks whether it is back. */
+const lookPauseMs = 250
 /** Others that write the same entity at the same moment are few, and each loss is another's win. */
 const attemptsMax = 20
 const scanCount = 1_000
@@ -78,6 +81,9 @@ class RedisStore implements OnlineStore {
   #asks: Ask[] = []
   #askedKeys = 0
   #turn: NodeJS.Immediate | undefined
+  /** Why nothing is read until it is back: who would wait for it would wait in vain. */
+  #awayFor: unknown
+  #isClosed = false
 
   constructor(redis: Redis & Scripted, url: string) {
     this.#redis = redis
@@ -96,6 +102,7 @@ class RedisStore implements OnlineStore {
     take: (at: number, bytes: Uint8Array | undefined) => void,
   ): Promise<void> {
     if (keys.length === 0) return Promise.resolve()
+    if (this.#awayFor !== undefined) return Promise.reject(awayForCallers(this.#awayFor))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const isFull = this.#asks.length > 0 && this.#askedKeys + keys.length > keysPerReadMax
     if (isFull) this.#readAll()
@@ -117,6 +124,7 @@ class RedisStore implements OnlineStore {
     } catch (error) {
       const refusal = awayForCallers(error)
       for (const { reject } of asks) reject(refusal)
+      if (!isReply(error)) void this.#untilBack(error)
       return
     }
     let from = 0
@@ -129,6 +137,21 @@ class RedisStore implements OnlineStore {
       }
       from += keys.length
     }
+  }
+
+  async #untilBack(cause: unknown): Promise<void> {
+    if (this.#awayFor !== undefined) return
+    this.#awayFor = cause
+    while (!this.#isClosed) {
+      try {
+        await this.#redis.ping()
+        break
+      } catch (error) {
+        if (isReply(error)) break // It is there, and says itself what is wrong.
+        await sleep(lookPauseMs, undefined, { ref: false })
+      }
+    }
+    this.#awayFor = undefined
   }
 
   async update(keys: readonly Buffer[], change: Change): Promise<void> {
@@ -216,6 +239,7 @@ class RedisStore implements OnlineStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
     this.#redis.disconnect()
   }
 }

@@ -8,6 +8,7 @@ export interface TestRedis extends AsyncDisposable {
   readonly url: string
   /** `kill -9`. */
   kill(): Promise<void>
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void
 }
 
 export async function startRedis(password?: string, at?: number): Promise<TestRedis> {
@@ -22,12 +23,14 @@ export async function startRedis(password?: string, at?: number): Promise<TestRe
   const end = async (signal: NodeJS.Signals) => {
     if (server.exitCode !== null || server.signalCode !== null) return
     server.kill(signal)
+    server.kill('SIGCONT')
     await once(server, 'exit')
   }
   const login = password === undefined ? '' : `:${password}@`
   return {
     url: `redis://${login}127.0.0.1:${port}`,
     kill: () => end('SIGKILL'),
+    signal: name => void server.kill(name),
     [Symbol.asyncDispose]: () => end('SIGTERM'),
   }
 }

@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import { whyWithout } from '../../test/debian.ts'
 import { skipBecause } from '../../test/strict.ts'
+import type { MusterError } from '../base/errors.ts'
 import { SeededRandom } from '../base/random.ts'
 import { entityKey, entityOf, generationPrefix, kindPrefix } from './keys.ts'
 import { openOnlineStore } from './open-store.ts'
@@ -200,6 +202,20 @@ test('a Redis that is away is told by host and port, and never by its password',
     code: 'E_FEATURES_AWAY',
   })
   await store[Symbol.asyncDispose]()
+})
+
+test('a Redis that stands still is asked once, and is found back', async context => {
+  const missing = whyWithout('redis-server')
+  if (missing) skipBecause(context, missing)
+  await using server = await startRedis()
+  await using store = await openOnlineStore({ url: server.url })
+  const read = () => readAll(store, [Buffer.from('x')]).catch((error: MusterError) => error.code)
+  server.signal('SIGSTOP')
+  expect(await read()).toBe('E_FEATURES_AWAY')
+  const soon = new Promise(resolve => setImmediate(() => setImmediate(resolve, 'it was asked')))
+  expect(await Promise.race([read(), soon])).toBe('E_FEATURES_AWAY')
+  server.signal('SIGCONT')
+  while (typeof (await read()) === 'string') await sleep(20)
 })
 
 test('bytes that are none of ours are refused, with the cure', () => {

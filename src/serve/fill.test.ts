@@ -20,6 +20,7 @@ import { createStrictApp } from './strict-app.ts'
 const asks: Parameters<FeatureSource['fill']>[0][] = []
 let stored: FilledInput
 let failing: MusterError | undefined
+let standing: Promise<void> | undefined
 
 const source: FeatureSource = {
   columns: [
@@ -35,6 +36,7 @@ const source: FeatureSource = {
   async fill(ask) {
     asks.push(ask)
     await new Promise(resolve => setImmediate(resolve))
+    await standing
     if (failing) throw failing
     const miles = (ask.columns.get('miles') ?? []) as number[]
     return ask.inputs.map(input =>
@@ -84,9 +86,13 @@ const tensor = (name: string, datatype: string, ...data: unknown[]) => ({
 })
 
 async function infer(model: string, ...inputs: object[]) {
+  return inferWithin({}, model, ...inputs)
+}
+
+async function inferWithin(deadline: Record<string, string>, model: string, ...inputs: object[]) {
   const answer = await fetch(`${base}/${model}/infer`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...deadline },
     body: JSON.stringify({ inputs }),
   })
   const body = (await answer.json()) as Record<string, unknown>
@@ -131,6 +137,17 @@ test('an answer tells how much was missing, and of which inputs, the first of th
   const filled = await fillGaps(request, reader as unknown as InputReader, 'demand', () => 0)
   const first = names.filter(name => name !== 'f1').slice(0, missingNamesMax)
   expect(filled).toMatchObject({ lookedUp: 2 * count, missing: count - 1, missingInputs: first })
+})
+
+test('a look-up that outlasts the deadline is 504, and its rows wait until it ends', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  standing = promise
+  const deadline = { 'x-request-deadline-ms': '40' }
+  const late = await inferWithin(deadline, 'demand.70', tensor('miles', 'FP64', 1))
+  standing = undefined
+  expect([late.status, late.body.code]).toEqual([504, 'E_DEADLINE_PAST'])
+  resolve()
+  expect((await infer('demand.70', tensor('miles', 'FP64', 1))).data).toEqual([2_006])
 })
 
 test('what is sent counts before what the name says', async () => {

@@ -89,7 +89,7 @@ export class VersionCalls {
       if (gaps !== undefined) {
         const about = { 'muster.inputs': gaps.inputs.length }
         const found = await inSpan('features', about, () =>
-          this.#fill({ rows, x, gaps }, reader, request.model),
+          this.#fillBefore(deadlineMs, { rows, x, gaps }, reader, request.model),
         )
         filled = found
         outOfRange = namesOutOfRange(outOfRange, found.outOfRange)
@@ -166,6 +166,24 @@ export class VersionCalls {
     return { kind: 'version', because, error }
   }
 
+  /** Throws E_DEADLINE_PAST; the rows count as waiting until their look-up has ended. */
+  async #fillBefore(
+    deadlineMs: number,
+    request: Parameters<typeof fillGaps>[0],
+    reader: InputReader,
+    model: string,
+  ): ReturnType<typeof fillGaps> {
+    if (deadlineMs === Number.POSITIVE_INFINITY) return this.#fill(request, reader, model)
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const leftMs = deadlineMs - this.#clock.monotonicMs()
+    const timer = setTimeout(() => reject(lateLookup()), leftMs)
+    try {
+      return await Promise.race([this.#fill(request, reader, model), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   /** What a request leaves out, within the rows that may wait for it. */
   async #fill(
     request: Parameters<typeof fillGaps>[0],
@@ -190,6 +208,11 @@ export class VersionCalls {
 function firstNotFinite(values: Float32Array): number {
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i
   return -1
+}
+
+function lateLookup(): MusterError {
+  const detail = 'the deadline passed while features were looked up; the model did not run'
+  return new MusterError('E_DEADLINE_PAST', detail)
 }
 
 function notFinite(row: number): MusterError {
