@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { z } from 'zod'
 import {
   applyAnswer,
@@ -21,6 +22,13 @@ import type { ApiScope } from './scope.ts'
  */
 const declarationsMaxBytes = 32 * 1024 * 1024
 
+/** Aborts when the caller hangs up, and when it has been answered. */
+function goneSignal(reply: { readonly raw: ServerResponse }): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  return gone.signal
+}
+
 const idParams = z.object({ id: z.string().max(200) })
 
 export function planRoutes(api: ApiScope, desk: ControlDesk): void {
@@ -35,7 +43,7 @@ export function planRoutes(api: ApiScope, desk: ControlDesk): void {
       response: { 201: planView },
     },
     handler: async ({ body }, reply) => {
-      const plan = await desk.plan(body)
+      const plan = await desk.plan(body, goneSignal(reply))
       return reply.code(201).header('location', `/api/v1/plans/${plan.id}`).send(plan)
     },
   })
@@ -120,6 +128,6 @@ export function validateRoute(api: ApiScope, desk: ControlDesk): void {
       body: validateAsk,
       response: { 200: validateAnswer },
     },
-    handler: ({ body }) => desk.validate(body),
+    handler: ({ body }, reply) => desk.validate(body, goneSignal(reply)),
   })
 }

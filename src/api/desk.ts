@@ -54,7 +54,8 @@ export interface ControlDesk {
   run(id: string): Promise<RunView>
 
   /** Records a plan; changes nothing else. */
-  plan(ask: PlanAsk): Promise<PlanView>
+  /** Its queries end with the signal: E_CANCELLED. */
+  plan(ask: PlanAsk, signal?: AbortSignal): Promise<PlanView>
   /** Newest first; `after.id` is a plan id. */
   plans(ask: PageAsk): Promise<readonly PlanRow[]>
   planById(id: string): Promise<PlanView>
@@ -79,7 +80,8 @@ export interface ControlDesk {
   readonly triggers: TriggersDesk
   readonly quarantine: QuarantineDesk
 
-  validate(ask: ValidateAsk): Promise<ValidateAnswer>
+  /** Its queries end with the signal: E_CANCELLED. */
+  validate(ask: ValidateAsk, signal?: AbortSignal): Promise<ValidateAnswer>
   doctor(): Promise<DoctorAnswer>
 
   /**

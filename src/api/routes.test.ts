@@ -243,6 +243,23 @@ describe('the client', () => {
     await expect(client.summary()).rejects.toMatchObject({ code: 'E_SERVER_AWAY' })
   })
 
+  test('a caller that hangs up ends the work on its plan and its check', async () => {
+    const leave = new AbortController()
+    const client = new ControlClient({ server: server.url, signal: leave.signal })
+    const files = [{ path: 'a.yaml', text: 'x' }]
+    const signals: AbortSignal[] = []
+    const forever = (_: unknown, signal?: AbortSignal) => {
+      signals.push(signal!)
+      return new Promise<never>(() => {})
+    }
+    Object.assign(server.desk, { plan: forever, validate: forever })
+    const ended = Promise.allSettled([client.plan({ files }), client.validate({ files })])
+    await expect.poll(() => signals.length).toBe(2)
+    leave.abort()
+    await ended
+    await expect.poll(() => signals.every(({ aborted }) => aborted)).toBe(true)
+  })
+
   test('says that a server is late, which is not away', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1')
     await once(silent, 'listening')

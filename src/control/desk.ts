@@ -30,10 +30,11 @@ import { validate } from './validate.ts'
 import { publishedViewOf, viewDiffOf } from './view-versions.ts'
 import { why } from './why.ts'
 
-async function plan(ask: PlanAsk, parts: DeskParts): Promise<PlanView> {
+async function plan(ask: PlanAsk, parts: DeskParts, signal?: AbortSignal): Promise<PlanView> {
   const proposal = await propose(ask.files, {
     ...parts,
     fleetFolder: ask.fleetFolder ?? parts.fleetFolder,
+    signal,
     ...(ask.asOf === undefined ? {} : { asOf: pastTime(ask.asOf, parts.clock) }),
   })
   return planView(parts.store, proposal.plan, proposal.declared.spec)
@@ -91,7 +92,7 @@ export function openDesk(parts: DeskParts): ControlDesk {
     exportModel: name => exportModel(parts, name as ModelName),
     runs: ask => runsPage(store, ask),
     run: id => runView(store, id),
-    plan: ask => plan(ask, parts),
+    plan: (ask, signal) => plan(ask, parts, signal),
     plans: ask => plansPage(store, ask),
     planById: id => planById(store, id),
     planMembers: (id, ask) => planMembersPage(store, id, ask),
@@ -111,7 +112,7 @@ export function openDesk(parts: DeskParts): ControlDesk {
     scores: scoresDesk(parts),
     triggers: triggersDesk(parts),
     quarantine: quarantineDesk(parts),
-    validate: ask => validate(ask, parts),
+    validate: (ask, signal) => validate(ask, parts, signal),
     doctor: () => doctor(parts),
     events: ask => events(ask, parts),
   }

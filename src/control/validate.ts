@@ -18,7 +18,11 @@ type DataFinding = ValidateAnswer['findings'][number]
  * belongs. Nothing else is recorded, and data that fails what is expected of it is told at the line
  * that expects it.
  */
-export async function validate(ask: ValidateAsk, parts: DeskParts): Promise<ValidateAnswer> {
+export async function validate(
+  ask: ValidateAsk,
+  parts: DeskParts,
+  signal?: AbortSignal,
+): Promise<ValidateAnswer> {
   const documents = ask.files.reduce((sum, file) => sum + countDocuments(file.text), 0)
   const findings: DataFinding[] = []
   const problems: DeclarationProblem[] = []
@@ -31,7 +35,7 @@ export async function validate(ask: ValidateAsk, parts: DeskParts): Promise<Vali
       const taken = await checkSources([...read.spec.sources.values()], at)
       findings.push(...findingsOf(taken))
       problems.push(...problemsOf(taken, read))
-      await bindDeclared(read, taken, parts.blobs)
+      await bindDeclared(read, taken, { blobs: parts.blobs, signal })
       findings.push(...(await oddTimesOf(taken, parts)))
     }
   } catch (error) {

@@ -119,6 +119,17 @@ test('a query past its time is stopped, and the engine goes on', async () => {
   expect(await short.rows('select 1::integer as one')).toEqual([{ one: 1 }])
 })
 
+test('a query for which nobody waits is stopped, and none is begun', async () => {
+  const gone = new AbortController()
+  await using engine = await openEngine({ allowedPaths: [], signal: gone.signal })
+  const endless =
+    'select count(*) from range(10000000) a, range(1000000) b where a.range + b.range = 3'
+  const stopped = expect(engine.rows(endless)).rejects.toMatchObject({ code: 'E_CANCELLED' })
+  setTimeout(() => gone.abort(), 50)
+  await stopped
+  await expect(engine.rows('select 1')).rejects.toMatchObject({ code: 'E_CANCELLED' })
+})
+
 test('a query past its memory is refused, and the engine goes on', async () => {
   await using small = await openEngine({ allowedPaths: [], memoryMb: 60 })
   const wide = 'select count(*) from (select distinct range from range(5000000))'

@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly threads?: number
   readonly memoryMb?: number
   readonly timeLimitMs?: number
+  /** Of whoever waits for answers: with it the query that runs is stopped, and no other begun. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface Column {
@@ -69,7 +71,8 @@ export const noExtensions = {
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { connection, close } = await openLocked(options)
-  return new Engine(connection, options.timeLimitMs ?? timeLimitMsDefault, close)
+  const { timeLimitMs = timeLimitMsDefault, signal } = options
+  return new Engine(connection, { timeLimitMs, signal }, close)
 }
 
 /**
@@ -117,11 +120,17 @@ function numbersOf(chunk: DuckDBDataChunk, at: number): ChunkColumn {
 export class Engine implements AsyncDisposable {
   readonly #connection: DuckDBConnection
   readonly #timeLimitMs: number
+  readonly #signal: AbortSignal | undefined
   readonly #close: () => Promise<void>
 
-  constructor(connection: DuckDBConnection, timeLimitMs: number, close: () => Promise<void>) {
+  constructor(
+    connection: DuckDBConnection,
+    limits: { readonly timeLimitMs: number; readonly signal?: AbortSignal | undefined },
+    close: () => Promise<void>,
+  ) {
     this.#connection = connection
-    this.#timeLimitMs = timeLimitMs
+    this.#timeLimitMs = limits.timeLimitMs
+    this.#signal = limits.signal
     this.#close = close
   }
 
@@ -229,13 +238,21 @@ export class Engine implements AsyncDisposable {
   }
 
   async #limited<T>(work: () => Promise<T>): Promise<T> {
-    const timer = setTimeout(() => this.#connection.interrupt(), this.#timeLimitMs)
+    if (this.#signal?.aborted) throw cancelled()
+    const interrupt = () => this.#connection.interrupt()
+    const timer = setTimeout(interrupt, this.#timeLimitMs)
+    this.#signal?.addEventListener('abort', interrupt)
     try {
       return await work()
     } catch (cause) {
-      throw sqlError(cause, this.#timeLimitMs)
+      throw this.#signal?.aborted ? cancelled() : sqlError(cause, this.#timeLimitMs)
     } finally {
       clearTimeout(timer)
+      this.#signal?.removeEventListener('abort', interrupt)
     }
   }
+}
+
+function cancelled(): MusterError {
+  return new MusterError('E_CANCELLED', 'nobody waits for the answer any more')
 }

@@ -8,12 +8,13 @@ import { openSources } from './view-rows.ts'
 /**
  * Binds every SQL expression of a fleet against its snapshots, and checks types, keys, entities and
  * leakage. All problems at once; none for what follows from a source that is not there. Only
- * damaged blobs are thrown.
+ * damaged blobs are thrown, and E_CANCELLED with the signal.
  */
 export async function checkFeatures(
   spec: FleetSpec,
   snapshots: ReadonlyMap<string, Snapshot>,
   blobs: Blobs,
+  signal?: AbortSignal,
 ): Promise<readonly FeatureProblem[]> {
   const check = new Check()
   const data = [...spec.sources.values()].flatMap(source => {
@@ -23,7 +24,7 @@ export async function checkFeatures(
     check.say(at, 'E_SOURCE', 'it has no snapshot', 'take a snapshot of it: muster plan')
     return []
   })
-  const { engine, sources } = await openSources(data, blobs)
+  const { engine, sources } = await openSources(data, blobs, { signal })
   await using _open = engine
   const groups = new Map<string, CheckedGroup>()
   for (const group of spec.groups.values()) {

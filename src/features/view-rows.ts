@@ -37,17 +37,21 @@ export type OpenSources = ReadonlyMap<string, OpenSource>
 export async function openSources(
   sources: readonly SourceData[],
   blobs: Blobs,
-  options: { readonly threads?: number | undefined } = {},
+  options: {
+    readonly threads?: number | undefined
+    readonly signal?: AbortSignal | undefined
+  } = {},
 ): Promise<{ engine: Engine; sources: OpenSources }> {
   const paths = await pathsOf(
     sources.map(source => source.snapshot),
     blobs,
   )
-  const { threads } = options
+  const { threads, signal } = options
   const engine = await openEngine({
     allowedPaths: [...new Set(paths.values())],
     tempFolder: blobs.scratch,
     ...(threads !== undefined && { threads }),
+    signal,
   })
   try {
     const open = new Map<string, OpenSource>()

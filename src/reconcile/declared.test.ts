@@ -81,7 +81,7 @@ async function bind(files: readonly SpecFile[], dataRoots: readonly string[]): P
       ),
     )
   }
-  await bindDeclared(read, taken, blobs)
+  await bindDeclared(read, taken, { blobs })
 }
 
 /** What is refused when `from` stands as `to`: each problem as people see it. */

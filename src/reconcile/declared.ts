@@ -66,12 +66,12 @@ export function sourcesOfView(spec: FleetSpec, view: FeatureViewSpec): readonly 
 /**
  * Binds every expression against the data that was taken. Throws SpecRefused with every source that
  * could not be looked at, or else with every expression that does not fit. What reads a source of
- * which there is nothing is not bound: it waits.
+ * which there is nothing is not bound: it waits. Ends with the signal: E_CANCELLED.
  */
 export async function bindDeclared(
   { spec, locate }: ReadSpec,
   taken: readonly TakenSource[],
-  blobs: Blobs,
+  { blobs, signal }: { readonly blobs: Blobs; readonly signal?: AbortSignal | undefined },
 ): Promise<Declared> {
   const faults = taken.flatMap(({ fault }) => (fault === undefined ? [] : faultIn(fault, locate)))
   if (faults.length > 0) throw new SpecRefused(faults)
@@ -81,7 +81,7 @@ export async function bindDeclared(
     if (of.snapshot !== undefined) snapshots.set(of.source.name, of.snapshot)
     if (of.held !== undefined) held.set(of.source.name, of.held)
   }
-  const problems = await checkFeatures(withData(spec, snapshots), snapshots, blobs)
+  const problems = await checkFeatures(withData(spec, snapshots), snapshots, blobs, signal)
   if (problems.length > 0) throw new SpecRefused(problems.map(p => problemAt(locate, p)))
   return { spec, locate, snapshots, held }
 }

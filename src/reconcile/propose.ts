@@ -53,7 +53,10 @@ export interface Proposal {
 }
 
 /** With `asOf`, the plan is of the data as it was then. */
-export type ProposeAt = IntakeAt
+export interface ProposeAt extends IntakeAt {
+  /** Of whoever waits for the plan. */
+  readonly signal?: AbortSignal | undefined
+}
 
 /**
  * From declarations to a recorded plan: parse, look at the sources, list members, compare with what
@@ -66,7 +69,7 @@ export async function propose(files: readonly SpecFile[], at: ProposeAt): Promis
   const edited = await editedViews(read, at.store)
   if (edited.length > 0) throw new SpecRefused(edited)
   const taken = await takeSources([...read.spec.sources.values()], at)
-  const declared = await bindDeclared(read, taken, at.blobs)
+  const declared = await bindDeclared(read, taken, at)
   const { spec, snapshots, held } = declared
   const members = await listMembers(declared, at.blobs)
   refuseIdleOverrides(declared, members)
