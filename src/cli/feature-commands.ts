@@ -82,6 +82,7 @@ const data: readonly CommandFacts[] = [
     ],
     notes: [
       'Cannot be undone. Models that learned from the rows stay until they are trained again.',
+      'The files are written again; databases may hold the bytes until they reuse the space.',
     ],
     asksServer: true,
     load: () => import('./commands/data-delete.ts'),

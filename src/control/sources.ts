@@ -61,17 +61,19 @@ async function leaveOnline(
   if (online === undefined || spec === undefined) return
   const groups = [...spec.groups.values()].filter(g => g.online && g.source === source.name)
   if (groups.length === 0) return
-  const erased = commit === undefined ? undefined : await erasedBy(commit, source, entities, store)
+  const erased =
+    commit === undefined
+      ? undefined
+      : { commit, entities: await namedAlike(source, entities, store) }
   await online.features.follow(spec, { groups: groups.map(({ name }) => name), erased })
 }
 
 /** Undefined where they are named by different columns: their groups are built anew then. */
-async function erasedBy(
-  commit: number,
+async function namedAlike(
   { name }: SourceSpec,
   entities: readonly Entity[],
   sql: Sql,
-): Promise<Erased | undefined> {
+): Promise<Erased['entities']> {
   const columns = Object.keys(entities[0]!).sort()
   const areAlike = entities.every(one => Object.keys(one).sort().join('\n') === columns.join('\n'))
   const types = new Map((await latestSnapshot(sql, name))?.columns.map(c => [c.name, c.type]))
@@ -80,7 +82,7 @@ async function erasedBy(
   const texts = await entityTexts(name, columns, [...entities.entries()], sql)
   const entityOf = (values: readonly string[]) =>
     Object.fromEntries(columns.map((column, i) => [column, values[i]!]))
-  return { commit, entities: texts.map(({ values }) => entityOf(values)) }
+  return texts.map(({ values }) => entityOf(values))
 }
 
 /** E_NOT_FOUND, with the nearest names, for a source that the applied fleet does not declare. */

@@ -10,8 +10,11 @@ import { entityKey } from './keys.ts'
 
 export interface Erased {
   readonly commit: number
-  /** The same columns in each; values as texts of their columns' types. */
-  readonly entities: readonly Readonly<Record<string, string>>[]
+  /**
+   * The same columns in each; values as texts of their columns' types. Undefined: who they are
+   * cannot be said like that.
+   */
+  readonly entities: readonly Readonly<Record<string, string>>[] | undefined
 }
 
 /** Where a generation has them; undefined when it has their rows under other entities too. */
@@ -20,7 +23,7 @@ export function erasedKeys(
   { entities }: Erased,
 ): readonly Buffer[] | undefined {
   // A correction or a SELECT may have brought a row to where its columns do not tell.
-  if (!generation.streams) return undefined
+  if (!generation.streams || entities === undefined) return undefined
   const areWhole = generation.kinds.every(({ by }) =>
     entities.every(
       entity =>

@@ -13,6 +13,7 @@ import {
   lastAcceptedCommit,
   leaveGenerations,
   leftGenerations,
+  readCommit,
   snapshotLeft,
   switchGeneration,
   type Transactions,
@@ -191,6 +192,10 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     const { commit: from } = current.record
     const followed = await followCommits(current, source, from, at)
     if (followed === undefined) return build('its rows have changed, not only grown')
+    const { erased } = options
+    if (erased && !(await this.#eraseUnaccepted(current, erased.commit, at))) {
+      return build('rows of it were deleted')
+    }
     let { rows } = followed
     if ('push' in source.location && !this.#caughtUp.has(source.name)) {
       this.#caughtUp.add(source.name) // First, so that a failure meanwhile is not forgotten.
@@ -201,6 +206,12 @@ export class OnlineFeatures implements OnlineLookup, AsyncDisposable {
     const outcome = rows > 0 ? 'added' : 'kept'
     const because = rows > 0 ? 'its source has grown' : 'it holds all that its source has'
     return { group: group.name, outcome, rows, entities, commit, because }
+  }
+
+  /** What a deletion leaves may not be accepted, and so not followed: whom it names goes too. */
+  async #eraseUnaccepted(current: Generation, number: number, at: LoadAt): Promise<boolean> {
+    const commit = await readCommit(this.#parts.records, number)
+    return commit?.outcome === 'accepted' || at.erase(current, number)
   }
 
   async #catchUp(source: SourceSpec, current: Generation): Promise<number> {

@@ -6,7 +6,7 @@ import { aFleet, aGroup, aWindow } from '../engine/small-data.fixture.ts'
 import { lookupAsOf } from '../features/index.ts'
 import { type AcceptedRows, compactSource, deleteEntities, keptSnapshot } from '../intake/index.ts'
 import type { FeatureGroupSpec, SourceSpec, WindowStat } from '../spec/index.ts'
-import { lastAcceptedCommit } from '../store/index.ts'
+import { lastAcceptedCommit, lastCommit } from '../store/index.ts'
 import { OnlineFeatures, openOnlineStore } from './index.ts'
 import { startRedis } from './redis.fixture.ts'
 import type { OnlineStore } from './store.ts'
@@ -195,6 +195,25 @@ test.for(engines)(
     expect(setting.logged).toEqual([])
   },
 )
+
+test('who is deleted goes too when what is left is not accepted', async context => {
+  const setting = await open('lmdb', context)
+  const { world, online: of } = setting
+  await send(setting, of, [row('a', 30, 1), row('b', 30, 2), row('c', 30, 3)])
+  const check = { kind: 'rows' as const, min: 3, max: undefined }
+  const strict = { ...source, expect: [{ check, onFail: 'reject' as const, index: 0 }] }
+  await keptSnapshot(strict, world.at)
+  const asked = () => of.lookup(ofStations, world.clock.now().getTime())
+  const ofStations = [
+    { group: 'state', by: ['station'], features: ['twice'], entities: [['a', 'b']] },
+  ]
+  await of.follow(fleetOf())
+  expect((await asked())[0]![0]!.values).toEqual([2, 4])
+  const { commit } = await deleteEntities(strict, [{ station: 'a' }], world.at)
+  expect((await lastCommit(world.store, source.name))!.outcome).toBe('rejected')
+  await of.follow(fleetOf(), { erased: { commit: commit!, entities: [{ station: 'a' }] } })
+  expect((await asked())[0]![0]!.values).toEqual([null, 4])
+})
 
 test.for(engines)('%s: statuses, and the time of what is told', async (kind, context) => {
   const setting = await open(kind, context)
