@@ -176,7 +176,7 @@ test('what does not fit is told with its row and its column, and nothing is take
   expect(told).toMatchInlineSnapshot(`
     [
       "422 E_DATA_CORRUPT: line 3 is not JSON; send one JSON object a line, in UTF-8",
-      "422 E_DATA_SCHEMA: row 3 is not a JSON object; send one object a line: {"station": "70", "at": "2026-01-01T00:00:00Z"}",
+      "422 E_DATA_SCHEMA: row 3 is not a JSON object; send one object a line: {"station": "70", "at": "2026-01-01T00:00:00Z", "value": 70, "ok": true, "n": 70}",
       "422 E_DATA_SCHEMA: row 2 has \`speed\`, which is not declared; the source has station, at, value, ok, n",
       "422 E_DATA_SCHEMA: row 2: \`value\` is "much", not DOUBLE; write it as DOUBLE, or declare another type",
       "422 E_DATA_SCHEMA: row 2: \`n\` is 1.5, not BIGINT; write it as BIGINT, or declare another type",
