@@ -89,3 +89,15 @@ export function aboutDuration(seconds: number): string {
   if (seconds < 172_800) return `about ${formatNumber(Math.round(seconds / 360) / 10)} h`
   return `about ${formatCount(Math.round(seconds / 86_400))} days`
 }
+
+/** `412 MB`: powers of ten, as disks and data sheets count. */
+export function bytesWords(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = 0
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1_000
+    unit++
+  }
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}

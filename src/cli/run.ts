@@ -107,8 +107,20 @@ async function callCommand(
     return screen.closed ? exitCodes.done : code
   } catch (error) {
     if (screen.closed) return exitCodes.done
-    return sayFailure(error, screen, terminal)
+    return sayFailure(inCommandWords(error, facts), screen, terminal)
   }
+}
+
+/** The server points to the description of its API, which nobody has in a terminal. */
+function inCommandWords(error: unknown, { name }: CommandFacts): unknown {
+  if (!(error instanceof MusterError) || !error.hint?.endsWith('see /api/docs')) return error
+  const { code, message, field, extra, hint } = error
+  return new MusterError(code, message, {
+    ...(field === undefined ? {} : { field }),
+    hint: hint.replace('see /api/docs', `see: muster ${name} --help`),
+    extra,
+    cause: error,
+  })
 }
 
 function callOf(given: Given, args: readonly string[], screen: Screen, terminal: Terminal): Call {

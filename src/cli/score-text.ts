@@ -1,7 +1,7 @@
-import { countOf, formatCount } from '../base/format.ts'
+import { bytesWords, countOf, formatCount } from '../base/format.ts'
 import type { ScoreView } from '../contract/index.ts'
 import { bar, countsText, doneWords, stagesOf } from './progress.ts'
-import { bytesWords, cut, durationWords, printable } from './text.ts'
+import { cut, durationWords, printable } from './text.ts'
 
 /* What is known of a score, as people read it. */
 

@@ -1,7 +1,7 @@
-import { countOf, formatCount } from '../base/format.ts'
+import { bytesWords, countOf, formatCount } from '../base/format.ts'
 import type { FleetSummary, LevelStates } from '../contract/index.ts'
 import type { Column } from './table.ts'
-import { bytesWords, durationWords, printable } from './text.ts'
+import { durationWords, printable } from './text.ts'
 
 /* The fleet on one page. */
 

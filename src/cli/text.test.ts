@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { bytesWords, cut, displayWidth, durationWords, pad, printable, timeWords } from './text.ts'
+import { bytesWords } from '../base/format.ts'
+import { cut, displayWidth, durationWords, pad, printable, timeWords } from './text.ts'
 
 test('what could move the cursor or forge a line is written visibly', () => {
   expect(printable('a\n{"level":"info"}\u001b[31m')).toBe('a<U+000A>{"level":"info"}<U+001B>[31m')

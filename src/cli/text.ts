@@ -84,18 +84,6 @@ export function durationWords(seconds: number): string {
   return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
 }
 
-/** `412 MB`: powers of ten, as disks and data sheets count. */
-export function bytesWords(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
-  let value = bytes
-  let unit = 0
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1_000
-    unit++
-  }
-  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
-}
-
 /** Of an answer of which other rows are there still. */
 export function erasedWords(rows: number): string {
   return `${countOf(rows, 'row')} of this answer ${rows === 1 ? 'was' : 'were'} erased on request.`

@@ -26,6 +26,14 @@ test('deadletters lists what was given up and why, page by page', async () => {
     "
   `)
   expect(page.err).toContain('1 letter, and there are older ones (--limit).')
+  const [graph, state] = [
+    await muster('deadletters --state dropped --graph nope'),
+    await muster('deadletters --state foo'),
+  ]
+  expect([graph.code, graph.err]).toEqual([2, expect.stringContaining('no graph')])
+  expect([state.code, state.err]).toEqual([2, expect.stringContaining('--state waiting')])
+  const id = await muster('scores x')
+  expect([id.code, id.err]).toEqual([2, expect.stringContaining('see: muster scores --help')])
   expect((await muster('deadletters --state dropped')).err).toBe('No letter is dropped.\n')
   const lines = (await muster('deadletters --json')).out.trim().split('\n')
   expect(lines.map(line => JSON.parse(line).id)).toEqual(['d-9', 'd-8', 'd-7'])

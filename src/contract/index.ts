@@ -247,6 +247,7 @@ export {
   type LettersQuery,
   type LetterView,
   letterRow,
+  letterState,
   lettersAnswer,
   lettersAsk,
   lettersQuery,

@@ -28,7 +28,7 @@ export const triggersAnswer = pageOf(triggerRow).extend({
 })
 export type TriggersAnswer = z.infer<typeof triggersAnswer>
 
-const letterState = z.enum(['waiting', 'replayed', 'dropped'])
+export const letterState = z.enum(['waiting', 'replayed', 'dropped'])
 
 export const letterRow = z.object({
   id: z.string().describe('d-7'),

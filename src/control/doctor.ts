@@ -1,7 +1,7 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { shortDigest } from '../base/digest.ts'
 import { asMusterError } from '../base/errors.ts'
-import { countOf, formatCount, formatNumber } from '../base/format.ts'
+import { bytesWords, countOf, formatCount, formatNumber } from '../base/format.ts'
 import { type DoctorAnswer, freeBytesMin } from '../contract/index.ts'
 import { probeConnection } from '../sources/index.ts'
 import { journalTotals, listLetters } from '../store/index.ts'
@@ -112,7 +112,7 @@ async function journal({ predictions, store }: DeskParts): Promise<Check | undef
     const detail = `${formatCount(badBytes)} bytes were damaged before they were turned into files`
     return { name, ok: false, detail, cure: 'check the disk that holds MUSTER_HOME' }
   }
-  const kept = `${countOf(rows, 'predicted row')} in files of ${formatNumber(sizeBytes / 1e9)} GB`
+  const kept = `${countOf(rows, 'predicted row')} in files of ${bytesWords(sizeBytes)}`
   const since = `${countOf(recorded, 'answer')} kept and ${formatCount(lost)} lost since the start`
   return { name, ok: lost === 0, detail: `${kept}; ${since}`, cure: lost === 0 ? null : cure }
 }

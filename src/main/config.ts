@@ -90,7 +90,16 @@ function readKeepPredictions(env: Readonly<Record<string, string | undefined>>):
 
 function readGrpc(text: string | undefined, httpPort: number): Config['grpc'] {
   if (text === 'off') return undefined
-  if (text) return { port: wholeNumber('MUSTER_GRPC_PORT', text, 0, 65_535), isAskedFor: true }
+  if (text) {
+    const port = wholeNumber('MUSTER_GRPC_PORT', text, 0, 65_535)
+    if (port !== 0 && port === httpPort) {
+      throw new MusterError('E_USAGE', `MUSTER_GRPC_PORT is ${port}, which is the port of HTTP`, {
+        field: 'MUSTER_GRPC_PORT',
+        hint: 'set another, or leave it out for the next',
+      })
+    }
+    return { port, isAskedFor: true }
+  }
   // Port 0 is any free one, and so is the next then.
   return { port: httpPort === 0 ? 0 : httpPort + 1, isAskedFor: false }
 }

@@ -12,6 +12,6 @@ export function readDataRoots(text: string | undefined): readonly string[] {
   if (odd === undefined) return roots.map(normalize)
   throw new MusterError('E_USAGE', `\`${odd}\` in MUSTER_DATA_ROOTS is not an absolute path`, {
     field: 'MUSTER_DATA_ROOTS',
-    hint: `write absolute paths, parted by ${delimiter}: /data/sales${delimiter}/mnt/flights`,
+    hint: `write absolute paths as in PATH: /data/sales${delimiter}/mnt/flights`,
   })
 }

@@ -1,5 +1,6 @@
+import { MusterError } from '../../base/errors.ts'
 import { countOf } from '../../base/format.ts'
-import type { LetterRow, LettersAnswer } from '../../contract/index.ts'
+import { type LetterRow, type LettersAnswer, letterState } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -7,6 +8,8 @@ import { pagesOf } from '../pages.ts'
 import type { Column } from '../table.ts'
 import { printable, timeWords } from '../text.ts'
 import { waiting } from '../waiting.ts'
+
+const states = letterState.options
 
 const columns: readonly Column[] = [
   { head: 'letter' },
@@ -21,7 +24,7 @@ export const act: Act = async call => {
   const { screen } = call
   const client = connect(call)
   const graph = call.text('graph')
-  const state = call.text('state') as LetterRow['state'] | undefined
+  const state = stateOf(call)
   let shown = 0
   let more = false
   const words = { ...(graph && { graph }), ...(state && { state }) }
@@ -30,6 +33,8 @@ export const act: Act = async call => {
     shown += page.items.length
     more = page.nextCursor !== null
   }
+  // A name that is no graph's would seem to have none; letters outlive their graph.
+  if (shown === 0 && graph !== undefined) await client.graph(graph)
   if (screen.json) return exitCodes.done
   if (shown === 0) screen.say(`No letter ${state === undefined ? 'waits' : `is ${state}`}.`)
   else {
@@ -37,6 +42,16 @@ export const act: Act = async call => {
     screen.say('See one: muster deadletters show d-N. Try again: muster deadletters replay d-N ...')
   }
   return exitCodes.done
+}
+
+function stateOf(call: Call): LetterRow['state'] | undefined {
+  const said = call.text('state')
+  const state = states.find(known => known === said)
+  if (said === undefined || state !== undefined) return state
+  throw new MusterError('E_USAGE', `\`${printable(said)}\` is no state of letters`, {
+    field: '--state',
+    hint: `say --state ${states.join(', --state ')}`,
+  })
 }
 
 function show({ screen }: Call, letters: readonly LetterRow[]): void {

@@ -1,6 +1,7 @@
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { asMusterError, MusterError } from '../../base/errors.ts'
+import { bytesWords } from '../../base/format.ts'
 import {
   type Check,
   type ControlClient,
@@ -10,7 +11,7 @@ import {
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { bytesWords, pad, printable } from '../text.ts'
+import { pad, printable } from '../text.ts'
 
 const nodeOldestMajor = 24
 

@@ -1,10 +1,11 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { MusterError } from '../../base/errors.ts'
+import { bytesWords } from '../../base/format.ts'
 import type { Act } from '../command.ts'
 import { connect } from '../connect.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { bytesWords, shortDigestText } from '../text.ts'
+import { shortDigestText } from '../text.ts'
 
 export const act: Act = async call => {
   const [name = '', file = ''] = call.args

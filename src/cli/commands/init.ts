@@ -1,10 +1,10 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { MusterError } from '../../base/errors.ts'
+import { bytesWords } from '../../base/format.ts'
 import type { Act } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { salesCsv, starterYaml } from '../starter-fleet.ts'
-import { bytesWords } from '../text.ts'
 
 export const act: Act = async call => {
   const { screen, terminal } = call

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MusterError } from '../../base/errors.ts'
+import { bytesWords } from '../../base/format.ts'
 import { type ScoreAsk, type ScoreView, scoresClient } from '../../contract/index.ts'
 import type { Act, Call } from '../command.ts'
 import { connect } from '../connect.ts'
@@ -8,7 +9,6 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { readTime } from '../numbers.ts'
 import { checkPlace, readTarget, writeResult } from '../score-place.ts'
 import { hasEnded, liveLine, newLines, reportLines } from '../score-text.ts'
-import { bytesWords } from '../text.ts'
 import { waiting } from '../waiting.ts'
 
 /** Between two looks at a score: as often as people can read. */
