@@ -146,4 +146,11 @@ test('validate tells what the data fails, at the line that expects it', async ()
     { code: 'E_DATA_SCHEMA', line: 12, column: 15, cure: 'use `units`' },
   ])
   expect(await lastCommit(world.store, 'sales')).toBeUndefined()
+  const sometimes = "eventTime: case when shop <> 'cork' then day end\n"
+  const lost = fleetYaml().replace('eventTime: day\n', sometimes)
+  const noted = await desk.validate({ ...ask(lost), fleetFolder: world.folder })
+  expect(noted.findings).toMatchObject([{ source: 'sales', onFail: 'warn', expected: 'eventTime' }])
+  const { because } = noted.findings[0]!
+  expect(because).toMatch(/^\d.* of 2,400 rows have no event time$/)
+  expect((await plan(lost)).notes).toContain(`sales: ${because}`)
 })
