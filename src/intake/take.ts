@@ -232,7 +232,7 @@ async function lookedAt(
 }
 
 function nothingYet(source: SourceSpec): TakenSource {
-  const hint = `send some: muster data append ${source.name} FILE`
+  const hint = `once it is applied, send some: muster data append ${source.name} FILE`
   const held = { because: 'it has no rows yet', hint }
   return { source, snapshot: undefined, commit: undefined, findings: [], held }
 }
