@@ -16,8 +16,9 @@ async function database({ store }: DeskParts): Promise<Check> {
   try {
     const row = await store.one<{ version: string }>('select version() as "version"')
     return { name, ok: true, detail: row?.version.split(' on ')[0] ?? '', cure: null }
-  } catch {
-    return { name, ok: false, detail: 'it does not answer', cure: 'start Muster again: muster up' }
+  } catch (error) {
+    const cure = "see that its host is up; one of Muster's own: end Muster, then muster up"
+    return { name, ok: false, detail: asMusterError(error).message, cure }
   }
 }
 
