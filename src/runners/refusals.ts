@@ -5,7 +5,7 @@ import { reasonIn } from './runtime-words.ts'
 /* What callers are told when a model did not answer. */
 
 export function lostRefusal(model: RunnerModel, what: string): MusterError {
-  return new MusterError('E_RUNNER_LOST', `${what} of ${model.label} ended`, {
+  return new MusterError('E_RUNNER_LOST', `${what} ${model.label} ended`, {
     hint: 'send it again',
     extra: { retryAfterSeconds: 1, retryable: true },
   })

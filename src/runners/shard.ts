@@ -379,14 +379,14 @@ export class Shard {
   #again(held: Held, call: Call): void {
     call.losses += 1
     if (call.losses < lossesMax || held.failure) this.#enqueue(held, call)
-    else call.reject(lostRefusal(held.model, 'each process that it was given to'))
+    else call.reject(lostRefusal(held.model, 'each process that was given'))
   }
 
   #blame({ held, call }: Sent, how: LostHow, end: RunnerEnd): void {
     const { model } = held
     const limitMs = call ? this.#limits.runMaxMs : this.#limits.loadMaxMs
     const error =
-      how === 'stuck' ? stuck(model, limitMs) : lostRefusal(model, 'the process that ran it')
+      how === 'stuck' ? stuck(model, limitMs) : lostRefusal(model, 'the process that ran')
     if (call) call.reject(error)
     else this.#loadFailed(held, error)
     const quarantined = this.#parts.lost(model, how, end)
