@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
-  conditionLines,
   declarationOf,
   sensorName,
   type ToolsSize,
@@ -11,6 +10,7 @@ import {
   writeTools,
 } from '../fleets/tools/tools.ts'
 import { freePort, interrupt, type Launch, launch, ready, run, temporaryHome } from './program.ts'
+import { trainTools } from './trained-tools.ts'
 
 /*
  * One message to the forty models of a tool: declared, trained, sent over HTTP, and every
@@ -45,15 +45,7 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${port}`
   server = launch(['up'], where)
   await ready(port, server)
-  expect((await run(['apply'], where)).code).toBe(0) // Without conditions nothing trains yet.
-  const pushed = await fetch(`${url}/api/v1/sources/conditions/rows?known=then`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-ndjson' },
-    body: conditionLines(size),
-  })
-  expect(pushed.status).toBe(202)
-  const applied = await run(['apply'], where)
-  expect([applied.code, applied.stderr]).toEqual([0, expect.stringContaining('124 models')])
+  expect(await trainTools(url, where, size)).toContain('124 models')
 }, 180_000)
 afterAll(async () => {
   if (server) await interrupt(server)

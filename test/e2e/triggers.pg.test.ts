@@ -4,10 +4,11 @@ import { type ConfirmChannel, connect } from 'amqplib'
 import { afterAll, expect, inject, test } from 'vitest'
 import { openStore } from '../../src/store/index.ts'
 import { startBroker, type TestBroker, whyWithoutBroker } from '../brokers.ts'
-import { conditionLines, type ToolsSize, wafers, writeTools } from '../fleets/tools/tools.ts'
+import { type ToolsSize, wafers, writeTools } from '../fleets/tools/tools.ts'
 import { freshDatabase } from '../postgres.ts'
 import { skipBecause } from '../strict.ts'
 import { freePort, interrupt, type Launch, launch, ready, run, temporaryHome } from './program.ts'
+import { trainTools } from './trained-tools.ts'
 
 /*
  * Seagate's way: messages of wafers through RabbitMQ to all models of a tool, and one row each in
@@ -70,15 +71,7 @@ test('a message becomes a row in PostgreSQL, once; a bad one a letter', async co
   connection.on('error', () => {})
   const channel = await connection.createConfirmChannel()
   await channel.assertQueue('wafers', { durable: true })
-  await run(['apply'], where) // Without conditions nothing trains yet.
-  const pushed = await fetch(`${url}/api/v1/sources/conditions/rows?known=then`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-ndjson' },
-    body: conditionLines(size),
-  })
-  expect(pushed.status).toBe(202)
-  const applied = await run(['apply'], where)
-  expect([applied.code, applied.stderr]).toEqual([0, expect.stringContaining('models')])
+  await trainTools(url, where, size)
 
   const status = async (): Promise<Status> => {
     const answer = await fetch(`${url}/api/v1/triggers`)
